@@ -1,0 +1,1 @@
+"""Values the whole program shares. Knows nothing of storage, Qt, HTTP or llama.cpp."""
