@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import enum
-import importlib
 import json
 import logging
 import os
@@ -111,7 +110,9 @@ class Keys:
 
     def _find_backend(self) -> Any:
         try:
-            backend = importlib.import_module("keyring").get_keyring()  # heavy: looks through every backend
+            import keyring  # noqa: PLC0415 - heavy: looks through every installed backend
+
+            backend = keyring.get_keyring()
         except Exception as error:  # a broken backend must not keep the program from using the other places
             _log.warning("No keyring: %s", error)
             return None
