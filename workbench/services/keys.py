@@ -10,6 +10,7 @@ import os
 import stat
 import tempfile
 import threading
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -88,7 +89,7 @@ class Keys:
 
     def _find(self, provider: str, variable: str) -> tuple[str | None, KeyPlace | None]:
         with self._lock:
-            places = (
+            places: tuple[tuple[Callable[[], str | None], KeyPlace], ...] = (
                 (lambda: self._read_keyring(provider), KeyPlace.KEYRING),
                 (lambda: os.environ.get(variable) if variable else None, KeyPlace.ENVIRONMENT),
                 (lambda: self._read_file().get(provider), KeyPlace.FILE),
