@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -16,7 +18,7 @@ cuts = st.lists(st.integers(0, 240), max_size=30)
 
 def pieces(data: bytes, borders: list[int]) -> list[bytes]:
     edges = sorted({0, len(data), *(border % (len(data) + 1) for border in borders)})
-    return [data[a:b] for a, b in zip(edges, edges[1:], strict=False)]
+    return [data[a:b] for a, b in itertools.pairwise(edges)]
 
 
 def oracle(text: str, stop: tuple[str, ...]) -> tuple[str, str | None]:
