@@ -1,0 +1,3 @@
+# launch: see packaging/launch. Not yet run on Windows.
+& "$PSScriptRoot\launch.cmd" @args
+exit $LASTEXITCODE
