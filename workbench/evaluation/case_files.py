@@ -40,7 +40,7 @@ def read_cases(path: Path) -> list[TestCase]:
 
 def parse_rows(rows: Iterable[tuple[int, Any]], source: str) -> list[TestCase]:
     """Cases from (row number, mapping) pairs. `source` names the file in errors."""
-    cases = []
+    cases: list[TestCase] = []
     for number, row in rows:
         if len(cases) >= MAX_CASES:
             raise BadInput(f"{source} has more than {MAX_CASES} cases.")

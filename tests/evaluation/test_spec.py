@@ -1,0 +1,145 @@
+"""Evaluation files, ours and promptfoo's."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import yaml
+
+from workbench.core.errors import BadInput
+from workbench.evaluation.promptfoo import read_promptfoo
+from workbench.evaluation.spec import ModelSpec, parse_spec, read_spec, to_document
+
+FULL = """
+name: capitals
+margin: 10
+repeats: 2
+models:
+  - starter
+  - model: starter
+    label: starter, cold
+    sampling: {temperature: 0}
+    response_format: {kind: json_object}
+baseline: openai:gpt-x
+prompts:
+  - "Capital of {{ country }}?"
+  - {name: terse, text: "{{ country }}:", system: "One word."}
+graders:
+  - contains
+  - {grader: regex, expected: "^[A-Z]", weight: 0.5}
+cases:
+  - {country: France, expected: Paris}
+  - {country: Italy, expected: Rome, sealed: true}
+budget: {usd: 0.5}
+"""
+
+
+def write(tmp_path: Path, text: str) -> Path:
+    path = tmp_path / "spec.yaml"
+    path.write_text(text)
+    return path
+
+
+def test_a_full_file_is_read_and_written_back(tmp_path: Path) -> None:
+    path = write(tmp_path, FULL)
+    spec = read_spec(path)
+    assert [m.name for m in spec.models] == ["starter", "starter, cold"]
+    assert spec.models[1].sampling.temperature == 0
+    assert spec.baseline == ModelSpec(model="openai:gpt-x")
+    assert [p.name for p in spec.prompts] == ["prompt 1", "terse"]
+    assert spec.cases[0].variables == {"country": "France"}
+    again = parse_spec(yaml.safe_load(yaml.safe_dump(to_document(spec))), path)
+    assert again == spec
+
+
+def test_cases_and_baseline_from_files(tmp_path: Path) -> None:
+    (tmp_path / "c.csv").write_text("q,expected\n1+1,2\n")
+    path = write(tmp_path, "models: [starter]\nbaseline: {recorded: b.jsonl}\ncases: c.csv\n")
+    spec = read_spec(path)
+    assert spec.cases[0].expected == "2"
+    assert spec.baseline == ModelSpec(recorded="b.jsonl")
+    assert spec.baseline.name == "b"
+    assert spec.name == "spec"
+
+
+def test_parts(tmp_path: Path) -> None:
+    spec = read_spec(write(tmp_path, FULL + "part: sealed\n"))
+    assert [case.expected for case in spec.selected_cases()] == ["Rome"]
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        ("- starter\n", "two models called starter"),
+        ("margin: 0", "margin"),
+        ("repeats: 0", "repeats"),
+        ("colour: red", "colour"),
+        ("part: sealed\ncases: [{q: 1}]", "no case in the sealed part"),
+        ("models: [{model: a, recorded: b.jsonl}]", "or both"),
+        ("models: []", "names no model"),
+        ("models: 3", "models"),
+        ("rule: replaceable\nbaseline:", "names no baseline"),
+        ("cases: nothing.csv", "can't be read"),
+        ("cases: 3", "needs 'cases'"),
+        ("graders: [{grader: exact, weight: 0}]", "weights"),
+    ],
+)
+def test_bad_files_say_what_is_wrong(tmp_path: Path, change: str, says: str) -> None:
+    document = yaml.safe_load(FULL)
+    if change.startswith("- "):
+        document["models"].append("starter")
+    else:
+        document.update(yaml.safe_load(change))
+    with pytest.raises(BadInput, match=says):
+        parse_spec(document, tmp_path / "spec.yaml")
+
+
+PROMPTFOO = """
+description: geo
+prompts:
+  - "Capital of {{country}}?"
+  - file://inside.txt
+  - file://../outside.txt
+providers:
+  - openai:chat:gpt-x
+  - id: anthropic:messages:claude-x
+    config: {temperature: 0.2, tools: []}
+  - python:mine.py
+defaultTest:
+  assert: [{type: latency, threshold: 100}]
+tests:
+  - vars: {country: France}
+    assert:
+      - {type: icontains, value: paris}
+      - {type: llm-rubric, value: is polite}
+  - vars: {country: Italy}
+    options: {}
+sharing: true
+"""
+
+
+def test_promptfoo_common_subset_and_what_was_left(tmp_path: Path) -> None:
+    (tmp_path / "inside.txt").write_text("{{country}}?")
+    path = tmp_path / "promptfooconfig.yaml"
+    path.write_text(PROMPTFOO)
+    imported = read_promptfoo(path)
+    assert [m.model for m in imported.spec.models] == ["openai:gpt-x", "anthropic:claude-x"]
+    assert imported.spec.models[1].sampling.temperature == 0.2
+    assert [p.text for p in imported.spec.prompts] == ["Capital of {{country}}?", "{{country}}?"]
+    assert [g.grader for g in imported.case_graders["test-1"]] == ["contains"]
+    assert set(imported.not_taken) == {
+        "top level: sharing",
+        "prompt file://../outside.txt: only .txt and .md files beside the configuration are taken",
+        "provider python:mine.py: no counterpart here",
+        "provider anthropic:messages:claude-x: config tools",
+        "test 1: assertion latency",
+        "test 1: assertion llm-rubric",
+        "test 2: assertion latency",
+        "test 2: options",
+    }
+
+
+def test_something_else_is_not_promptfoo(tmp_path: Path) -> None:
+    with pytest.raises(BadInput, match="not a promptfoo"):
+        read_promptfoo(write(tmp_path, "a: 1"))

@@ -1,0 +1,159 @@
+"""Reads the common part of promptfoo's configuration and says what it could not take.
+
+Format: promptfoo's documented `promptfooconfig.yaml` (prompts, providers, tests with vars and assert, defaultTest).
+"""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from workbench.core.errors import BadInput
+from workbench.core.requests import Sampling
+from workbench.evaluation.case_files import load_yaml
+from workbench.evaluation.cases import TestCase, with_unique_ids
+from workbench.evaluation.spec import EvalSpec, GraderSpec, ModelSpec, PromptSpec
+
+PROVIDERS = {"openai": "openai", "anthropic": "anthropic", "google": "google", "ollama": "ollama", "mistral": "mistral"}
+ASSERTIONS: dict[str, tuple[str, dict[str, Any]]] = {
+    "equals": ("exact", {}),
+    "contains": ("contains", {"case_sensitive": True}),
+    "icontains": ("contains", {}),
+    "contains-all": ("contains", {"case_sensitive": True}),
+    "contains-any": ("contains", {"case_sensitive": True, "mode": "any"}),
+    "icontains-all": ("contains", {}),
+    "icontains-any": ("contains", {"mode": "any"}),
+    "regex": ("regex", {}),
+    "is-json": ("json_schema", {}),
+}
+SAMPLING = {"temperature": "temperature", "top_p": "top_p", "max_tokens": "max_tokens", "seed": "seed", "stop": "stop"}
+
+
+class Imported(msgspec.Struct, frozen=True):
+    spec: EvalSpec
+    case_graders: dict[str, tuple[GraderSpec, ...]]
+    """Graders of each case, by its id: promptfoo's assertions belong to tests."""
+    not_taken: tuple[str, ...]
+
+
+def read_promptfoo(path: Path) -> Imported:
+    """Raises BadInput where there is nothing to take."""
+    try:
+        document = load_yaml(path.read_text(encoding="utf-8-sig"), path.name)
+    except (OSError, UnicodeDecodeError) as error:
+        raise BadInput(f"{path} can't be read: {error}.") from None
+    if not isinstance(document, dict) or not {"prompts", "providers"} & document.keys():
+        raise BadInput(f"{path.name} is not a promptfoo configuration: it has neither prompts nor providers.")
+    reader = _Reader(path)
+    known = {"description", "prompts", "providers", "targets", "tests", "defaultTest", "$schema"}
+    reader.miss(f"top level: {key}" for key in document.keys() - known)
+    prompts = reader.prompts(document.get("prompts") or [])
+    models = reader.models(document.get("providers") or document.get("targets") or [])
+    cases, graders = reader.tests(document.get("tests") or [], document.get("defaultTest") or {})
+    if not (prompts and models and cases):
+        missing = [n for n, part in (("prompts", prompts), ("providers", models), ("tests", cases)) if not part]
+        raise BadInput(f"{path.name} holds no usable {' and no '.join(missing)}.", detail="\n".join(reader.not_taken))
+    spec = EvalSpec(
+        name=str(document.get("description") or path.stem),
+        models=tuple(models),
+        prompts=tuple(prompts),
+        cases=tuple(cases),
+        rule="not_worse_than_rate",
+    )
+    return Imported(spec, graders, tuple(sorted(set(reader.not_taken))))
+
+
+class _Reader:
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.not_taken: list[str] = []
+
+    def miss(self, what: Any) -> None:
+        self.not_taken += [what] if isinstance(what, str) else list(what)
+
+    def prompts(self, items: Any) -> list[PromptSpec]:
+        result = []
+        for number, item in enumerate(items if isinstance(items, list) else [items], 1):
+            label = f"prompt {number}"
+            if isinstance(item, dict):
+                label, item = str(item.get("label") or label), item.get("raw") or item.get("id")
+            if not isinstance(item, str):
+                self.miss(f"prompt {number}: not a text")
+                continue
+            text = self._file(item) if item.startswith("file://") else item
+            if text is not None:
+                result.append(PromptSpec(name=label, text=text))
+        return result
+
+    def models(self, items: Any) -> list[ModelSpec]:
+        result: list[ModelSpec] = []
+        for item in items if isinstance(items, list) else [items]:
+            entry = item if isinstance(item, dict) else {"id": item}
+            if "id" not in entry and len(entry) == 1:
+                name, rest = next(iter(entry.items()))
+                entry = {"id": name, **(rest if isinstance(rest, dict) else {})}
+            model = _model_id(str(entry.get("id", "")))
+            if model is None:
+                self.miss(f"provider {entry.get('id')}: no counterpart here")
+                continue
+            config = entry.get("config") or {}
+            self.miss(f"provider {entry['id']}: config {key}" for key in config.keys() - SAMPLING.keys())
+            values = {SAMPLING[key]: value for key, value in config.items() if key in SAMPLING}
+            try:
+                sampling = msgspec.convert(values, Sampling)
+            except msgspec.ValidationError as error:
+                self.miss(f"provider {entry['id']}: {error}")
+                sampling = Sampling()
+            result.append(ModelSpec(model=model, label=str(entry.get("label") or ""), sampling=sampling))
+        return result
+
+    def tests(self, items: Any, default: dict[str, Any]) -> tuple[list[TestCase], dict[str, tuple[GraderSpec, ...]]]:
+        if not isinstance(items, list):
+            self.miss("tests: only a list is taken, not a file or a generator")
+            return [], {}
+        cases, graders = [], []
+        for number, item in enumerate(items, 1):
+            if not isinstance(item, dict):
+                self.miss(f"test {number}: not an object")
+                continue
+            self.miss(f"test {number}: {key}" for key in item.keys() - {"vars", "assert", "description", "metadata"})
+            variables = {**(default.get("vars") or {}), **(item.get("vars") or {})}
+            asserts = [*(default.get("assert") or []), *(item.get("assert") or [])]
+            cases.append(TestCase(id=f"test-{number}", variables=variables))
+            graders.append(tuple(g for a in asserts if (g := self._grader(a, number)) is not None))
+        unique = with_unique_ids(cases)
+        return unique, {case.id: specs for case, specs in zip(unique, graders, strict=True)}
+
+    def _grader(self, item: Any, number: int) -> GraderSpec | None:
+        kind = item.get("type") if isinstance(item, dict) else None
+        if kind not in ASSERTIONS:
+            self.miss(f"test {number}: assertion {kind}")
+            return None
+        self.miss(f"test {number}: assertion {kind}, {key}" for key in item.keys() - {"type", "value", "weight"})
+        grader, options = ASSERTIONS[kind]
+        value = item.get("value")
+        if kind == "is-json":
+            value = value or {}
+        return GraderSpec(grader=grader, options=options, expected=value, weight=float(item.get("weight", 1)))
+
+    def _file(self, reference: str) -> str | None:
+        path = (self.path.parent / reference.removeprefix("file://")).resolve()
+        if path.suffix not in {".txt", ".md"} or not path.is_relative_to(self.path.parent.resolve()):
+            self.miss(f"prompt {reference}: only .txt and .md files beside the configuration are taken")
+            return None
+        try:
+            return path.read_text(encoding="utf-8")
+        except (OSError, UnicodeDecodeError):
+            self.miss(f"prompt {reference}: can't be read")
+            return None
+
+
+def _model_id(identifier: str) -> str | None:
+    provider, _, rest = identifier.partition(":")
+    if provider not in PROVIDERS or not rest:
+        return None
+    name = re.sub(r"^(chat|messages|completion|responses):", "", rest)
+    return f"{PROVIDERS[provider]}:{name}" if name else None
