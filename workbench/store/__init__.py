@@ -1,0 +1,51 @@
+"""Sessions, messages, runs and all that is kept, in one SQLite file the user owns."""
+
+from workbench.store.errors import DamagedDatabase, DiskFull, LockedDatabase, ReadOnlyDatabase
+from workbench.store.ids import new_id, now
+from workbench.store.records import with_answer
+from workbench.store.store import Store
+from workbench.store.values import (
+    HIT_END,
+    HIT_START,
+    Comparison,
+    LedgerEntry,
+    ModelRow,
+    Preset,
+    Rating,
+    RunFilter,
+    RunRow,
+    RunSort,
+    SearchHit,
+    Session,
+    SessionKind,
+    Sizes,
+    StoredMessage,
+    Vote,
+)
+
+__all__ = [
+    "HIT_END",
+    "HIT_START",
+    "Comparison",
+    "DamagedDatabase",
+    "DiskFull",
+    "LedgerEntry",
+    "LockedDatabase",
+    "ModelRow",
+    "Preset",
+    "Rating",
+    "ReadOnlyDatabase",
+    "RunFilter",
+    "RunRow",
+    "RunSort",
+    "SearchHit",
+    "Session",
+    "SessionKind",
+    "Sizes",
+    "Store",
+    "StoredMessage",
+    "Vote",
+    "new_id",
+    "now",
+    "with_answer",
+]

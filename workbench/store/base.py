@@ -1,0 +1,49 @@
+"""What the groups of tables share: how to write and how to read."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Sequence
+from concurrent.futures import Future
+from pathlib import Path
+from typing import Any, TypeVar
+
+from workbench.store.connections import Readers
+from workbench.store.errors import ReadOnlyDatabase, explained
+from workbench.store.writer import Write, Writer
+
+T = TypeVar("T")
+
+
+class Tables:
+    path: Path
+    read_only: bool
+    notice: str
+    _writer: Writer | None
+    _readers: Readers
+
+    def _submit(self, write: Write[T], *, alone: bool = False) -> Future[T]:
+        if self._writer is None:
+            raise ReadOnlyDatabase(self.notice or f"The database {self.path} is open for reading only.")
+        return self._writer.submit(write, alone=alone)
+
+    def _write(self, write: Write[T], *, alone: bool = False) -> T:
+        """Returns after the commit. Raises StoreError."""
+        return self._submit(write, alone=alone).result()
+
+    def _query(self, sql: str, parameters: Sequence[Any] = ()) -> sqlite3.Cursor:
+        """Rows of one statement on this thread's own connection. Raises StoreError."""
+        try:
+            return self._readers.get().execute(sql, parameters)
+        except sqlite3.Error as error:
+            raise explained(error, self.path) from error
+
+    def _all(self, sql: str, parameters: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
+        try:
+            return self._readers.get().execute(sql, parameters).fetchall()
+        except sqlite3.Error as error:
+            raise explained(error, self.path) from error
+
+    def _one(self, sql: str, parameters: Sequence[Any] = ()) -> tuple[Any, ...] | None:
+        rows = self._all(sql, parameters)
+        return rows[0] if rows else None
