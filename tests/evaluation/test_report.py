@@ -1,0 +1,75 @@
+"""The HTML report: says the verdict, escapes everything, fetches nothing."""
+
+from __future__ import annotations
+
+from html.parser import HTMLParser
+from pathlib import Path
+
+from workbench.evaluation.analysis import analyse
+from workbench.evaluation.answers import Answer, GradeRecord
+from workbench.evaluation.break_even import Machine, break_even
+from workbench.evaluation.report import html_report
+from workbench.evaluation.spec import parse_spec
+
+HOSTILE = '<script>alert(1)</script><img src="http://example.org/x.png">'
+
+
+class Tags(HTMLParser):
+    def __init__(self) -> None:
+        super().__init__()
+        self.tags: set[str] = set()
+        self.urls: list[str] = []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.add(tag)
+        self.urls += [value or "" for name, value in attrs if name in {"src", "href"}]
+
+
+def report(tmp_path: Path) -> str:
+    spec = parse_spec(
+        {
+            "name": "demo " + HOSTILE,
+            "models": ["local"],
+            "baseline": "api",
+            "cases": [{"id": str(i), "q": f"question {i} {HOSTILE}", "expected": "x"} for i in range(60)],
+        },
+        tmp_path / "x.yaml",
+    )
+    answers = []
+    for case in spec.cases:
+        for who, remote in (("local", False), ("api", True)):
+            wrong = who == "local" and int(case.id) < 30
+            grade = GradeRecord(grader="exact", score=float(not wrong), reason=HOSTILE if wrong else "")
+            answers.append(
+                Answer(
+                    contestant=who,
+                    prompt="prompt 1",
+                    case_id=case.id,
+                    text=HOSTILE,
+                    grades=(grade,),
+                    remote=remote,
+                    duration_s=0.5,
+                    cost_usd=0.001 if remote else None,
+                )
+            )
+    money = break_even(cases_per_month=9_000, api_usd_per_1000=1.0, local_seconds_per_case=0.5, machine=Machine())
+    return html_report(
+        spec, analyse(answers, "api", 0.05), answers, money=[money], conditions=["different context limits"]
+    )
+
+
+def test_it_says_what_was_found(tmp_path: Path) -> None:
+    text = report(tmp_path)
+    assert "local can&#39;t replace api here" in text
+    assert "60 prompts were sent to api." in text
+    assert "different context limits" in text
+    assert "30 cases differ" in text
+    assert "margin −5" in text
+    assert "$9.00 on the API" in text
+
+
+def test_nothing_in_it_runs_or_is_fetched(tmp_path: Path) -> None:
+    parser = Tags()
+    parser.feed(report(tmp_path))
+    assert not parser.tags & {"script", "img", "link", "iframe", "object"}
+    assert parser.urls == []
