@@ -87,6 +87,15 @@ class TemplateError(BadInput):
 
     kind = "template_error"
 
+    def __init__(
+        self, message: str, *, hint: str = "", detail: str = "", line: int | None = None, excerpt: str = ""
+    ) -> None:
+        super().__init__(message, hint=hint, detail=detail or excerpt)
+        self.line = line
+        """Line of the template, from 1."""
+        self.excerpt = excerpt
+        """The lines around it, numbered."""
+
 
 class EngineDied(WorkbenchError):
     """The llama.cpp child process ended while it was needed."""
