@@ -73,8 +73,8 @@ def interval_svg(comparison: Comparison) -> str:
         f'<line x1="{x(low)}" y1="34" x2="{x(high)}" y2="34" stroke="var(--{colour})" stroke-width="6" '
         'stroke-linecap="round"/>'
         f'<circle cx="{x(estimate)}" cy="34" r="7" fill="var(--{colour})"/>'
-        f'<text x="{x(-margin)}" y="76" text-anchor="middle">margin −{margin:g}</text>'
-        f'<text x="{x(0)}" y="76" text-anchor="middle">equal</text>'
+        f'<text x="{x(-margin) - 4:.1f}" y="76" text-anchor="end">margin −{margin:g}</text>'
+        f'<text x="{x(0) + 4:.1f}" y="76">equal</text>'
         f'<text x="{width - left}" y="76" text-anchor="end">candidate better →</text></svg>'
     )
 
