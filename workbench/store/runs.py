@@ -16,6 +16,7 @@ from workbench.store.records import (
     MESSAGE_COLUMNS,
     RUN_COLUMNS,
     RUN_FIELDS,
+    clean,
     message_of,
     row_of,
     run_of,
@@ -50,7 +51,7 @@ class RunTables(Tables):
     # --- one run ----------------------------------------------------------------------------------------------
     def start_run(self, run: RunRecord) -> None:
         """Add the run's row before the model is asked. Its `message_id` may name an answer that it goes on with."""
-        self._write(lambda db: _insert_run(db, run))
+        self._write(lambda db: insert_run(db, run))
 
     def start_exchange(
         self,
@@ -72,9 +73,9 @@ class RunTables(Tables):
             above = asked.id if asked is not None else parent_id
             answer = insert_message(db, session_id, above, Message("assistant", ()), run.id)
             run.session_id, run.message_id = session_id, answer.id
-            _insert_run(db, run)
+            insert_run(db, run)
             if title:
-                db.execute("UPDATE sessions SET title = ? WHERE id = ? AND title = ''", [title, session_id])
+                db.execute("UPDATE sessions SET title = ? WHERE id = ? AND title = ''", [clean(title), session_id])
             return asked, answer
 
         return self._write(write)
@@ -260,7 +261,7 @@ def _about(text: str) -> tuple[str, list[Any]]:
     )
 
 
-def _insert_run(db: sqlite3.Connection, run: RunRecord) -> None:
+def insert_run(db: sqlite3.Connection, run: RunRecord) -> None:
     if run.comparison_id:
         db.execute(
             "INSERT OR IGNORE INTO comparisons (id, session_id, created_at) VALUES (?, ?, ?)",
