@@ -1,0 +1,1 @@
+"""Hugging Face: search, model information, remote GGUF headers, downloads, the shared cache."""
