@@ -22,10 +22,10 @@ from workbench.core.errors import BadInput
 from workbench.core.messages import Attachment, AudioPart, FilePart, ImagePart, Message, Part, Role
 from workbench.core.runs import RunRecord
 from workbench.store.ids import new_id, now
-from workbench.store.library import _put
+from workbench.store.library import put_row
 from workbench.store.records import clean, parts_json, to_json
-from workbench.store.runs import _insert_run
-from workbench.store.sessions import _insert_attachments
+from workbench.store.runs import insert_run
+from workbench.store.sessions import insert_attachments
 from workbench.store.store import Store
 from workbench.store.values import Comparison, Rating, RunFilter, SessionKind, Vote
 
@@ -213,7 +213,7 @@ class _Import:
                     parts_json(message),
                 ],
             )
-            _insert_attachments(self._db, id_, message, time)
+            insert_attachments(self._db, id_, message, time)
             self._messages[archived.id or id_] = previous = id_
 
     def _add_comparisons(self, session_id: str) -> None:
@@ -221,7 +221,7 @@ class _Import:
             new = self._comparisons[comparison.id] = self._free("comparisons", comparison.id)
             message_id = self._messages.get(comparison.message_id or "")
             row = msgspec.structs.replace(comparison, id=new, session_id=session_id, message_id=message_id)
-            _put(self._db, "comparisons", "id", row)
+            put_row(self._db, "comparisons", "id", row)
 
     def _add_run(self, run: RunRecord, session_id: str) -> None:
         row = msgspec.structs.replace(
@@ -232,7 +232,7 @@ class _Import:
             comparison_id=self._comparisons.get(run.comparison_id or ""),
             status="interrupted" if run.status == "running" else run.status,
         )
-        _insert_run(self._db, row)
+        insert_run(self._db, row)
 
     def _add_judgements(self) -> None:
         for vote in self._archive.votes:
@@ -246,11 +246,11 @@ class _Import:
                 winner_run_id=self._runs.get(vote.winner_run_id or ""),
                 run_ids=tuple(self._runs.get(id_, id_) for id_ in vote.run_ids),
             )
-            _put(self._db, "votes", "id", row)
+            put_row(self._db, "votes", "id", row)
         for rating in self._archive.ratings:
             if rating.run_id not in self._runs:
                 raise BadInput(f"A rating refers to the run {rating.run_id}, which the file lacks.")
-            _put(self._db, "ratings", "run_id", msgspec.structs.replace(rating, run_id=self._runs[rating.run_id]))
+            put_row(self._db, "ratings", "run_id", msgspec.structs.replace(rating, run_id=self._runs[rating.run_id]))
 
 
 def _parents_first(messages: list[ArchivedMessage]) -> Iterable[ArchivedMessage]:

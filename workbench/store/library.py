@@ -22,7 +22,7 @@ class LibraryTables(Tables):
         stored = msgspec.structs.replace(
             comparison, id=comparison.id or new_id(), created_at=comparison.created_at or now()
         )
-        self._write(lambda db: _put(db, "comparisons", "id", stored))
+        self._write(lambda db: put_row(db, "comparisons", "id", stored))
         return stored
 
     def comparison(self, id: str) -> Comparison | None:
@@ -35,7 +35,7 @@ class LibraryTables(Tables):
     def add_vote(self, vote: Vote) -> Vote:
         """Fills in `id` and `created_at`. Several votes on one comparison are kept; the newest counts."""
         stored = msgspec.structs.replace(vote, id=vote.id or new_id(), created_at=vote.created_at or now())
-        self._write(lambda db: _put(db, "votes", "id", stored))
+        self._write(lambda db: put_row(db, "votes", "id", stored))
         return stored
 
     def votes(self, comparison_id: str | None = None) -> list[Vote]:
@@ -47,7 +47,7 @@ class LibraryTables(Tables):
 
     def rate(self, rating: Rating) -> None:
         stored = msgspec.structs.replace(rating, created_at=rating.created_at or now())
-        self._write(lambda db: _put(db, "ratings", "run_id", stored))
+        self._write(lambda db: put_row(db, "ratings", "run_id", stored))
 
     def unrate(self, run_id: str) -> None:
         self._write(lambda db: db.execute("DELETE FROM ratings WHERE run_id = ?", [run_id]).close())
@@ -60,7 +60,7 @@ class LibraryTables(Tables):
     def save_preset(self, name: str, kind: str, options: dict[str, Any]) -> Preset:
         """Replaces a preset of this kind and name."""
         preset = Preset(name=clean(name), kind=kind, options=options, updated_at=now())
-        self._write(lambda db: _put(db, "presets", "kind, name", preset))
+        self._write(lambda db: put_row(db, "presets", "kind, name", preset))
         return preset
 
     def presets(self, kind: str) -> list[Preset]:
@@ -76,7 +76,7 @@ class LibraryTables(Tables):
         def write(db: sqlite3.Connection) -> None:
             before = db.execute("SELECT added_at FROM models WHERE id = ?", [model.id]).fetchone()
             added_at = before[0] if before else model.added_at or now()
-            _put(db, "models", "id", msgspec.structs.replace(model, added_at=added_at))
+            put_row(db, "models", "id", msgspec.structs.replace(model, added_at=added_at))
 
         self._write(write)
 
@@ -99,7 +99,7 @@ class LibraryTables(Tables):
         return row_of(kind, self._query(f"SELECT {', '.join(kind.__struct_fields__)} FROM {table} {rest}", values))
 
 
-def _put(db: sqlite3.Connection, table: str, key: str, value: msgspec.Struct) -> None:
+def put_row(db: sqlite3.Connection, table: str, key: str, value: msgspec.Struct) -> None:
     """Insert `value`, or replace the row that has its key."""
     names = value.__struct_fields__
     values = [_plain(getattr(value, name)) for name in names]

@@ -307,7 +307,7 @@ def insert_message(
         "VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
         [id_, session_id, parent_id, message.role, run_id, time, clean(message.text), parts_json(message)],
     )
-    _insert_attachments(db, id_, message, time)
+    insert_attachments(db, id_, message, time)
     db.execute("UPDATE sessions SET leaf_id = ?, updated_at = ? WHERE id = ?", [id_, time, session_id])
     return StoredMessage(
         id=id_, session_id=session_id, parent_id=parent_id, message=message, created_at=time, run_id=run_id
@@ -322,10 +322,10 @@ def set_message(db: sqlite3.Connection, id: str, message: Message) -> None:
     kept = [attachment.sha256 for attachment in message.attachments]
     marks = ", ".join("?" * len(kept))
     db.execute(f"DELETE FROM message_attachments WHERE message_id = ? AND sha256 NOT IN ({marks})", [id, *kept])
-    _insert_attachments(db, id, message, now())
+    insert_attachments(db, id, message, now())
 
 
-def _insert_attachments(db: sqlite3.Connection, message_id: str, message: Message, time: str) -> None:
+def insert_attachments(db: sqlite3.Connection, message_id: str, message: Message, time: str) -> None:
     for attachment in message.attachments:
         if attachment.data:
             db.execute(
