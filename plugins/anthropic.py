@@ -1,0 +1,416 @@
+"""Anthropic's Messages API. https://docs.anthropic.com/en/api/messages"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterator
+from typing import Any
+
+import msgspec
+
+from workbench.core.cancel import CancelToken
+from workbench.core.events import (
+    Finished,
+    Notice,
+    ReasoningDelta,
+    StreamEvent,
+    TextDelta,
+    ToolCallDelta,
+    Usage,
+)
+from workbench.core.messages import (
+    FilePart,
+    ImagePart,
+    Part,
+    ReasoningPart,
+    TextPart,
+    ToolCallPart,
+    ToolResultPart,
+)
+from workbench.core.models import ModelInfo
+from workbench.core.requests import ChatRequest
+from workbench.core.settings import Provider
+from workbench.hookspecs import ProviderContext, ProviderPlugin, hookimpl
+from workbench.providers.content import (
+    Omissions,
+    data_of,
+    effective_sampling,
+    json_object,
+    note_local_only,
+    sampling_fields,
+)
+from workbench.providers.errors import from_stream, malformed
+from workbench.providers.remote_model import Call, RemoteModel, Service
+from workbench.providers.signatures import pack, unpack
+
+TITLE = "Anthropic"
+BASE_URL = "https://api.anthropic.com"
+KEY_VARIABLE = "ANTHROPIC_API_KEY"
+API_VERSION = "2023-06-01"
+SAMPLING = {
+    "temperature": "temperature",
+    "top_p": "top_p",
+    "top_k": "top_k",
+    "stop": "stop_sequences",
+    "max_tokens": "max_tokens",
+}
+NOT_WITH_THINKING = ("temperature", "top_k")
+
+# Models before 4.6 take a budget, later ones decide for themselves how long to think, given an effort.
+BUDGET_MODELS = re.compile(r"^claude-(?:[23]|instant|(?:opus|sonnet|haiku)-(?:3|4-[015]|4-20))")
+EFFORT_MODELS = re.compile(r"^claude-(?!opus-4-[01]\b|opus-4-20|[23]|instant|(?:sonnet|haiku)-(?:3|4-[015]|4-20))")
+EFFORT_BUDGETS = {"minimal": 1024, "low": 2048, "medium": 8192, "high": 16384, "xhigh": 24576, "max": 28672}
+DEFAULT_BUDGET = 8192
+MIN_BUDGET = 1024
+
+# The API wants a limit with every request. These are the models' own limits where they are small.
+OUTPUT_LIMITS = (
+    (re.compile(r"^claude-(?:2|instant|3-(?:opus|sonnet|haiku))"), 4096),
+    (re.compile(r"^claude-3-5"), 8192),
+)
+DEFAULT_OUTPUT_LIMIT = 32000
+
+
+class AnthropicAdapter:
+    def __init__(self, provider: str, model: str) -> None:
+        self._provider = provider
+        self._model = model
+
+    def call(self, request: ChatRequest) -> Call:
+        omissions = Omissions(TITLE)
+        note_local_only(request, omissions)
+        fields = sampling_fields(request.sampling, SAMPLING, omissions)
+        limit = next((limit for pattern, limit in OUTPUT_LIMITS if pattern.match(self._model)), DEFAULT_OUTPUT_LIMIT)
+        fields.setdefault("max_tokens", limit)
+        if "temperature" in fields and fields["temperature"] > 1:
+            fields["temperature"] = 1.0
+            omissions.remark(f"temperature was lowered to 1, the most {TITLE} accepts.")
+        body: dict[str, Any] = {"model": self._model, "messages": self._messages(request, omissions), "stream": True}
+        system = "\n\n".join(message.text for message in request.messages if message.role == "system" and message.text)
+        if system:
+            body["system"] = system
+        if request.tools:
+            body["tools"] = [
+                {
+                    "name": tool.name,
+                    "description": tool.description,
+                    "input_schema": {"type": "object", **tool.parameters},
+                }
+                for tool in request.tools
+            ]
+        self._add_format(body, request, omissions)
+        self._add_reasoning(body, fields, request, omissions)
+        body |= fields
+        return Call(
+            "/v1/messages",
+            body,
+            omissions.notices,
+            effective_sampling(fields, SAMPLING),
+            headers={"anthropic-version": API_VERSION},
+        )
+
+    def decoder(self) -> AnthropicDecoder:
+        return AnthropicDecoder(self._provider)
+
+    def _messages(self, request: ChatRequest, omissions: Omissions) -> list[dict[str, Any]]:
+        """Turns of user and assistant in alternation; neighbours of one role are joined, as the API would do."""
+        turns: list[dict[str, Any]] = []
+        for message in request.messages:
+            if message.role == "system":
+                continue
+            role = "assistant" if message.role == "assistant" else "user"
+            blocks = [block for part in message.parts for block in self._blocks(part, role, omissions)]
+            if not blocks:
+                continue
+            if turns and turns[-1]["role"] == role:
+                turns[-1]["content"] += blocks
+            else:
+                turns.append({"role": role, "content": blocks})
+        last = turns[-1]["content"][-1] if turns and turns[-1]["role"] == "assistant" else {}
+        if last.get("type") == "text":
+            last["text"] = last["text"].rstrip()  # refused otherwise
+        return turns
+
+    def _blocks(self, part: Part, role: str, omissions: Omissions) -> Iterator[dict[str, Any]]:
+        match part:
+            case TextPart(text=text) | FilePart(text=text) if text.strip():
+                yield {"type": "text", "text": text}
+            case ImagePart(attachment=image):
+                source = {"type": "base64", "media_type": image.media_type, "data": data_of(image)}
+                yield {"type": "image", "source": source}
+            case FilePart(attachment=file) if file.media_type == "application/pdf":
+                source = {"type": "base64", "media_type": file.media_type, "data": data_of(file)}
+                yield {"type": "document", "source": source}
+            case FilePart(attachment=file) if not part.text:
+                omissions.add(f"attachment {file.name or file.media_type}")
+            case ReasoningPart() if role == "assistant":
+                yield from self._thinking(part)
+            case ToolCallPart():
+                yield {
+                    "type": "tool_use",
+                    "id": _tool_id(part.id),
+                    "name": part.name,
+                    "input": json_object(part.arguments),
+                }
+            case ToolResultPart():
+                result: dict[str, Any] = {
+                    "type": "tool_result",
+                    "tool_use_id": _tool_id(part.call_id),
+                    "content": part.content,
+                }
+                yield result | ({"is_error": True} if part.is_error else {})
+            case TextPart() | ReasoningPart() | FilePart():
+                return
+            case _:
+                omissions.add("audio")
+
+    def _thinking(self, part: ReasoningPart) -> Iterator[dict[str, Any]]:
+        """Thinking goes back exactly as it came, which is why each signature carries the text it signs."""
+        for data in unpack(part.signature, self._provider):
+            if isinstance(data, dict) and data.get("type") in {"thinking", "redacted_thinking"}:
+                yield data
+
+    def _add_format(self, body: dict[str, Any], request: ChatRequest, omissions: Omissions) -> None:
+        wanted = request.response_format
+        if wanted.kind == "json_schema" and wanted.schema is not None:
+            body["output_config"] = {"format": {"type": "json_schema", "schema": wanted.schema}}
+        elif wanted.kind == "json_object":
+            omissions.add("JSON mode without a schema")
+        elif wanted.kind == "grammar":
+            omissions.add("grammar")
+
+    def _add_reasoning(
+        self, body: dict[str, Any], fields: dict[str, Any], request: ChatRequest, omissions: Omissions
+    ) -> None:
+        wanted = request.reasoning
+        effort = wanted.effort
+        if wanted.enabled is False or effort == "none":
+            body["thinking"] = {"type": "disabled"}
+            return
+        if wanted.enabled is None and effort is None and wanted.budget_tokens is None:
+            return
+        thinking: dict[str, Any]
+        if wanted.budget_tokens is not None or BUDGET_MODELS.match(self._model):
+            budget = wanted.budget_tokens or EFFORT_BUDGETS.get(effort or "", DEFAULT_BUDGET)
+            if fields["max_tokens"] <= MIN_BUDGET:
+                omissions.remark(f"Reasoning was left out: it needs max_tokens above {MIN_BUDGET}.")
+                return
+            budget = max(MIN_BUDGET, min(budget, fields["max_tokens"] - 1))
+            thinking = {"type": "enabled", "budget_tokens": budget}
+        else:
+            thinking = {"type": "adaptive", "display": "summarized"}
+        body["thinking"] = thinking
+        if effort and EFFORT_MODELS.match(self._model):
+            body["output_config"] = body.get("output_config", {}) | {"effort": "low" if effort == "minimal" else effort}
+        for name in NOT_WITH_THINKING:
+            if fields.pop(name, None) is not None:
+                omissions.remark(f"{name} was left out: {TITLE} does not take it while the model reasons.")
+
+
+def _tool_id(text: str) -> str:
+    return re.sub(r"[^a-zA-Z0-9_-]", "_", text) or "call"
+
+
+# --- the stream -----------------------------------------------------------------------------------------------
+class _Event(msgspec.Struct):
+    type: str
+    index: int = 0
+    message: dict[str, Any] | None = None
+    content_block: dict[str, Any] | None = None
+    delta: dict[str, Any] | None = None
+    usage: dict[str, Any] | None = None
+
+
+_decode = msgspec.json.Decoder(_Event).decode
+
+
+class AnthropicDecoder:
+    def __init__(self, provider: str) -> None:
+        self.model_version = ""
+        self.ended = False
+        self._provider = provider
+        self._usage: dict[str, Any] = {}
+        self._stop: dict[str, Any] = {}
+        self._tools: dict[int, int] = {}
+        self._thoughts: dict[int, dict[str, str]] = {}
+        self._unread_input: dict[int, Any] = {}
+
+    def feed(self, data: str) -> Iterator[StreamEvent]:
+        event = _decode(data)
+        match event.type:
+            case "message_start" if event.message is not None:
+                self.model_version = str(event.message.get("model") or "")
+                yield from self._count(event.message.get("usage"))
+            case "content_block_start" if event.content_block is not None:
+                yield from self._start(event.index, event.content_block)
+            case "content_block_delta" if event.delta is not None:
+                yield from self._delta(event.index, event.delta)
+            case "content_block_stop":
+                yield from self._end(event.index)
+            case "message_delta" if event.delta is not None:
+                self._stop |= {name: value for name, value in event.delta.items() if value is not None}
+                yield from self._count(event.usage)
+            case "message_stop":
+                self.ended = True
+            case "error":
+                raise from_stream(TITLE, msgspec.json.decode(data), key_variable=KEY_VARIABLE)
+            case "message_start" | "content_block_start" | "content_block_delta" | "message_delta":
+                raise ValueError(f"{event.type} without its content")
+
+    def finish(self) -> Iterator[StreamEvent]:
+        reason = self._stop.get("stop_reason")
+        if not reason or not self.ended:
+            return
+        match reason:
+            case "max_tokens" | "model_context_window_exceeded":
+                yield Finished(reason="length", detail=reason)
+            case "end_turn":
+                yield Finished(reason="stop")
+            case "stop_sequence":
+                yield Finished(reason="stop", detail=str(self._stop.get("stop_sequence") or reason))
+            case "refusal":
+                details = self._stop.get("stop_details")
+                why = details.get("explanation") if isinstance(details, dict) else None
+                yield Notice(f"{TITLE} declined to answer{f': {why}' if why else '.'}", kind="warning")
+                yield Finished(reason="stop", detail=reason)
+            case "tool_use":
+                yield Finished(reason="stop", detail="tool_calls")
+            case _:
+                yield Finished(reason="stop", detail=str(reason))
+
+    def _start(self, index: int, block: dict[str, Any]) -> Iterator[StreamEvent]:
+        match block.get("type"):
+            case "text" if block.get("text"):
+                yield TextDelta(str(block["text"]))
+            case "thinking":
+                self._thoughts[index] = {"type": "thinking", "thinking": "", "signature": ""}
+                yield from self._delta(index, {"type": "thinking_delta", "thinking": str(block.get("thinking") or "")})
+            case "redacted_thinking":
+                data = {"type": "redacted_thinking", "data": str(block.get("data") or "")}
+                yield ReasoningDelta("", signature=pack(self._provider, data))
+            case "tool_use":
+                number = self._tools.setdefault(index, len(self._tools))
+                self._unread_input[index] = block.get("input")
+                yield ToolCallDelta(index=number, id=str(block.get("id") or ""), name=str(block.get("name") or ""))
+
+    def _delta(self, index: int, delta: dict[str, Any]) -> Iterator[StreamEvent]:
+        match delta.get("type"):
+            case "text_delta" if text := _text(delta, "text"):
+                yield TextDelta(text)
+            case "thinking_delta" if text := _text(delta, "thinking"):
+                self._thought(index)["thinking"] += text
+                yield ReasoningDelta(text)
+            case "signature_delta":
+                self._thought(index)["signature"] += _text(delta, "signature")
+            case "input_json_delta" if text := _text(delta, "partial_json"):
+                self._unread_input.pop(index, None)
+                yield ToolCallDelta(index=self._tools.setdefault(index, len(self._tools)), arguments=text)
+
+    def _end(self, index: int) -> Iterator[StreamEvent]:
+        thought = self._thoughts.pop(index, None)
+        if thought is not None and thought["signature"]:
+            yield ReasoningDelta("", signature=pack(self._provider, thought))
+        whole = self._unread_input.pop(index, None)
+        if whole:  # arguments that came whole with the block's start
+            yield ToolCallDelta(index=self._tools[index], arguments=msgspec.json.encode(whole).decode())
+
+    def _thought(self, index: int) -> dict[str, str]:
+        return self._thoughts.setdefault(index, {"type": "thinking", "thinking": "", "signature": ""})
+
+    def _count(self, usage: dict[str, Any] | None) -> Iterator[Usage]:
+        """Counts are cumulative; the prompt's come at the start, split by how they met the cache."""
+        if not usage:
+            return
+        self._usage |= {name: value for name, value in usage.items() if value is not None}
+        fresh = self._usage.get("input_tokens")
+        cached = self._usage.get("cache_read_input_tokens")
+        written = self._usage.get("cache_creation_input_tokens")
+        details = self._usage.get("output_tokens_details") or {}
+        yield Usage(
+            prompt_tokens=None if fresh is None else fresh + (cached or 0) + (written or 0),
+            cached_tokens=cached,
+            cache_write_tokens=written,
+            completion_tokens=self._usage.get("output_tokens"),
+            reasoning_tokens=details.get("thinking_tokens"),
+        )
+
+
+def _text(delta: dict[str, Any], name: str) -> str:
+    value = delta.get(name)
+    if not isinstance(value, str):
+        raise ValueError(f"{delta.get('type')} without {name}")
+    return value
+
+
+# --- the plugin -----------------------------------------------------------------------------------------------
+class AnthropicProvider:
+    kind = "anthropic"
+    title = TITLE
+    key_variable = KEY_VARIABLE
+
+    def __init__(self) -> None:
+        self.presets = {self.kind: Provider(kind=self.kind, base_url=BASE_URL)}
+
+    def models(self, context: ProviderContext, cancel: CancelToken) -> list[ModelInfo]:
+        service = self._service(context)
+        headers = {**service.headers(), "anthropic-version": API_VERSION}
+        found: list[ModelInfo] = []
+        after = ""
+        while True:
+            data = service.client.get_json(
+                f"/v1/models?limit=100{after}", headers=headers, cancel=cancel, key_variable=KEY_VARIABLE
+            )
+            if not isinstance(data, dict) or not isinstance(data.get("data"), list):
+                raise malformed(TITLE, str(data)[:500])
+            found += [self._described(context, service, entry) for entry in data["data"] if "id" in entry]
+            if not data.get("has_more") or not data.get("last_id"):
+                return found
+            after = f"&after_id={data['last_id']}"
+
+    def model(self, context: ProviderContext, model_name: str) -> RemoteModel:
+        service = self._service(context)
+        adapter = AnthropicAdapter(context.name, model_name)
+        return RemoteModel(self._info(context, service, model_name), service, adapter)
+
+    def _service(self, context: ProviderContext) -> Service:
+        url = context.config.base_url
+        if url in {"", BASE_URL} and context.name == self.kind:
+            url = os.environ.get("ANTHROPIC_BASE_URL", "").strip() or BASE_URL
+        return Service(
+            context=context,
+            title=TITLE,
+            base_url=(url or BASE_URL).rstrip("/").removesuffix("/v1"),
+            key_variable=KEY_VARIABLE,
+            key_required=True,
+            auth=lambda key: {"x-api-key": key},
+        )
+
+    def _info(self, context: ProviderContext, service: Service, model: str, **fields: Any) -> ModelInfo:
+        values: dict[str, Any] = {
+            "id": f"{context.name}:{model}",
+            "name": model,
+            "provider": context.name,
+            "capabilities": frozenset({"reasoning", "images", "files", "tools", "json_schema"}),
+            "remote": not service.local,
+        }
+        return ModelInfo(**(values | fields))
+
+    def _described(self, context: ProviderContext, service: Service, entry: dict[str, Any]) -> ModelInfo:
+        fields: dict[str, Any] = {}
+        if entry.get("display_name"):
+            fields["name"] = entry["display_name"]
+        if isinstance(entry.get("max_input_tokens"), int):
+            fields["context_length"] = entry["max_input_tokens"]
+        told = entry.get("capabilities")
+        if isinstance(told, dict):
+            named = {"image_input": "images", "pdf_input": "files", "structured_outputs": "json_schema"}
+            named["thinking"] = "reasoning"
+            capabilities = {ours for theirs, ours in named.items() if (told.get(theirs) or {}).get("supported")}
+            fields["capabilities"] = frozenset(capabilities | {"tools"})
+        return self._info(context, service, str(entry["id"]), **fields)
+
+
+@hookimpl
+def workbench_providers() -> list[ProviderPlugin]:
+    return [AnthropicProvider()]
