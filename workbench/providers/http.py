@@ -94,7 +94,7 @@ class ApiClient:
         cancel: CancelToken,
         key_variable: str = "",
     ) -> ApiResponse:
-        """Send a request; returns when the response's headers are here. Raises ApiError (error statuses too), Cancelled."""
+        """Send a request; returns with the response's headers. Raises ApiError (error statuses too), Cancelled."""
         if self._network.offline and not self.local:
             raise ApiError(
                 "offline",
