@@ -12,8 +12,8 @@ from typing import Any, TypeVar
 import msgspec
 
 from workbench.core.errors import BadInput
-from workbench.core.messages import Message
-from workbench.core.requests import ChatRequest, LoadOptions, Reasoning, ResponseFormat, Sampling
+from workbench.core.requests import LoadOptions, Overflow, Reasoning, ResponseFormat, Sampling
+from workbench.services.chat import ChatOptions
 
 Options = TypeVar("Options", Sampling, LoadOptions)
 
@@ -67,30 +67,12 @@ SPECIAL = {
 _REPEATABLE = ("stop", "dry_sequence_breakers", "logit_bias")
 
 
-class ParsedOptions(msgspec.Struct, frozen=True, kw_only=True):
-    sampling: Sampling = Sampling()
-    load: LoadOptions = LoadOptions()
-    response_format: ResponseFormat = ResponseFormat()
-    reasoning: Reasoning = Reasoning()
-    overflow: str = "error"
-    chat_template: str | None = None
-    template_variables: dict[str, Any] = {}
-
-    def request(self, messages: Iterable[Message], *, sampling: Sampling, load: LoadOptions) -> ChatRequest:
-        """A request of these options; `sampling` and `load` are the settings' values, which ours go before."""
-        return ChatRequest(
-            messages=tuple(messages),
-            sampling=over(sampling, self.sampling),
-            load=over(load, self.load),
-            response_format=self.response_format,
-            reasoning=self.reasoning,
-            overflow="drop_oldest" if self.overflow == "drop_oldest" else "error",
-            chat_template=self.chat_template,
-            template_variables=self.template_variables,
-        )
+def with_defaults(options: ChatOptions, sampling: Sampling) -> ChatOptions:
+    """`options`, and the settings' sampling where they say nothing."""
+    return msgspec.structs.replace(options, sampling=over(sampling, options.sampling))
 
 
-def parse_options(pairs: Iterable[str]) -> ParsedOptions:
+def parse_options(pairs: Iterable[str], *, system_prompt: str = "") -> ChatOptions:
     """Parse NAME=VALUE texts. Raises BadInput that names the option, the value and what would do."""
     collected: dict[str, Any] = {}
     variables: dict[str, Any] = {}
@@ -111,12 +93,13 @@ def parse_options(pairs: Iterable[str]) -> ParsedOptions:
             raise BadInput(f"The option {name} is given twice.")
         else:
             collected[name] = _from_file(name, value) if name in _TAKES_FILE else value
-    return ParsedOptions(
+    return ChatOptions(
+        system_prompt=system_prompt,
         sampling=_struct(Sampling, collected),
         load=_struct(LoadOptions, collected),
         response_format=_response_format(collected),
         reasoning=_reasoning(collected),
-        overflow=_choice("overflow", collected.get("overflow", "error"), ("error", "drop_oldest")),
+        overflow=_overflow(collected.get("overflow", "error")),
         chat_template=collected.get("chat_template"),
         template_variables=variables,
     )
@@ -227,6 +210,10 @@ def _reasoning(collected: dict[str, Any]) -> Reasoning:
             raise BadInput(f"budget_tokens: {collected['budget_tokens']!r} is not a whole number.") from error
         _check_range("budget_tokens", budget)
     return Reasoning(enabled=enabled, effort=collected.get("effort") or None, budget_tokens=budget)
+
+
+def _overflow(value: str) -> Overflow:
+    return "drop_oldest" if _choice("overflow", value, ("error", "drop_oldest")) == "drop_oldest" else "error"
 
 
 def _on_off(name: str, value: str) -> bool:

@@ -1,0 +1,76 @@
+"""Builds what a command needs, when it needs it, and closes it at the end."""
+
+from __future__ import annotations
+
+import contextlib
+from functools import cached_property
+from types import TracebackType
+
+from workbench.core.paths import Paths, bundled
+from workbench.core.settings import Settings, SettingsFile
+from workbench.plugins import PluginManager
+from workbench.services.catalog import ModelCatalog
+from workbench.services.keys import Keys
+from workbench.services.logs import start_logging, stop_logging
+from workbench.services.runner import Runner
+from workbench.store import Store
+
+
+class Workbench:
+    """The program's objects for one command. Use it with `with`: leaving it stops runs and models."""
+
+    def __init__(self, *, log_runs: bool = True) -> None:
+        """`log_runs=False`: answers are not kept in the database."""
+        self.paths = Paths.of_user()
+        self._log_runs = log_runs
+        self._open = contextlib.ExitStack()
+
+    def __enter__(self) -> Workbench:
+        self._open.callback(stop_logging, start_logging(self.paths))
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._open.close()
+
+    @cached_property
+    def settings_file(self) -> SettingsFile:
+        return SettingsFile(self.paths.settings)
+
+    @property
+    def settings(self) -> Settings:
+        return self.settings_file.value
+
+    @cached_property
+    def keys(self) -> Keys:
+        return Keys(self.paths)
+
+    @cached_property
+    def plugins(self) -> PluginManager:
+        manager = PluginManager(
+            folders=[bundled("plugins"), self.paths.plugins], disabled=self.settings.plugins.disabled
+        )
+        manager.load()
+        return manager
+
+    @cached_property
+    def catalog(self) -> ModelCatalog:
+        catalog = ModelCatalog(self.plugins, self.settings_file, self.paths, self.keys)
+        self._open.callback(catalog.close)
+        return catalog
+
+    @cached_property
+    def store(self) -> Store:
+        """Raises StoreError."""
+        self.paths.create()
+        store = Store.open(self.paths.database, self.paths.backups)
+        self._open.callback(store.close)
+        return store
+
+    @cached_property
+    def runner(self) -> Runner:
+        """Raises StoreError, unless runs are not logged."""
+        runner = Runner(self.store if self._log_runs else None)
+        self._open.callback(runner.close)
+        return runner
