@@ -1,0 +1,189 @@
+"""One request on its way: from its prompt's tokens to the events of its answer."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, field
+
+import psutil
+
+from workbench.core.errors import ErrorInfo
+from workbench.core.events import (
+    Finished,
+    FinishReason,
+    Logprobs,
+    Notice,
+    PromptProgress,
+    ReasoningDelta,
+    RunDetails,
+    StreamEvent,
+    Timings,
+    TokenLogprob,
+    Usage,
+)
+from workbench.core.requests import ChatRequest, Sampling
+from workbench.engine.child.grammar import Grammar
+from workbench.engine.child.prompt import Prompt
+from workbench.engine.child.sampling import Chain
+from workbench.engine.child.slots import Slot
+from workbench.engine.child.vocab import Vocab
+from workbench.engine.reasoning import ReasoningSplitter
+from workbench.engine.text_stream import TextStream
+
+PROMPT_TAIL_CHARACTERS = 400
+"""How much of the prompt's end the reasoning splitter sees."""
+
+_process = psutil.Process()
+
+
+@dataclass(slots=True, eq=False)
+class Sequence:
+    """Owned by the scheduler once it is queued; until then by the thread that prepares it."""
+
+    id: int
+    request: ChatRequest
+    prompt: Prompt
+    sampling: Sampling
+    chain: Chain
+    grammar: Grammar | None
+    details: RunDetails
+    seed_given: bool
+    tokens: list[int] = field(default_factory=list)
+    """The prompt's and those drawn since; the slot holds how many of them are evaluated."""
+    slot: Slot | None = None
+    cached: int = 0
+    order: int = 0
+    """Rising with admission: the largest is the youngest."""
+    leader: Sequence | None = None
+    """A running request that is evaluating this one's prompt, or a long part of it: worth waiting for."""
+    leader_tokens: int = 0
+    events: list[StreamEvent] = field(default_factory=list)
+    """To be sent; whoever sends them empties the list."""
+    notices: list[Notice] = field(default_factory=list)
+    finished: bool = False
+    started: bool = False
+    _stream: TextStream = field(default_factory=TextStream)
+    _splitter: ReasoningSplitter | None = None
+    _reasoning_tokens: int = 0
+    _evaluated: int = 0
+    _prefill_start: float = 0.0
+    _prefill_s: float = 0.0
+    _first_token_at: float = 0.0
+    _last_token_at: float = 0.0
+
+    def __post_init__(self) -> None:
+        self.tokens = list(self.prompt.tokens)
+        self._stream = TextStream((*(self.sampling.stop or ()), *self.prompt.stop))
+        continued = self.request.messages[-1] if self.request.continue_last and self.request.messages else None
+        self._splitter = ReasoningSplitter(self.prompt.rendered[-PROMPT_TAIL_CHARACTERS:], continued=continued)
+        self.chain.accept_prompt(self.tokens)
+
+    # --- where it is ---
+    @property
+    def n_prompt(self) -> int:
+        return len(self.prompt.tokens)
+
+    @property
+    def n_generated(self) -> int:
+        return len(self.tokens) - len(self.prompt.tokens)
+
+    @property
+    def pending(self) -> int:
+        """Tokens that are not evaluated yet; 1 means: ready for a decode step."""
+        return len(self.tokens) - (len(self.slot.tokens) if self.slot else 0)
+
+    @property
+    def is_prefilling(self) -> bool:
+        return not self.finished and self.slot is not None and self.pending > 1
+
+    # --- what happens to it ---
+    def admitted(self, slot: Slot, reused: int, order: int) -> None:
+        """It has a slot, with `reused` of its tokens in it. A preempted request comes here again."""
+        self.slot, self.order = slot, order
+        self.leader = None
+        if self.started:
+            return
+        self.started = True
+        self.cached = reused
+        self._prefill_start = time.perf_counter()
+        self.events.append(self.details)
+        self.events.extend(self.notices)
+        self._progress()
+
+    def chunk_evaluated(self, n_tokens: int) -> None:
+        if not self.n_generated:
+            self._evaluated = min(self._evaluated + n_tokens, self.n_prompt - self.cached)
+            self._progress()
+
+    def accept(self, token: int, vocab: Vocab, n_ctx: int, logprob: TokenLogprob | None) -> None:
+        """Take the token drawn after the last evaluated one."""
+        now = time.perf_counter()
+        if not self._first_token_at:
+            self._first_token_at = now
+            self._prefill_s = now - self._prefill_start
+        self._last_token_at = now
+        piece = vocab.piece(token)
+        if piece is None:
+            self.finish("stop")
+            return
+        self.tokens.append(token)
+        if logprob is not None:
+            self.events.append(Logprobs((logprob,)))
+        if piece:
+            text = self._stream.feed(piece)
+            if text:
+                self._emit(text)
+        if self._stream.stopped_by is not None:
+            self.finish("stop", detail=self._stream.stopped_by)
+        elif self.n_generated >= (self.sampling.max_tokens or n_ctx) or len(self.tokens) > n_ctx:
+            self.finish("length")
+
+    def finish(self, reason: FinishReason, *, detail: str = "", error: ErrorInfo | None = None) -> None:
+        """Say the rest and how it went. The scheduler takes the slot back."""
+        if self.finished:
+            return
+        self.finished = True
+        rest = self._stream.finish()
+        if rest:
+            self._emit(rest)
+        if self._splitter is not None:
+            self.events.extend(self._splitter.finish())
+        if self.started:
+            self.events.append(self._usage())
+            self.events.append(self._timings())
+        self.events.append(Finished(reason=reason, detail=detail, error=error))
+
+    def close(self) -> None:
+        """Free what llama.cpp holds for it."""
+        self.chain.close()
+        if self.grammar is not None:
+            self.grammar.close()
+
+    def _emit(self, text: str) -> None:
+        assert self._splitter is not None
+        deltas = self._splitter.feed(text)
+        if deltas and isinstance(deltas[-1], ReasoningDelta):
+            self._reasoning_tokens = self.n_generated
+        self.events.extend(deltas)
+
+    def _progress(self) -> None:
+        self.events.append(PromptProgress(evaluated=self._evaluated, total=self.n_prompt, cached=self.cached))
+
+    def _usage(self) -> Usage:
+        return Usage(
+            prompt_tokens=self.n_prompt,
+            cached_tokens=self.cached,
+            completion_tokens=self.n_generated,
+            reasoning_tokens=self._reasoning_tokens,
+        )
+
+    def _timings(self) -> Timings:
+        decode_s = self._last_token_at - self._first_token_at
+        n_evaluated = self.n_prompt - self.cached
+        return Timings(
+            prefill_s=self._prefill_s or None,
+            decode_s=decode_s or None,
+            prefill_tokens_per_s=n_evaluated / self._prefill_s if self._prefill_s else None,
+            decode_tokens_per_s=(self.n_generated - 1) / decode_s if decode_s and self.n_generated > 1 else None,
+            memory_bytes=_process.memory_info().rss,
+        )
