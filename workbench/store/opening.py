@@ -51,6 +51,8 @@ def open_database(path: Path, backups: Path) -> Opened:
 def _open_writable(path: Path, backups: Path) -> Opened:
     existed = path.exists() and path.stat().st_size > 0
     crashed = _left_unclean(path)
+    if existed:
+        _check_header(path)
     connection = connect(path)
     try:
         names = schema.applied(connection) if existed else []
@@ -81,6 +83,17 @@ def _left_unclean(path: Path) -> bool:
     with contextlib.suppress(OSError):
         return path.with_name(path.name + "-wal").stat().st_size > 0
     return False
+
+
+def _check_header(path: Path) -> None:
+    """SQLite itself takes a file of a few bytes for an empty database and would write over it."""
+    try:
+        with path.open("rb") as file:
+            header = file.read(16)
+    except OSError as error:
+        raise StoreError(f"The database {path} can't be read: {error.strerror}.") from error
+    if header != b"SQLite format 3\x00":
+        raise DamagedDatabase(f"{path} is not a database.", hint=DAMAGED_HINT, detail=f"begins with {header!r}")
 
 
 def _check(connection: sqlite3.Connection, path: Path) -> None:

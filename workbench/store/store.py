@@ -11,7 +11,7 @@ from types import TracebackType
 from workbench.core.errors import StoreError
 from workbench.store import opening
 from workbench.store.connections import Readers
-from workbench.store.errors import explained
+from workbench.store.errors import DamagedDatabase, explained
 from workbench.store.library import LibraryTables
 from workbench.store.runs import RunTables, mark_interrupted
 from workbench.store.sessions import SessionTables
@@ -91,7 +91,10 @@ class Store(SessionTables, RunTables, LibraryTables):
     # --- maintenance ------------------------------------------------------------------------------------------
     def integrity(self) -> list[str]:
         """What is wrong with the file, in SQLite's words; empty if nothing. Reads all of it: not for the UI thread."""
-        problems = [str(row[0]) for row in self._all("PRAGMA integrity_check(20)")]
+        try:
+            problems = [str(row[0]) for row in self._all("PRAGMA integrity_check(20)")]
+        except DamagedDatabase as error:  # so damaged that even the check gives up
+            return [error.detail or error.message]
         problems = [] if problems == ["ok"] else problems
         problems += [f"{row[0]} refers to a missing row of {row[2]}" for row in self._all("PRAGMA foreign_key_check")]
         if not problems and self._writer is not None:

@@ -1,0 +1,180 @@
+"""The queue of downloads against the fake Hub."""
+
+from __future__ import annotations
+
+import random
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.fakes.fake_hub import FakeHub
+from workbench.hub.cache import RepoCache
+from workbench.hub.downloader import Downloader, DownloadOptions, partials
+from workbench.hub.repos import Quantization, RepoFile
+from workbench.services.downloads import DownloadManager, DownloadSnapshot
+
+SIZE = 900_000
+QUICK = DownloadOptions(stall_s=0.5, backoff_s=0.01, backoff_max_s=0.05, tries=4, block_bytes=1 << 18)
+
+
+@pytest.fixture
+def hub() -> Iterator[FakeHub]:
+    with FakeHub() as hub:
+        yield hub
+
+
+@pytest.fixture
+def manager(hub: FakeHub, tmp_path: Path) -> Iterator[DownloadManager]:
+    manager = start(hub, tmp_path)
+    yield manager
+    manager.close()
+
+
+def start(hub: FakeHub, folder: Path, **options: int) -> DownloadManager:
+    downloader = Downloader(endpoint=hub.endpoint, cache=folder / "hub", token=lambda: None, options=QUICK)
+    return DownloadManager(downloader, folder / "downloads.json", **options)
+
+
+def add(hub: FakeHub, name: str, parts: int = 1) -> tuple[str, Quantization]:
+    files: dict[str, bytes | Path] = {}
+    for part in range(1, parts + 1):
+        ending = f"-{part:05}-of-{parts:05}" if parts > 1 else ""
+        files[f"{name}-Q4_0{ending}.gguf"] = random.Random(name + ending).randbytes(SIZE)
+    repo = hub.add(f"org/{name}", files)  # type: ignore[arg-type]
+    listed = tuple(RepoFile(path=path, size_bytes=SIZE, sha256=file.sha256) for path, file in repo.files.items())
+    return repo.id, Quantization(label="Q4_0", files=listed)
+
+
+def until(condition: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 10
+    while not condition():
+        assert time.monotonic() < deadline, "waited in vain"
+        time.sleep(0.005)
+
+
+def test_brings_a_split_model_as_one(manager: DownloadManager, hub: FakeHub) -> None:
+    told: list[DownloadSnapshot] = []
+    manager.subscribe(told.append)
+    repo_id, model = add(hub, "split", parts=3)
+    id_ = manager.start(repo_id, model)
+    assert manager.wait(id_, 10)
+    end = manager.snapshot(id_)
+    assert (end.state, end.done_bytes, end.total_bytes, end.fraction) == ("done", 3 * SIZE, 3 * SIZE, 1.0)
+    folder = Path(end.path).parent
+    assert sorted(path.name for path in folder.iterdir()) == [file.path for file in model.files]
+    done = [s.done_bytes for s in told if s.phase in ("downloading", "done")]
+    assert done == sorted(done), "progress went backwards"
+    assert manager.start(repo_id, model) == id_
+
+
+def test_pause_and_resume(manager: DownloadManager, hub: FakeHub) -> None:
+    hub.fault("slow", bytes_per_s=1_000_000)
+    id_ = manager.start(*add(hub, "a"))
+    until(lambda: manager.snapshot(id_).done_bytes > 200_000)
+    running = manager.snapshot(id_)
+    assert running.bytes_per_s > 0 and running.remaining_s is not None
+    manager.pause(id_)
+    assert manager.wait(id_, 5)
+    paused = manager.snapshot(id_)
+    assert paused.state == "paused" and paused.done_bytes > 200_000
+    sent = hub.bytes_sent
+    manager.resume(id_)
+    assert manager.wait(id_, 10)
+    assert manager.snapshot(id_).state == "done"
+    assert hub.bytes_sent - sent == SIZE - paused.done_bytes
+
+
+def test_cancel_deletes_the_partial_file(manager: DownloadManager, hub: FakeHub) -> None:
+    hub.fault("stall", after=300_000)
+    repo_id, model = add(hub, "a")
+    id_ = manager.start(repo_id, model)
+    until(lambda: manager.snapshot(id_).done_bytes >= 300_000)
+    manager.cancel(id_)
+    assert manager.wait(id_, 5)
+    assert (manager.snapshot(id_).state, manager.snapshot(id_).done_bytes) == ("cancelled", 0)
+    assert list(partials(RepoCache(manager.downloader.cache, repo_id))) == []
+    manager.resume(id_)
+    assert manager.wait(id_, 10) and manager.snapshot(id_).state == "done"
+
+
+def test_survives_a_restart_and_connects_only_when_asked(hub: FakeHub, tmp_path: Path) -> None:
+    hub.fault("slow", bytes_per_s=1_000_000)
+    first = start(hub, tmp_path)
+    id_ = first.start(*add(hub, "a"))
+    until(lambda: first.snapshot(id_).done_bytes > 100_000)
+    first.close()
+    requests = len(hub.requests)
+    second = start(hub, tmp_path)
+    came_back = second.snapshot(id_)
+    assert came_back.state == "paused" and came_back.done_bytes > 100_000
+    assert len(hub.requests) == requests
+    second.resume_all()
+    assert second.wait(id_, 10) and second.snapshot(id_).state == "done"
+    second.close()
+
+
+def test_only_so_many_run_at_once(hub: FakeHub, tmp_path: Path) -> None:
+    hub.fault("slow", bytes_per_s=3_000_000, times=10)
+    manager = start(hub, tmp_path, parallel=2)
+    most = 0
+    lock = threading.Lock()
+
+    def count(_: DownloadSnapshot) -> None:
+        nonlocal most
+        with lock:
+            most = max(most, sum(s.state == "running" for s in manager.snapshots()))
+
+    manager.subscribe(count)
+    ids = [manager.start(*add(hub, name)) for name in "abcd"]
+    assert all(manager.wait(id_, 20) for id_ in ids)
+    assert {manager.snapshot(id_).state for id_ in ids} == {"done"}
+    assert most == 2
+    manager.close()
+
+
+def test_failure_stands_with_its_reason_and_can_be_tried_again(manager: DownloadManager, hub: FakeHub) -> None:
+    repo_id, model = add(hub, "a")
+    hub.repos[repo_id].gated = "auto"
+    id_ = manager.start(repo_id, model)
+    assert manager.wait(id_, 10)
+    failed = manager.snapshot(id_)
+    assert failed.state == "failed" and failed.error is not None and failed.error.kind == "gated"
+    hub.repos[repo_id].gated = False
+    manager.resume(id_)
+    assert manager.wait(id_, 10) and manager.snapshot(id_).state == "done"
+
+
+def test_verify_takes_a_damaged_file_out_of_use_and_resume_mends_it(manager: DownloadManager, hub: FakeHub) -> None:
+    repo_id, model = add(hub, "a")
+    id_ = manager.start(repo_id, model)
+    assert manager.wait(id_, 10)
+    path = Path(manager.snapshot(id_).path)
+    manager.verify(id_)
+    assert manager.wait(id_, 10) and manager.snapshot(id_).state == "done"
+    with path.open("r+b") as file:
+        file.seek(5)
+        file.write(b"damage")
+    manager.verify(id_)
+    assert manager.wait(id_, 10)
+    assert manager.snapshot(id_).state == "failed" and not path.exists()
+    manager.resume(id_)
+    assert manager.wait(id_, 10) and manager.snapshot(id_).state == "done"
+    assert path.read_bytes() == hub.repos[repo_id].files[model.files[0].path].content
+
+
+def test_a_damaged_list_is_set_aside(hub: FakeHub, tmp_path: Path) -> None:
+    (tmp_path / "downloads.json").write_text("{")
+    manager = start(hub, tmp_path)
+    assert manager.snapshots() == []
+    assert (tmp_path / "downloads.damaged.json").exists()
+
+
+def test_forget_takes_it_off_the_list(hub: FakeHub, tmp_path: Path) -> None:
+    manager = start(hub, tmp_path)
+    id_ = manager.start(*add(hub, "a"))
+    assert manager.wait(id_, 10)
+    manager.forget(id_)
+    assert manager.snapshots() == [] and start(hub, tmp_path).snapshots() == []
