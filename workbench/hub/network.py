@@ -70,8 +70,8 @@ class HubTransport(httpx2.BaseTransport):  # type: ignore[misc]  # the library i
     ) -> None:
         self._network = network
         self._timeout = {"connect": connect_s, "read": read_s, "write": read_s, "pool": connect_s}
-        self._context: ssl.SSLContext | None = None
-        self._routes: dict[str, httpx2.HTTPTransport] = {}
+        self._routes: dict[tuple[str, str], httpx2.HTTPTransport] = {}
+        """By scheme and proxy."""
         self._lock = threading.Lock()
 
     def handle_request(self, request: httpx2.Request) -> httpx2.Response:
@@ -89,18 +89,18 @@ class HubTransport(httpx2.BaseTransport):  # type: ignore[misc]  # the library i
             transport.close()
 
     def _route(self, url: httpx2.URL) -> httpx2.HTTPTransport:
-        proxy = proxy_for(str(url.scheme), str(url.host), self._network)
+        scheme = str(url.scheme)
+        proxy = proxy_for(scheme, str(url.host), self._network)
         with self._lock:
-            if proxy not in self._routes:
-                if self._context is None:
-                    self._context = ssl_context(self._network)
+            key = (scheme, proxy)
+            if key not in self._routes:
+                # reading the authorities takes longer than a request on the own machine
+                tls = ssl_context(self._network) if "https" in scheme + proxy else False
                 try:
-                    self._routes[proxy] = httpx2.HTTPTransport(
-                        verify=self._context, proxy=proxy or None, trust_env=False
-                    )
+                    self._routes[key] = httpx2.HTTPTransport(verify=tls, proxy=proxy or None, trust_env=False)
                 except (ValueError, ImportError, httpx2.InvalidURL) as error:
                     raise BadInput(f"The proxy {proxy} can't be used: {error}.") from error
-            return self._routes[proxy]
+            return self._routes[key]
 
 
 def proxy_for(scheme: str, host: str, network: Network) -> str:

@@ -166,8 +166,7 @@ class HashedFile:
                     return block
                 self.marks[block:] = [mark]
         self.size = self._hashed
-        self._file.truncate(self.size)
-        self._file.seek(self.size)
+        self._cut()
         return None
 
     def forget(self, offset: int = 0) -> None:
@@ -176,9 +175,7 @@ class HashedFile:
         if offset == 0:
             self._sha, self._hashed, self.marks = hashlib.sha256(), 0, []
         self.size = offset
-        with in_plain_words(self.path):
-            self._file.truncate(offset)
-            self._file.seek(offset)
+        self._cut()
 
     def rewind(self) -> None:
         """Prepare to hash the file again from its beginning, keeping its bytes."""
@@ -199,6 +196,13 @@ class HashedFile:
         self._queue.put(None)
         self._thread.join()
         self._file.close()
+
+    def _cut(self) -> None:
+        """Let the file end at `size`. An empty one is left alone: ext4 writes a file out at once that was cut to 0."""
+        with in_plain_words(self.path):
+            if os.fstat(self._file.fileno()).st_size != self.size:
+                self._file.truncate(self.size)
+            self._file.seek(self.size)
 
     def _settle(self) -> None:
         self._queue.join()
