@@ -21,8 +21,8 @@ class Turns:
         self._condition = threading.Condition()
         self._left = list(sizes)
         self._before = before
-        self._prepared = -1
-        """Waves up to this one are prepared."""
+        self._preparing = self._prepared = -1
+        """Waves up to these have begun to be prepared, or are."""
 
     @contextmanager
     def turn(self, wave: int, token: CancelToken) -> Iterator[bool]:
@@ -43,13 +43,20 @@ class Turns:
     def _enter(self, wave: int, token: CancelToken) -> bool:
         with self._condition:
             self._condition.wait_for(lambda: token.cancelled or self._current() >= wave)
-            if token.cancelled:
-                return False
-            if self._prepared < wave:
-                self._prepared = wave
+            first = not token.cancelled and self._preparing < wave
+            if first:
+                self._preparing = wave
+        if first:  # not under the lock: it may take seconds, and cancelling must not wait for it
+            try:
                 if self._before is not None:
                     self._before(wave)
-            return True
+            finally:
+                with self._condition:
+                    self._prepared = wave
+                    self._condition.notify_all()
+        with self._condition:
+            self._condition.wait_for(lambda: token.cancelled or self._prepared >= wave)
+            return not token.cancelled
 
     def _leave(self, wave: int) -> None:
         with self._condition:
