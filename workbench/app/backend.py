@@ -1,0 +1,57 @@
+"""Opens the program's services. Runs in a worker, after the first paint."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import msgspec
+
+from workbench.core.paths import Paths, bundled
+from workbench.core.settings import SettingsFile
+from workbench.plugins import PluginManager
+from workbench.services.catalog import ModelCatalog
+from workbench.services.chat import ChatOptions, ChatService
+from workbench.services.keys import Keys
+from workbench.services.runner import Runner
+from workbench.store import Store
+from workbench.ui.backend import Backend
+
+
+def open_backend(paths: Paths, settings: SettingsFile) -> Backend:
+    """Open the database, load the plugins, build the rest on top. Raises StoreError."""
+    store = Store.open(paths.database, paths.backups)
+    return backend_on(store, paths, settings)
+
+
+def backend_on(store: Store, paths: Paths, settings: SettingsFile) -> Backend:
+    """The services on an open store."""
+    folders = [bundled("plugins"), paths.plugins]
+    plugins = PluginManager(folders=folders, disabled=settings.value.plugins.disabled)
+    plugins.load()
+    keys = Keys(paths)
+    catalog = ModelCatalog(plugins, settings, paths, keys)
+    runner = Runner(store)
+    return Backend(
+        paths=paths,
+        settings=settings,
+        store=store,
+        plugins=plugins,
+        keys=keys,
+        catalog=catalog,
+        runner=runner,
+        chat=ChatService(store, runner, catalog),
+        chat_options=lambda values: msgspec.convert(values, ChatOptions),
+    )
+
+
+def close_backend(backend: Backend) -> None:
+    """Stop the runs (what they have is stored), then the models, then the database."""
+    backend.runner.close()
+    backend.catalog.close()
+    backend.store.close()
+
+
+def recover_backend(paths: Paths, settings: SettingsFile) -> tuple[Backend, Path]:
+    """Keep a damaged database under another name and start an empty one. Returns where the old one is."""
+    store, aside = Store.recover_aside(paths.database, paths.backups)
+    return backend_on(store, paths, settings), aside

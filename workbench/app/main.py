@@ -1,0 +1,225 @@
+"""The window's composition root: paints first, opens the rest right after, closes in order."""
+
+from __future__ import annotations
+
+import importlib
+import os
+import signal
+import socket
+import sys
+from pathlib import Path
+from typing import Any
+
+from PySide6.QtCore import QObject, QSocketNotifier, Slot
+from PySide6.QtGui import QIcon
+from PySide6.QtWidgets import QApplication
+
+from workbench import __version__
+from workbench.core.errors import ErrorInfo
+from workbench.core.paths import Paths, bundled
+from workbench.core.settings import SettingsFile
+from workbench.ui.backend import Backend, BackendSlot
+from workbench.ui.context import SettingsModel
+from workbench.ui.jobs import SERIAL, Jobs
+from workbench.ui.theme import Theme
+from workbench.ui.tr import tr
+from workbench.ui.ui_state import UiState
+from workbench.ui.window import MainWindow
+
+SWITCH_INTERVAL_S = 0.0005
+"""How soon Python hands the UI thread its turn while runs' threads work."""
+DESKTOP_ID = "model-workbench"
+
+
+class Program(QObject):
+    """Everything of one start of the window."""
+
+    def __init__(self, app: QApplication, paths: Paths, files: list[str]) -> None:
+        super().__init__(app)
+        self._app, self._paths, self._files = app, paths, files
+        self._log_handler: Any = None
+        self._crash: Any = None
+        self._shown_reports = 0
+        self.settings = SettingsModel(SettingsFile(paths.settings), self)
+        self.theme = Theme(app, self.settings.value.appearance)
+        self.state = UiState(paths.config / "ui-state.json", self)
+        self.slot = BackendSlot(self)
+        self.jobs = Jobs(self)
+        self.window = MainWindow(paths, self.settings, self.theme, self.state, self.slot, self.jobs)
+        self.window.painted.connect(self._after_paint)
+        self.window.model_files_dropped.connect(self._open_files)
+
+    def start(self) -> None:
+        self.window.show()
+
+    # --- after the first paint -------------------------------------------------------------------------------
+    @Slot()
+    def _after_paint(self) -> None:
+        sys.setswitchinterval(SWITCH_INTERVAL_S)
+        self.jobs.run(self._import_rest, self._install_rest, owner=self, lane=SERIAL)
+        if self.settings.file.problem:
+            self.window.banner("settings", ErrorInfo(kind="settings", message=self.settings.file.problem))
+        self.open_backend()
+
+    @staticmethod
+    def _import_rest() -> tuple[Any, Any]:
+        """Logging and crash reports: small, but not needed for painting."""
+        return importlib.import_module("workbench.services.logs"), importlib.import_module("workbench.app.crash")
+
+    def _install_rest(self, modules: tuple[Any, Any]) -> None:
+        logs, crash = modules
+        self._log_handler = (logs.stop_logging, logs.start_logging(self._paths))
+        self._crash = crash.CrashReporter(self._paths, lambda: self.window.place, self)
+        self._crash.reported.connect(self._show_report)
+        self._crash.install()
+
+    def open_backend(self) -> None:
+        paths, settings = self._paths, self.settings.file
+
+        def work() -> Backend:
+            paths.create()
+            backend: Backend = importlib.import_module("workbench.app.backend").open_backend(paths, settings)
+            return backend
+
+        self.jobs.run(work, self._backend_open, self._backend_failed, owner=self, lane=SERIAL)
+
+    def _backend_open(self, backend: Backend) -> None:
+        self.window.banner("store", None)
+        self.slot.set(backend)
+        store = backend.store
+        if store.notice:
+            self.window.banner("store", ErrorInfo(kind="store", message=store.notice))
+        elif store.interrupted_runs:
+            message = tr("An answer was interrupted when the program ended last time; what had come is kept.")
+            self.window.toast(message)
+        self._tell_plugin_problems(backend)
+        self._open_files(self._files)
+        self.jobs.run(_preload, owner=self)
+
+    def _backend_failed(self, error: ErrorInfo) -> None:
+        action = (tr("Try again"), self.open_backend)
+        if error.kind == "damaged_database":
+            action = (tr("Keep it aside and start empty"), self._recover)
+        self.window.banner("store", error, "bad", action)
+
+    def _recover(self) -> None:
+        paths, settings = self._paths, self.settings.file
+
+        def work() -> tuple[Backend, Path]:
+            module = importlib.import_module("workbench.app.backend")
+            result: tuple[Backend, Path] = module.recover_backend(paths, settings)
+            return result
+
+        def done(result: tuple[Backend, Path]) -> None:
+            backend, aside = result
+            self._backend_open(backend)
+            self.window.toast(tr("The damaged file was kept as {name}.", name=aside.name))
+
+        self.jobs.run(work, done, self._backend_failed, owner=self, lane=SERIAL)
+
+    def _tell_plugin_problems(self, backend: Backend) -> None:
+        failed = [status for status in backend.plugins.loaded if status.error]
+        if failed:
+            names = ", ".join(status.name for status in failed)
+            message = tr("These plugins could not be loaded: {names}. The program works without them.", names=names)
+            detail = "\n\n".join(f"{status.name} ({status.source}): {status.error}" for status in failed)
+            self.window.banner("plugins", ErrorInfo(kind="plugin", message=message, detail=detail))
+
+    @Slot(list)
+    def _open_files(self, files: list[str]) -> None:
+        if files:
+            page: Any = self.window.show_place("chat")
+            page.use_model_file(str(Path(files[0]).absolute()))
+
+    @Slot(object)
+    def _show_report(self, path: Path | None) -> None:
+        if path is None:
+            return
+        message = tr("A part of the program failed. It goes on, and your chats are saved.")
+        error = ErrorInfo(kind="crash", message=message)
+        self.window.banner("crash", error, "bad", (tr("Show the report"), lambda: self.show_crash(path)))
+
+    def show_crash(self, path: Path) -> None:
+        dialogs = importlib.import_module("workbench.ui.dialogs")
+        text = path.read_text(encoding="utf-8", errors="replace")
+        dialogs.CrashDialog(text, str(path), self.window).open()
+
+    # --- the end ---------------------------------------------------------------------------------------------
+    def close(self) -> None:
+        """Wait for what is being written, stop the runs and the models, close the database."""
+        self.window.close()
+        self.jobs.close()
+        if self.slot.value is not None:
+            importlib.import_module("workbench.app.backend").close_backend(self.slot.value)
+        if self._crash is not None:
+            self._crash.uninstall()
+        if self._log_handler is not None:
+            stop, handler = self._log_handler
+            stop(handler)
+
+
+def _preload() -> None:
+    """What the first answer will need, while the user still reads the window."""
+    transcript = importlib.import_module("workbench.ui.transcript")
+    preload = getattr(transcript, "preload", None) or getattr(
+        importlib.import_module("workbench.ui.markdown"), "preload", None
+    )
+    if preload is not None:
+        preload()
+
+
+class Signals(QObject):
+    """SIGTERM, SIGINT and SIGHUP close the window as its button does: drafts are kept."""
+
+    def __init__(self, app: QApplication, program: Program) -> None:
+        super().__init__(app)
+        self._program = program
+        self._reader, self._writer = socket.socketpair()
+        self._reader.setblocking(False)
+        self._writer.setblocking(False)
+        self._old_fd = signal.set_wakeup_fd(self._writer.fileno())
+        self._notifier = QSocketNotifier(self._reader.fileno(), QSocketNotifier.Type.Read, self)
+        self._notifier.activated.connect(self._came)
+        names = ("SIGTERM", "SIGINT", "SIGHUP")
+        self._old = {}
+        for name in names:
+            number = getattr(signal, name, None)
+            if number is not None:
+                self._old[number] = signal.signal(number, lambda _number, _frame: None)
+
+    @Slot()
+    def _came(self) -> None:
+        self._reader.recv(16)
+        self._program.window.close()
+
+    def restore(self) -> None:
+        signal.set_wakeup_fd(self._old_fd)
+        for number, handler in self._old.items():
+            signal.signal(number, handler)
+        self._notifier.setEnabled(False)
+        self._reader.close()
+        self._writer.close()
+
+
+def make_app(arguments: list[str]) -> QApplication:
+    app = QApplication(arguments)
+    app.setApplicationName("Model Workbench")
+    app.setApplicationVersion(__version__)
+    app.setDesktopFileName(DESKTOP_ID)
+    icon = bundled("resources") / "icons" / "workbench.svg"
+    if icon.exists():
+        app.setWindowIcon(QIcon(str(icon)))
+    return app
+
+
+def main(argv: list[str]) -> int:
+    """Open the window. `argv` are model files to chat with. Returns the exit code."""
+    os.environ.setdefault("QT_ENABLE_HIGHDPI_SCALING", "1")
+    app = make_app(["workbench"])
+    program = Program(app, Paths.of_user(), argv)
+    signals = Signals(app, program)
+    program.start()
+    code = app.exec()
+    signals.restore()
+    program.close()
+    return code

@@ -1,0 +1,349 @@
+"""The transcript of the shown chat: fills it, streams into it, and does what its buttons ask."""
+
+from __future__ import annotations
+
+import importlib
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from PySide6.QtCore import QPoint, QUrl, Signal, Slot
+from PySide6.QtGui import QDesktopServices, QPalette
+from PySide6.QtWidgets import QMenu, QMessageBox, QVBoxLayout, QWidget
+
+from workbench.core.runs import RunRecord
+from workbench.ui import icons
+from workbench.ui.chat.items import (
+    answer_actions,
+    item_of,
+    live_footer,
+    own_text,
+    status_text,
+    user_actions,
+)
+from workbench.ui.chat.state import ChatState
+from workbench.ui.context import Context
+from workbench.ui.dialogs import TextDialog
+from workbench.ui.tr import tr
+from workbench.ui.transcript.items import Action, TranscriptItem
+from workbench.ui.widgets import announce, copy_text
+
+if TYPE_CHECKING:
+    from workbench.services.run_buffer import Cursor, Delta
+    from workbench.services.runner import Run
+    from workbench.ui.transcript import TranscriptView
+
+
+class Stream:
+    """One running answer and how far it has been shown."""
+
+    def __init__(self, message_id: str, run: Run, item: TranscriptItem, cursor: Cursor) -> None:
+        self.message_id = message_id
+        self.run = run
+        self.item = item
+        self.cursor = cursor
+        self.status = ""
+
+
+class Conversation(QWidget):
+    edit_requested = Signal(str)
+    other_model_requested = Signal(str)
+    files_dropped = Signal(list)
+
+    def __init__(self, state: ChatState, context: Context, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setAccessibleName(tr("Conversation"))
+        self._state, self._context = state, context
+        self._column = QVBoxLayout(self)
+        self._column.setContentsMargins(0, 0, 0, 8)
+        self._view: TranscriptView | None = None
+        self._streams: dict[str, Stream] = {}
+        self._shown: list[TranscriptItem] = []
+        self._scroll_to = ""
+        self._actions = {"user": user_actions(), "assistant": answer_actions()}
+        state.path_changed.connect(self.show_path)
+        state.run_started.connect(self._run_started)
+        context.theme.changed.connect(self._theme_changed)
+
+    # --- the view --------------------------------------------------------------------------------------------
+    @property
+    def view(self) -> TranscriptView:
+        """The transcript, made when first needed: its markdown machinery is not wanted before the first paint."""
+        if self._view is None:
+            made: TranscriptView = importlib.import_module("workbench.ui.transcript").TranscriptView()
+            self._view = made
+            made.setAccessibleName(tr("Transcript"))
+            self._theme_changed()
+            for role, actions in self._actions.items():
+                made.set_actions(role, actions)
+            made.action_requested.connect(self._act)
+            made.link_activated.connect(self._open_link)
+            made.context_menu_requested.connect(self._show_menu)
+            made.files_dropped.connect(self.files_dropped)
+            self._column.addWidget(made)
+        return self._view
+
+    @Slot()
+    def _theme_changed(self) -> None:
+        if self._view is not None:
+            self._view.set_tokens(self._context.theme.tokens)
+            self._view.set_text_scale(self._context.theme.scale)
+
+    @Slot()
+    def show_path(self) -> None:
+        """Show the chat's messages; what did not change is left alone."""
+        if not self._state.path:
+            self._shown = []
+            self._stop_streams()
+            if self._view is not None:
+                self._view.set_items([])
+            return
+        items = [item_of(stored, self._state) for stored in self._state.path]
+        self._update_view(items)
+        self._shown = items
+        for stored in self._state.path:
+            if stored.id in self._state.active:
+                self._begin_stream(stored.id)
+        if self._scroll_to:
+            self.view.scroll_to(self._scroll_to)
+            self._scroll_to = ""
+
+    def _update_view(self, items: list[TranscriptItem]) -> None:
+        old, view = self._shown, self.view
+        same = 0
+        while same < min(len(old), len(items)) and old[same].key == items[same].key:
+            same += 1
+        if same == 0 or same < len(old) - 2 or any(item.key in self._streams for item in old[same:]):
+            self._stop_streams()
+            view.set_items(items)
+            return
+        for item in old[same:]:
+            view.remove_item(item.key)
+        for before, item in zip(old[:same], items[:same], strict=True):
+            if item.key in self._streams and not item.streaming:
+                self._end_stream(item)
+            elif before != item and item.key not in self._streams:
+                view.update_item(item.key, item)
+        for item in items[same:]:
+            view.append_item(item)
+
+    # --- streaming -------------------------------------------------------------------------------------------
+    @Slot(str)
+    def _run_started(self, message_id: str) -> None:
+        if any(stored.id == message_id for stored in self._state.path):
+            self._begin_stream(message_id)
+        else:
+            self._context.ticker.add(self._watch_hidden)
+
+    def _begin_stream(self, message_id: str) -> None:
+        if message_id in self._streams or message_id not in self._state.active:
+            return
+        run = self._state.active[message_id]
+        item = next(item for item in self._shown if item.key == message_id)
+        title = item.title or run.record.model_name or run.record.model
+        cursor_type = importlib.import_module("workbench.services.run_buffer").Cursor
+        stream = Stream(
+            message_id, run, replace(item, title=title, streaming=True, footer="", error=None), cursor_type()
+        )
+        self._streams[message_id] = stream
+        self.view.update_item(message_id, stream.item)
+        self.view.begin_stream(message_id)
+        self._context.ticker.add(self._drain)
+
+    def _drain(self) -> bool:
+        """Move what is new from the buffers into the transcript. Called about 30 times a second while runs run."""
+        for stream in list(self._streams.values()):
+            delta = stream.run.buffer.read(stream.cursor)
+            if delta.changed:
+                stream.cursor = delta.cursor
+                self._show_delta(stream, delta)
+            if stream.run.done:
+                self._settle(stream)
+        return bool(self._streams)
+
+    def _show_delta(self, stream: Stream, delta: Delta) -> None:
+        if delta.text or delta.reasoning:
+            self.view.feed(stream.message_id, text=delta.text, reasoning=delta.reasoning)
+            self.view.flush()
+        status = status_text(delta)
+        if status != stream.status:
+            stream.status = status
+            if not delta.pieces:
+                stream.item = replace(stream.item, status=status)
+                self.view.update_item(stream.message_id, stream.item)
+        text = status or tr("Writing: {speed}", speed=live_footer(delta))
+        fraction = delta.load_fraction if delta.state == "loading" else None
+        if delta.state == "prompt" and delta.progress is not None:
+            done = delta.progress.evaluated + delta.progress.cached
+            fraction = done / max(delta.progress.total, 1)
+        self._context.shell.set_work(stream.run.id, text, fraction, stream.run.cancel)
+        for notice in delta.notices:
+            self._context.shell.toast(notice)
+
+    def _settle(self, stream: Stream) -> None:
+        """The run is done: the stored message and record replace what was streamed."""
+        delta = stream.run.buffer.read(stream.cursor)
+        if delta.changed:
+            stream.cursor = delta.cursor
+            self._show_delta(stream, delta)
+        self._context.shell.set_work(stream.run.id, "", None, None)
+        record, message_id = stream.run.record, stream.message_id
+        before = stream.item
+        item = replace(before, streaming=False, status="", text=before.text + record.text, error=record.error)
+        item = replace(item, reasoning=before.reasoning + record.reasoning, reasoning_s=record.reasoning_s)
+        del self._streams[message_id]
+        self.view.end_stream(message_id, item)
+        self._shown = [item if shown.key == message_id else shown for shown in self._shown]
+        self._state.finish(message_id)
+        announce(self, tr("Answer finished"))
+
+    def _end_stream(self, item: TranscriptItem) -> None:
+        self._streams.pop(item.key, None)
+        self.view.end_stream(item.key, item)
+
+    def _stop_streams(self) -> None:
+        """Another chat is shown: its runs go on unseen and are watched until they end."""
+        for stream in list(self._streams.values()):
+            self._context.shell.set_work(stream.run.id, "", None, None)
+        if self._streams:
+            self._context.ticker.add(self._watch_hidden)
+        self._streams.clear()
+        self._context.ticker.remove(self._drain)
+
+    def _watch_hidden(self) -> bool:
+        shown = {stored.id for stored in self._state.path}
+        waiting = [message_id for message_id in self._state.active if message_id not in shown]
+        for message_id in waiting:
+            run = self._state.active[message_id]
+            if run.done:
+                self._context.shell.set_work(run.id, "", None, None)
+                self._state.finish(message_id)
+            else:
+                name = self._state.model_name(run.record.model)
+                self._context.shell.set_work(run.id, tr("{name} answers in another chat", name=name), None, run.cancel)
+        return bool(waiting)
+
+    # --- what the page asks ----------------------------------------------------------------------------------
+    def last_answer(self) -> str | None:
+        return next((stored.id for stored in reversed(self._state.path) if stored.message.role == "assistant"), None)
+
+    def text_of(self, message_id: str) -> str | None:
+        stored = next((stored for stored in self._state.path if stored.id == message_id), None)
+        return own_text(stored.message) if stored else None
+
+    def scroll_when_shown(self, message_id: str) -> None:
+        self._scroll_to = message_id
+
+    def regenerate_last(self) -> None:
+        self._act_on_last("regenerate")
+
+    def continue_last(self) -> None:
+        self._act_on_last("continue")
+
+    def copy_last(self) -> None:
+        self._act_on_last("copy")
+
+    def show_prompt_of_last(self) -> None:
+        self._act_on_last("rendered_prompt")
+
+    def show_record_of_last(self) -> None:
+        self._act_on_last("run_record")
+
+    def step_sibling(self, step: int) -> None:
+        """The next alternative of the last message that has several."""
+        tree = self._state.view.tree if self._state.view else None
+        for stored in reversed(self._state.path):
+            if tree is not None and len(tree.siblings(stored.id)) > 1:
+                self._state.show_sibling(stored.id, step)
+                return
+
+    def delete_last(self) -> None:
+        for stored in reversed(self._state.path):
+            if stored.message.role == "user":
+                self._state.delete_message(stored.id)
+                return
+
+    def _act_on_last(self, action: str) -> None:
+        answer = self.last_answer()
+        if answer is not None:
+            self._act(answer, action)
+
+    # --- the transcript's buttons ----------------------------------------------------------------------------
+    @Slot(str, str)
+    def _act(self, message_id: str, action: str) -> None:
+        state = self._state
+        if action == "copy":
+            text = self.text_of(message_id)
+            copy_text(text or "")
+            self._context.shell.toast(tr("Copied"))
+        elif action == "edit":
+            self.edit_requested.emit(message_id)
+        elif action == "regenerate":
+            state.regenerate(message_id)
+        elif action == "regenerate_with":
+            self.other_model_requested.emit(message_id)
+        elif action == "continue":
+            state.continue_answer(message_id)
+        elif action == "delete":
+            state.delete_message(message_id)
+        elif action == "previous_sibling":
+            state.show_sibling(message_id, -1)
+        elif action == "next_sibling":
+            state.show_sibling(message_id, 1)
+        elif action == "rendered_prompt":
+            state.run_record(message_id, self._show_rendered_prompt)
+        elif action == "run_record":
+            state.run_record(message_id, self._show_record)
+
+    def _show_rendered_prompt(self, record: RunRecord | None) -> None:
+        if record is None or not record.rendered_prompt:
+            self._context.shell.toast(tr("This run has no rendered prompt: the provider renders it."))
+            return
+        TextDialog(tr("Rendered prompt"), record.rendered_prompt, self).open()
+
+    def _show_record(self, record: RunRecord | None) -> None:
+        if record is not None:
+            TextDialog(tr("Run record"), record_text(record), self).open()
+
+    @Slot(str, QPoint)
+    def _show_menu(self, message_id: str, position: QPoint) -> None:
+        stored = next((stored for stored in self._state.path if stored.id == message_id), None)
+        if stored is None:
+            return
+        menu = QMenu(self)
+        color = icons.role_color(self, QPalette.ColorRole.PlaceholderText)
+        selected = self.view.selected_text()
+        if selected:
+            entry = menu.addAction(icons.icon("copy", color, 16), tr("Copy the selection"))
+            entry.triggered.connect(lambda: copy_text(selected))
+            menu.addSeparator()
+        actions: list[Action] = self._actions.get(stored.message.role, [])
+        for action in actions:
+            entry = menu.addAction(icons.icon(action.icon, color, 16), action.title)
+            entry.triggered.connect(lambda _checked=False, name=action.id: self._act(message_id, name))
+        menu.exec(position)
+        menu.deleteLater()
+
+    @Slot(str)
+    def _open_link(self, link: str) -> None:
+        """A click on a link opens the browser, after the user has seen where it leads."""
+        url = QUrl(link)
+        if url.scheme() not in ("http", "https", "mailto"):
+            self._context.shell.toast(tr("Links to {kind} are not opened.", kind=url.scheme() or tr("files")))
+            return
+        question = tr("Open this address in your browser?")
+        answer = QMessageBox.question(self, tr("Open link"), f"{question}\n\n{url.toDisplayString()}")
+        if answer == QMessageBox.StandardButton.Yes:
+            QDesktopServices.openUrl(url)
+
+
+def record_text(record: RunRecord) -> str:
+    """All of a run record that says something, a line for each field."""
+    lines = []
+    for name in record.__struct_fields__:
+        value: Any = getattr(record, name)
+        if value in (None, "", [], {}) or name in ("text", "reasoning", "rendered_prompt", "logprobs"):
+            continue
+        if isinstance(value, float):
+            value = f"{value:.4g}"
+        lines.append(f"{name}: {value}")
+    return "\n".join(lines)

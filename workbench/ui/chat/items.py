@@ -1,0 +1,115 @@
+"""Stored messages and runs as the transcript shows them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from workbench.core.errors import ErrorInfo
+from workbench.core.messages import FilePart, Message, ReasoningPart, TextPart
+from workbench.ui.chat.state import ChatState
+from workbench.ui.tr import tr
+from workbench.ui.transcript.items import Action, TranscriptItem
+
+if TYPE_CHECKING:
+    from workbench.services.run_buffer import Delta
+    from workbench.store.values import RunRow, StoredMessage
+
+FINISH_TEXTS = {
+    "stop": "",
+    "length": "reached the token limit",
+    "cancelled": "stopped",
+    "failed": "failed",
+}
+
+
+def own_text(message: Message) -> str:
+    """What was written, without the text of attached files (those are shown as chips)."""
+    return "\n\n".join(part.text for part in message.parts if isinstance(part, TextPart) and part.text)
+
+
+def footer(row: RunRow) -> str:
+    """Tokens, time to first token, speed, cost and how it ended, as far as they are known."""
+    parts = []
+    if row.completion_tokens is not None:
+        parts.append(tr("{count} tokens", count=f"{row.completion_tokens:,}"))
+    if row.decode_tokens_per_s:
+        parts.append(tr("{speed} tok/s", speed=f"{row.decode_tokens_per_s:.1f}"))
+    if row.time_to_first_token_s is not None:
+        parts.append(tr("{seconds} s to first token", seconds=f"{row.time_to_first_token_s:.2f}"))
+    if row.cost_usd is not None:
+        parts.append(f"${row.cost_usd:.4f}" if row.cost_usd < 1 else f"${row.cost_usd:.2f}")
+    if row.status == "interrupted":
+        parts.append(tr("interrupted: the program ended while this was being written"))
+    elif FINISH_TEXTS.get(row.finish_reason):
+        parts.append(tr(FINISH_TEXTS[row.finish_reason]))
+    return " · ".join(parts)
+
+
+def item_of(stored: StoredMessage, state: ChatState) -> TranscriptItem:
+    view = state.view
+    message = stored.message
+    row = view.runs.get(stored.id) if view else None
+    durations = [part.duration_s for part in message.parts if isinstance(part, ReasoningPart) and part.duration_s]
+    running = stored.id in state.active
+    error: ErrorInfo | None = view.errors.get(stored.id) if view and not running else None
+    is_answer = message.role == "assistant"
+    return TranscriptItem(
+        key=stored.id,
+        role=message.role,
+        text=own_text(message),
+        title=(row.model_name or state.model_name(row.model)) if is_answer and row else "",
+        reasoning=message.reasoning,
+        reasoning_s=sum(durations) if durations else None,
+        footer=footer(row) if is_answer and row and not running else "",
+        error=error,
+        attachments=tuple(attachment.name or attachment.media_type for attachment in message.attachments),
+        sibling=view.tree.position(stored.id) if view and stored.id in view.tree else (1, 1),
+        streaming=running,
+    )
+
+
+def status_text(delta: Delta) -> str:
+    """What a run does before its first token."""
+    if delta.state == "loading":
+        percent = round((delta.load_fraction or 0) * 100)
+        return tr("Loading the model, {percent} %", percent=percent)
+    if delta.state == "prompt" and delta.progress is not None:
+        done = delta.progress.evaluated + delta.progress.cached
+        percent = round(100 * done / max(delta.progress.total, 1))
+        return tr("Reading the prompt, {percent} %", percent=percent)
+    if delta.state == "waiting":
+        return tr("Waiting for the model…")
+    return ""
+
+
+def live_footer(delta: Delta) -> str:
+    """Speed while the answer is being written."""
+    parts = [tr("{count} tokens", count=delta.pieces)] if delta.pieces else []
+    if delta.decode_tokens_per_s and delta.pieces > 3:
+        parts.append(tr("{speed} tok/s", speed=f"{delta.decode_tokens_per_s:.1f}"))
+    return " · ".join(parts)
+
+
+def user_actions() -> list[Action]:
+    return [
+        Action("copy", tr("Copy"), "copy"),
+        Action("edit", tr("Edit and send again"), "pencil"),
+        Action("delete", tr("Delete"), "trash-2", in_bar=False),
+    ]
+
+
+def answer_actions() -> list[Action]:
+    return [
+        Action("copy", tr("Copy"), "copy"),
+        Action("regenerate", tr("Regenerate"), "rotate-ccw"),
+        Action("continue", tr("Continue"), "fast-forward"),
+        Action("regenerate_with", tr("Regenerate with another model…"), "cpu", in_bar=False),
+        Action("rendered_prompt", tr("Show the rendered prompt"), "file-code", in_bar=False),
+        Action("run_record", tr("Show the run record"), "scroll-text", in_bar=False),
+        Action("delete", tr("Delete"), "trash-2", in_bar=False),
+    ]
+
+
+def file_texts(message: Message) -> list[tuple[str, str]]:
+    """(name, text) of attached text files."""
+    return [(part.attachment.name, part.text) for part in message.parts if isinstance(part, FilePart)]

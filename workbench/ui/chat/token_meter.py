@@ -1,0 +1,93 @@
+"""How many tokens the next message would take: counted by the loaded model, else estimated."""
+
+from __future__ import annotations
+
+from PySide6.QtCore import QObject, QTimer, Signal, Slot
+
+from workbench.core.errors import ErrorInfo
+from workbench.core.messages import Message
+from workbench.core.models import CountsTokens
+from workbench.ui.backend import Backend
+from workbench.ui.chat.state import ChatState
+from workbench.ui.context import Context
+
+COUNT_AFTER_MS = 350
+CHARACTERS_PER_TOKEN = 3.6
+TOKENS_PER_MESSAGE = 8
+
+
+def estimate(messages: tuple[Message, ...]) -> int:
+    """Tokens of English text, roughly."""
+    return sum(round(len(message.text) / CHARACTERS_PER_TOKEN) + TOKENS_PER_MESSAGE for message in messages)
+
+
+def loaded_model(backend: Backend, model_id: str) -> CountsTokens | None:
+    """The model if it is in memory and can count; counting must never load one."""
+    for model in backend.catalog.loaded():
+        if model_id in (model.info.id, model.info.path) and isinstance(model, CountsTokens):
+            return model
+    return None
+
+
+class TokenMeter(QObject):
+    counted = Signal(object, object, bool)
+    """Tokens (None: nothing to count), the context's size (None: unknown), whether the count is exact."""
+
+    def __init__(self, state: ChatState, context: Context, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self._state, self._context = state, context
+        self._text = ""
+        self._timer = QTimer(self)
+        self._timer.setSingleShot(True)
+        self._timer.setInterval(COUNT_AFTER_MS)
+        self._timer.timeout.connect(self._count)
+
+    def count_soon(self, text: str) -> None:
+        """`text` is what stands in the composer."""
+        self._text = text
+        self._timer.start()
+
+    def limit(self) -> int | None:
+        chosen = self._state.options.load.n_ctx
+        model = self._state.model
+        trained = model.context_length if model else None
+        if chosen and (model is None or not model.remote):
+            return chosen
+        return trained
+
+    @Slot()
+    def _count(self) -> None:
+        messages = self._messages()
+        if not messages:
+            self.counted.emit(None, self.limit(), True)
+            return
+        self.counted.emit(estimate(messages), self.limit(), False)
+        backend, model_id = self._state.backend, self._state.model_id
+        if backend is None or self._state.running_here is not None:
+            return
+
+        def work() -> tuple[int, int | None] | None:
+            model = loaded_model(backend, model_id)
+            if model is None:
+                return None
+            status = getattr(model, "status", None)
+            n_ctx = getattr(status() if callable(status) else status, "n_ctx", None)
+            return model.count_tokens(messages), n_ctx
+
+        self._context.jobs.run(work, self._exact, self._failed, owner=self, key="count-tokens")
+
+    def _exact(self, result: tuple[int, int | None] | None) -> None:
+        if result is not None:
+            tokens, n_ctx = result
+            self.counted.emit(tokens, n_ctx or self.limit(), True)
+
+    def _failed(self, _error: ErrorInfo) -> None:
+        """The estimate stays; the error will be told where it matters, when the prompt is sent."""
+
+    def _messages(self) -> tuple[Message, ...]:
+        system = self._state.options.system_prompt.strip()
+        messages = [Message.of("system", system)] if system else []
+        messages += [stored.message for stored in self._state.path]
+        if self._text.strip():
+            messages.append(Message.of("user", self._text))
+        return tuple(messages)

@@ -1,0 +1,166 @@
+"""Lucide line icons, tinted. Widgets here redraw their icon when the palette changes."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from pathlib import Path
+
+from PySide6.QtCore import QByteArray, QEvent, QSize, Qt
+from PySide6.QtGui import QColor, QIcon, QPainter, QPalette, QPixmap
+from PySide6.QtSvg import QSvgRenderer
+from PySide6.QtWidgets import QApplication, QLabel, QPushButton, QToolButton, QWidget
+
+from workbench.core.paths import bundled
+
+STROKE_WIDTH = 1.75
+
+
+@lru_cache(maxsize=1)
+def _folder() -> Path:
+    return bundled("resources") / "icons"
+
+
+@lru_cache(maxsize=256)
+def pixmap(name: str, color: str, size: int, ratio: float = 1.0) -> QPixmap:
+    """The icon drawn in `color` (#rrggbb), `size` device-independent pixels wide."""
+    pixels = round(size * ratio)
+    result = QPixmap(pixels, pixels)
+    result.fill(Qt.GlobalColor.transparent)
+    source = (_folder() / f"{name}.svg").read_text(encoding="utf-8")
+    source = source.replace("currentColor", color).replace('stroke-width="2"', f'stroke-width="{STROKE_WIDTH}"')
+    painter = QPainter(result)
+    painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+    QSvgRenderer(QByteArray(source.encode())).render(painter)
+    painter.end()
+    result.setDevicePixelRatio(ratio)
+    return result
+
+
+@lru_cache(maxsize=256)
+def icon(name: str, color: str, size: int = 18) -> QIcon:
+    """The icon for screens of any pixel ratio up to 3."""
+    result = QIcon()
+    for ratio in (1.0, 2.0) if QApplication.primaryScreen().devicePixelRatio() <= 2 else (1.0, 2.0, 3.0):
+        result.addPixmap(pixmap(name, color, size, ratio))
+    return result
+
+
+def role_color(widget: QWidget, role: QPalette.ColorRole) -> str:
+    return QColor(widget.palette().color(QPalette.ColorGroup.Active, role)).name()
+
+
+class _Tinted:
+    """Shared by the widgets below: an icon by name, in the colour of a palette role."""
+
+    _icon_name: str
+    _icon_size: int
+    _icon_role: QPalette.ColorRole
+
+    def _setup_icon(self, name: str, size: int, role: QPalette.ColorRole) -> None:
+        self._icon_name, self._icon_size, self._icon_role = name, size, role
+
+    def _current_icon(self) -> QIcon:
+        assert isinstance(self, QWidget)
+        color = QApplication.palette().color(QPalette.ColorGroup.Active, self._icon_role).name()
+        return icon(self._icon_name, color, self._icon_size)
+
+
+class IconButton(_Tinted, QToolButton):
+    """A flat button with a line icon, an accessible name and a tool tip that shows its shortcut."""
+
+    def __init__(
+        self,
+        name: str,
+        title: str,
+        parent: QWidget | None = None,
+        *,
+        text: str = "",
+        size: int = 18,
+        role: QPalette.ColorRole = QPalette.ColorRole.PlaceholderText,
+        object_name: str = "",
+    ) -> None:
+        super().__init__(parent)
+        self._setup_icon(name, size, role)
+        if object_name:
+            self.setObjectName(object_name)
+        self.set_title(title)
+        self.setIconSize(QSize(size, size))
+        self.setCursor(Qt.CursorShape.PointingHandCursor)
+        self.setFocusPolicy(Qt.FocusPolicy.TabFocus)
+        if text:
+            self.setText(text)
+            self.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
+        self.setIcon(self._current_icon())
+
+    def set_title(self, title: str, shortcut: str = "") -> None:
+        self.setAccessibleName(title)
+        self.setToolTip(f"{title} ({shortcut})" if shortcut else title)
+
+    def set_icon(self, name: str, role: QPalette.ColorRole | None = None) -> None:
+        if role is not None:
+            self._icon_role = role
+        self._icon_name = name
+        self.setIcon(self._current_icon())
+
+    def changeEvent(self, event: QEvent) -> None:
+        super().changeEvent(event)
+        if event.type() == QEvent.Type.PaletteChange:
+            self.setIcon(self._current_icon())
+
+
+class PushButton(_Tinted, QPushButton):
+    """A bordered button; `primary` is filled with the accent colour, `danger` written in the warning colour."""
+
+    def __init__(
+        self,
+        text: str,
+        parent: QWidget | None = None,
+        *,
+        icon_name: str = "",
+        primary: bool = False,
+        object_name: str = "",
+    ) -> None:
+        super().__init__(text, parent)
+        role = QPalette.ColorRole.HighlightedText if primary else QPalette.ColorRole.ButtonText
+        self._setup_icon(icon_name, 16, role)
+        if primary or object_name:
+            self.setObjectName(object_name or "primary")
+        self.setCursor(Qt.CursorShape.PointingHandCursor)
+        if icon_name:
+            self.setIcon(self._current_icon())
+            self.setIconSize(QSize(16, 16))
+
+    def changeEvent(self, event: QEvent) -> None:
+        super().changeEvent(event)
+        if event.type() == QEvent.Type.PaletteChange and self._icon_name:
+            self.setIcon(self._current_icon())
+
+
+class IconLabel(_Tinted, QLabel):
+    """A small icon that is not a button."""
+
+    def __init__(
+        self,
+        name: str,
+        size: int = 16,
+        role: QPalette.ColorRole = QPalette.ColorRole.PlaceholderText,
+        parent: QWidget | None = None,
+    ) -> None:
+        super().__init__(parent)
+        self._setup_icon(name, size, role)
+        self._color = ""
+        self._draw()
+
+    def set_icon(self, name: str, color: str = "") -> None:
+        """`color` (#rrggbb) overrides the palette role."""
+        self._icon_name, self._color = name, color
+        self._draw()
+
+    def _draw(self) -> None:
+        drawn = icon(self._icon_name, self._color, self._icon_size) if self._color else self._current_icon()
+        self.setPixmap(drawn.pixmap(QSize(self._icon_size, self._icon_size), self.devicePixelRatioF()))
+
+    def changeEvent(self, event: QEvent) -> None:
+        super().changeEvent(event)
+        if event.type() == QEvent.Type.PaletteChange:
+            self._draw()

@@ -1,0 +1,206 @@
+"""The command palette (Ctrl+K): every action, found by typing a few of its letters."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from PySide6.QtCore import QEvent, QModelIndex, QObject, QPersistentModelIndex, QRect, QSize, Qt, Slot
+from PySide6.QtGui import QAction, QColor, QKeyEvent, QPainter, QPalette, QStandardItem, QStandardItemModel
+from PySide6.QtWidgets import (
+    QApplication,
+    QFrame,
+    QGraphicsDropShadowEffect,
+    QLineEdit,
+    QListView,
+    QStyle,
+    QStyledItemDelegate,
+    QStyleOptionViewItem,
+    QVBoxLayout,
+    QWidget,
+)
+
+from workbench.ui import icons
+from workbench.ui.actions import Actions
+from workbench.ui.tr import tr
+
+Index = QModelIndex | QPersistentModelIndex
+ROW_HEIGHT = 36
+WIDTH = 560
+MAX_ROWS = 10
+ACTION_ROLE = Qt.ItemDataRole.UserRole + 1
+KEYS_ROLE = Qt.ItemDataRole.UserRole + 2
+ICON_ROLE = Qt.ItemDataRole.UserRole + 3
+
+
+@dataclass(frozen=True, slots=True)
+class Match:
+    score: int
+    """Lower is better."""
+
+
+def match(query: str, text: str) -> Match | None:
+    """Whether the query's words all occur in the text, or its letters in order; None if not."""
+    wanted, lower = query.lower().strip(), text.lower()
+    if not wanted:
+        return Match(0)
+    if lower.startswith(wanted):
+        return Match(0)
+    words = wanted.split()
+    if all(word in lower for word in words):
+        return Match(1 + sum(lower.index(word) for word in words))
+    position, gaps = -1, 0
+    for letter in wanted.replace(" ", ""):
+        found = lower.find(letter, position + 1)
+        if found < 0:
+            return None
+        gaps += found - position - 1
+        position = found
+    return Match(100 + gaps)
+
+
+class RowDelegate(QStyledItemDelegate):
+    """Icon, title, and the shortcut at the right."""
+
+    def sizeHint(self, option: QStyleOptionViewItem, index: Index) -> QSize:
+        return QSize(0, max(ROW_HEIGHT, option.fontMetrics.height() + 16))
+
+    def paint(self, painter: QPainter, option: QStyleOptionViewItem, index: Index) -> None:
+        painter.save()
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        palette = QApplication.palette()
+        rect = option.rect.adjusted(2, 1, -2, -1)
+        if option.state & QStyle.StateFlag.State_Selected:
+            color = QColor(palette.color(QPalette.ColorRole.Highlight))
+            color.setAlpha(40)
+            painter.setPen(Qt.PenStyle.NoPen)
+            painter.setBrush(color)
+            painter.drawRoundedRect(rect, 7, 7)
+        muted = palette.color(QPalette.ColorRole.PlaceholderText)
+        name = index.data(ICON_ROLE)
+        if name:
+            top = rect.top() + (rect.height() - 16) // 2
+            icons.icon(name, muted.name(), 16).paint(painter, QRect(rect.left() + 10, top, 16, 16))
+        keys = index.data(KEYS_ROLE) or ""
+        painter.setFont(option.font)
+        painter.setPen(muted)
+        keys_width = option.fontMetrics.horizontalAdvance(keys)
+        flags = Qt.AlignmentFlag.AlignVCenter | Qt.AlignmentFlag.AlignRight
+        painter.drawText(rect.adjusted(0, 0, -12, 0), flags, keys)
+        painter.setPen(palette.color(QPalette.ColorRole.Text))
+        room = rect.adjusted(38, 0, -24 - keys_width, 0)
+        text = option.fontMetrics.elidedText(
+            index.data(Qt.ItemDataRole.DisplayRole), Qt.TextElideMode.ElideRight, room.width()
+        )
+        painter.drawText(room, Qt.AlignmentFlag.AlignVCenter | Qt.AlignmentFlag.AlignLeft, text)
+        painter.restore()
+
+
+class CommandPalette(QFrame):
+    """A field and a list over the window's upper middle. Escape or a click elsewhere closes it."""
+
+    def __init__(self, actions: Actions, parent: QWidget) -> None:
+        super().__init__(parent)
+        self.setObjectName("popup")
+        self.setAccessibleName(tr("Command palette"))
+        self._actions = actions
+        column = QVBoxLayout(self)
+        column.setContentsMargins(8, 8, 8, 8)
+        column.setSpacing(6)
+        self.field = QLineEdit()
+        self.field.setPlaceholderText(tr("Type a command…"))
+        self.field.setAccessibleName(tr("Command"))
+        self.field.textChanged.connect(self._filter)
+        self.field.installEventFilter(self)
+        column.addWidget(self.field)
+        self.list = QListView()
+        self.list.setAccessibleName(tr("Commands"))
+        self.list.setItemDelegate(RowDelegate(self.list))
+        self.list.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+        self.list.setEditTriggers(QListView.EditTrigger.NoEditTriggers)
+        self.list.clicked.connect(self._run_index)
+        column.addWidget(self.list)
+        self._model = QStandardItemModel(self)
+        self.list.setModel(self._model)
+        shadow = QGraphicsDropShadowEffect(self)
+        shadow.setBlurRadius(40)
+        shadow.setOffset(0, 12)
+        shadow.setColor(QColor(0, 0, 0, 90))
+        self.setGraphicsEffect(shadow)
+        self._focus_before: QWidget | None = None
+        self.hide()
+
+    @Slot()
+    def open(self) -> None:
+        if self.isVisible():
+            self.close_palette()
+            return
+        self._focus_before = QApplication.focusWidget()
+        self.field.clear()
+        self._filter("")
+        self._place()
+        self.show()
+        self.raise_()
+        self.field.setFocus(Qt.FocusReason.ShortcutFocusReason)
+
+    @Slot()
+    def close_palette(self) -> None:
+        self.hide()
+        if self._focus_before is not None:
+            self._focus_before.setFocus(Qt.FocusReason.OtherFocusReason)
+
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
+        if event.type() == QEvent.Type.FocusOut and self.isVisible():
+            self.hide()
+        if isinstance(event, QKeyEvent) and event.type() == QEvent.Type.KeyPress:
+            return self._key(event.key())
+        return False
+
+    def _key(self, key: int) -> bool:
+        row, rows = self.list.currentIndex().row(), self._model.rowCount()
+        if key == Qt.Key.Key_Escape:
+            self.close_palette()
+        elif key in (Qt.Key.Key_Return, Qt.Key.Key_Enter):
+            self._run_index(self.list.currentIndex())
+        elif key == Qt.Key.Key_Down and rows:
+            self.list.setCurrentIndex(self._model.index((row + 1) % rows, 0))
+        elif key == Qt.Key.Key_Up and rows:
+            self.list.setCurrentIndex(self._model.index((row - 1) % rows, 0))
+        else:
+            return False
+        return True
+
+    @Slot(str)
+    def _filter(self, query: str) -> None:
+        found: list[tuple[int, int, QAction]] = []
+        for position, action in enumerate(self._actions):
+            hit = match(query, action.text())
+            if hit is not None and action.isEnabled() and action.objectName() != "palette":
+                found.append((hit.score, position, action))
+        found.sort(key=lambda entry: entry[:2])
+        self._model.clear()
+        for _score, _position, action in found:
+            item = QStandardItem(action.text())
+            keys = action.shortcut().toString()
+            item.setData(action, ACTION_ROLE)
+            item.setData(keys, KEYS_ROLE)
+            item.setData(action.data()[0], ICON_ROLE)
+            item.setData(f"{action.text()} {keys}", Qt.ItemDataRole.AccessibleTextRole)
+            self._model.appendRow(item)
+        if found:
+            self.list.setCurrentIndex(self._model.index(0, 0))
+        row_height = self.list.sizeHintForRow(0) if found else ROW_HEIGHT
+        self.list.setFixedHeight(min(max(len(found), 1), MAX_ROWS) * row_height + 4)
+        self.adjustSize()
+
+    @Slot(QModelIndex)
+    def _run_index(self, index: QModelIndex) -> None:
+        action = index.data(ACTION_ROLE)
+        if isinstance(action, QAction):
+            self.close_palette()
+            action.trigger()
+
+    def _place(self) -> None:
+        parent = self.parentWidget()
+        width = min(WIDTH, parent.width() - 32)
+        self.setFixedWidth(width)
+        self.move((parent.width() - width) // 2, min(80, parent.height() // 8))

@@ -1,0 +1,54 @@
+"""The places of the window, in the rail's order. A new page is one line here and a file of its own."""
+
+from __future__ import annotations
+
+import importlib
+from dataclasses import dataclass
+
+from PySide6.QtWidgets import QWidget
+
+from workbench.ui.context import Context
+from workbench.ui.tr import tr
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    id: str
+    title: str
+    icon: str
+    widget: str
+    """`package.module:Class`, a `Page`; imported when the place is first shown."""
+    shortcut: str = ""
+    bottom: bool = False
+    """Stands at the lower end of the rail."""
+
+
+PLACES: tuple[Place, ...] = (
+    Place("chat", "Chat", "message-square", "workbench.ui.chat.page:ChatPage", "Ctrl+1"),
+    Place("settings", "Settings", "settings", "workbench.ui.settings.page:SettingsPage", "Ctrl+,", bottom=True),
+)
+
+
+class Page(QWidget):
+    """One place's page. `side_list` stands left of it and can be hidden."""
+
+    side_list: QWidget | None = None
+
+    def __init__(self, context: Context, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.context = context
+
+    def activate(self) -> None:
+        """The page has come to the front: put the focus where work goes on."""
+
+    def close_page(self) -> None:
+        """The window closes: save what is not saved yet."""
+
+
+def create(place: Place, context: Context) -> QWidget:
+    """Import and build the page of a place. What a plugin's class raises is the caller's to report."""
+    module, _, name = place.widget.partition(":")
+    page: QWidget = getattr(importlib.import_module(module), name)(context)
+    page.setObjectName(f"page-{place.id}")
+    page.setAccessibleName(tr(place.title))
+    return page

@@ -1,0 +1,90 @@
+"""The left rail: one button for each place."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from PySide6.QtCore import QEvent, QSize, Qt, Signal, Slot
+from PySide6.QtGui import QPalette
+from PySide6.QtWidgets import QApplication, QButtonGroup, QFrame, QToolButton, QVBoxLayout, QWidget
+
+from workbench.ui import icons
+from workbench.ui.places import Place
+from workbench.ui.tr import tr
+
+WIDTH = 72
+
+
+class RailButton(QToolButton):
+    def __init__(self, place: Place, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.place_id = place.id
+        self._icon_name = place.icon
+        title = tr(place.title)
+        self.setObjectName("railButton")
+        self.setText(title)
+        self.setAccessibleName(title)
+        self.setToolTip(f"{title} ({place.shortcut})" if place.shortcut else title)
+        self.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextUnderIcon)
+        self.setIconSize(QSize(20, 20))
+        self.setCheckable(True)
+        self.setCursor(Qt.CursorShape.PointingHandCursor)
+        self.setMinimumSize(WIDTH - 12, 52)
+        self.toggled.connect(self._tint)
+        self._tint()
+
+    @Slot()
+    def _tint(self) -> None:
+        role = QPalette.ColorRole.Highlight if self.isChecked() else QPalette.ColorRole.PlaceholderText
+        if self.isChecked() and QApplication.palette().color(QPalette.ColorRole.Window).lightness() < 128:
+            role = QPalette.ColorRole.Link
+        self.setIcon(icons.icon(self._icon_name, QApplication.palette().color(role).name(), 20))
+
+    def changeEvent(self, event: QEvent) -> None:
+        super().changeEvent(event)
+        if event.type() == QEvent.Type.PaletteChange:
+            self._tint()
+
+
+class Rail(QFrame):
+    """Tells which place was chosen; `select` shows the choice."""
+
+    chosen = Signal(str)
+
+    def __init__(self, places: Iterable[Place], parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setObjectName("rail")
+        self.setAccessibleName(tr("Places"))
+        self.setMinimumWidth(WIDTH)
+        self._group = QButtonGroup(self)
+        self._group.setExclusive(True)
+        self._buttons: dict[str, RailButton] = {}
+        column = QVBoxLayout(self)
+        column.setContentsMargins(6, 10, 6, 8)
+        column.setSpacing(4)
+        self._top = QVBoxLayout()
+        self._top.setSpacing(4)
+        self._bottom = QVBoxLayout()
+        self._bottom.setSpacing(4)
+        column.addLayout(self._top)
+        column.addStretch(1)
+        column.addLayout(self._bottom)
+        for place in places:
+            self.add(place)
+
+    def add(self, place: Place) -> None:
+        button = RailButton(place)
+        button.clicked.connect(self._clicked)
+        self._group.addButton(button)
+        self._buttons[place.id] = button
+        (self._bottom if place.bottom else self._top).addWidget(button)
+
+    def select(self, place_id: str) -> None:
+        if place_id in self._buttons:
+            self._buttons[place_id].setChecked(True)
+
+    @Slot()
+    def _clicked(self) -> None:
+        button = self.sender()
+        if isinstance(button, RailButton):
+            self.chosen.emit(button.place_id)

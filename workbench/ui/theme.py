@@ -1,0 +1,135 @@
+"""How the window looks: Fusion, a palette and a short style sheet, all made from `tokens`."""
+
+from __future__ import annotations
+
+from string import Template
+
+from PySide6.QtCore import QObject, Qt, Signal, Slot
+from PySide6.QtGui import QColor, QFont, QFontDatabase, QPalette
+from PySide6.QtWidgets import QApplication
+
+from workbench.core.paths import bundled
+from workbench.core.settings import Appearance
+from workbench.ui.style import STYLE
+from workbench.ui.tokens import DARK, LIGHT, Tokens
+
+UI_FAMILIES = ["Inter", "Segoe UI", "SF Pro Text", "Noto Sans", "DejaVu Sans", "sans-serif"]
+MONO_FAMILIES = ["JetBrains Mono", "Cascadia Mono", "SF Mono", "DejaVu Sans Mono", "monospace"]
+BASE_PX = 13
+FONT_FILES = ("Inter-Regular.otf", "Inter-SemiBold.otf", "Inter-Italic.otf", "JetBrainsMono-Regular.ttf")
+
+
+def load_fonts() -> None:
+    """Make the bundled fonts known to Qt. Missing files fall back to the system's families."""
+    folder = bundled("resources") / "fonts"
+    for name in FONT_FILES:
+        QFontDatabase.addApplicationFont(str(folder / name))
+
+
+def ui_font(scale: int) -> QFont:
+    font = QFont()
+    font.setFamilies(UI_FAMILIES)
+    font.setPixelSize(scaled(BASE_PX, scale))
+    font.setHintingPreference(QFont.HintingPreference.PreferNoHinting)
+    return font
+
+
+def mono_font(pixel_size: int) -> QFont:
+    font = QFont()
+    font.setFamilies(MONO_FAMILIES)
+    font.setStyleHint(QFont.StyleHint.Monospace)
+    font.setPixelSize(pixel_size)
+    return font
+
+
+def scaled(pixels: int, scale: int) -> int:
+    """`pixels` at a text size of `scale` percent."""
+    return max(round(pixels * scale / 100), 1)
+
+
+def palette_of(tokens: Tokens) -> QPalette:
+    palette = QPalette()
+    role = QPalette.ColorRole
+    colors = {
+        role.Window: tokens.bg,
+        role.Base: tokens.panel,
+        role.AlternateBase: tokens.side,
+        role.Button: tokens.panel,
+        role.WindowText: tokens.text,
+        role.Text: tokens.text,
+        role.ButtonText: tokens.text,
+        role.BrightText: tokens.bad,
+        role.ToolTipBase: tokens.panel,
+        role.ToolTipText: tokens.text,
+        role.Highlight: tokens.accent,
+        role.HighlightedText: tokens.on_accent,
+        role.PlaceholderText: tokens.muted,
+        role.Link: tokens.link,
+        role.LinkVisited: tokens.link,
+        role.Accent: tokens.accent,
+        role.Light: tokens.hover,
+        role.Midlight: tokens.hover,
+        role.Mid: tokens.border,
+        role.Dark: tokens.border,
+        role.Shadow: tokens.border,
+    }
+    for name, color in colors.items():
+        palette.setColor(name, QColor(color))
+    for name in (role.WindowText, role.Text, role.ButtonText, role.HighlightedText):
+        palette.setColor(QPalette.ColorGroup.Disabled, name, QColor(tokens.muted))
+    return palette
+
+
+def style_sheet(tokens: Tokens, scale: int) -> str:
+    values = {name: getattr(tokens, name) for name in tokens.__slots__ if name != "dark"}
+    values |= {f"f{pixels}": f"{scaled(pixels, scale)}px" for pixels in (10, 11, 12, 13, 14, 15, 18, 22)}
+    values["mono"] = ", ".join(f'"{family}"' for family in MONO_FAMILIES)
+    icons = (bundled("resources") / "icons").as_posix()
+    values["icons"] = icons
+    values["arrow"] = f"{icons}/chevron-down-{'dark' if tokens.dark else 'light'}.svg"
+    values["tick"] = f"{icons}/check-on-accent.svg"
+    return Template(STYLE).substitute(values)
+
+
+class Theme(QObject):
+    """The window's look as it is now; tells when it changes."""
+
+    changed = Signal()
+
+    def __init__(self, app: QApplication, appearance: Appearance) -> None:
+        super().__init__(app)
+        self._app = app
+        self._appearance = appearance
+        self.tokens = LIGHT
+        self.scale = 100
+        app.setStyle("Fusion")
+        load_fonts()
+        self._apply()
+        app.styleHints().colorSchemeChanged.connect(self._scheme_changed)
+
+    def set_appearance(self, appearance: Appearance) -> None:
+        if appearance != self._appearance:
+            self._appearance = appearance
+            self._apply()
+
+    @Slot()
+    def _scheme_changed(self) -> None:
+        if self._appearance.theme == "system" and self._wanted() is not self.tokens:
+            self._apply()
+
+    def _wanted(self) -> Tokens:
+        if self._appearance.theme == "system":
+            return DARK if self._app.styleHints().colorScheme() == Qt.ColorScheme.Dark else LIGHT
+        return DARK if self._appearance.theme == "dark" else LIGHT
+
+    def _apply(self) -> None:
+        scheme = {"light": Qt.ColorScheme.Light, "dark": Qt.ColorScheme.Dark}.get(
+            self._appearance.theme, Qt.ColorScheme.Unknown
+        )
+        self._app.styleHints().setColorScheme(scheme)
+        self.tokens = self._wanted()
+        self.scale = self._appearance.text_scale
+        self._app.setFont(ui_font(self.scale))
+        self._app.setPalette(palette_of(self.tokens))
+        self._app.setStyleSheet(style_sheet(self.tokens, self.scale))
+        self.changed.emit()
