@@ -128,8 +128,8 @@ def _from_file(name: str, value: str) -> str:
         return path.read_text(encoding="utf-8")
     except OSError as error:
         raise BadInput(f"{name}: the file {path} can't be read: {error.strerror}.") from error
-    except UnicodeDecodeError as error:
-        raise BadInput(f"{name}: the file {path} is not UTF-8 text.") from error
+    except ValueError as error:  # UnicodeDecodeError; a path with a zero character
+        raise BadInput(f"{name}: {path} is not a file with UTF-8 text.") from error
 
 
 def _add(name: str, before: Any, value: str) -> Any:
