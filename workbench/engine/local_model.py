@@ -1,0 +1,285 @@
+"""A GGUF file as a chat model: the same interface as every closed one."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import os
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import msgspec
+
+from workbench.core.cancel import CancelToken
+from workbench.core.errors import BadInput, BadModelFile
+from workbench.core.events import Finished, LoadProgress, RunDetails, StreamEvent
+from workbench.core.gguf import ModelFacts, read_header
+from workbench.core.messages import Message
+from workbench.core.models import ModelInfo
+from workbench.core.requests import ChatRequest, LoadOptions
+from workbench.engine.client import EngineClient
+from workbench.engine.protocol import Counted, LoadedModel, StatusReport
+
+HASH_CHUNK = 4 * 1024 * 1024
+HASH_WAIT_S = 2.0
+"""How long the end of a run waits for the file's hash. A file that takes longer is hashed by the next run's end."""
+CHAT_CAPABILITIES = frozenset({"json_schema", "grammar", "logprobs", "seed"})
+REASONING_MARKS = (
+    "<think>",
+    "enable_thinking",
+    "[THINK]",
+    "<|channel|>analysis",
+    "reasoning_content",
+    "<|channel>thought",
+)
+
+
+class LocalModel:
+    """One model file with one set of load options. Thread-safe.
+
+    It is a ChatModel, CountsTokens and EmbeddingModel. Facts come from the file's header, without loading it.
+    """
+
+    def __init__(
+        self,
+        model_id: str,
+        path: Path,
+        options: LoadOptions = LoadOptions(),  # noqa: B008 - frozen
+        *,
+        log_dir: Path,
+        facts: ModelFacts | None = None,
+        hashes: FileHashes | None = None,
+        command: list[str] | None = None,
+        name: str = "",
+    ) -> None:
+        """`facts`: of the header, where they are known. A file that can't be read fails when it is used."""
+        self.path = path
+        self.facts = facts if facts is not None else _facts(path)
+        if self.facts.is_embedding and options.embeddings is None:
+            options = msgspec.structs.replace(options, embeddings=True)
+        self.options = options
+        self.client = EngineClient(path, options, log_dir=log_dir, command=command)
+        self.on_use: Callable[[LocalModel], None] = _nothing
+        """Called in the run's thread before the model is used and perhaps loaded: makes room for it."""
+        self.variant: Callable[[LoadOptions], LocalModel] | None = None
+        """Gives the same file with other load options, for requests that ask for such."""
+        self._hashes = hashes or FileHashes(None)
+        self._info = _info(model_id, path, self.facts, name)
+
+    @property
+    def info(self) -> ModelInfo:
+        return self._info
+
+    @property
+    def is_loaded(self) -> bool:
+        return self.client.loaded is not None
+
+    @property
+    def is_alive(self) -> bool:
+        """Loaded or being loaded: it takes memory."""
+        return self.client.alive
+
+    @property
+    def loaded(self) -> LoadedModel | None:
+        return self.client.loaded
+
+    @property
+    def running(self) -> int:
+        """Requests under way."""
+        return self.client.running
+
+    @property
+    def status(self) -> StatusReport | None:
+        """What the engine is doing; None while the model is not loaded. Asks the engine: not for the UI thread."""
+        return self.client.status()
+
+    def load(self, cancel: CancelToken) -> Iterator[LoadProgress]:
+        """Load ahead of the first prompt. Raises WorkbenchError."""
+        self.on_use(self)
+        yield from self.client.load(cancel)
+
+    def unload(self) -> None:
+        """Free its memory. Requests under way fail; the next one loads it again."""
+        self.client.unload()
+
+    def close(self) -> None:
+        self.client.close()
+
+    def stream(self, request: ChatRequest, cancel: CancelToken) -> Iterator[StreamEvent]:
+        options = merged(self.options, request.load)
+        if options != self.options and self.variant is not None:
+            yield from self.variant(options).stream(msgspec.structs.replace(request, load=LoadOptions()), cancel)
+            return
+        if options.embeddings and self.facts.is_embedding:
+            refused = BadInput(f"{self.info.name} is an embedding model: it does not answer.")
+            yield Finished(reason="failed", error=refused.info)
+            return
+        self.on_use(self)
+        known = self._hashes.start(self.path)
+        details: RunDetails | None = None
+        for event in self.client.generate(request, cancel):
+            if isinstance(event, RunDetails):
+                event = details = self._completed(event, known.value)
+            elif isinstance(event, Finished) and details is not None and not details.gguf_sha256:
+                digest = known.wait(0 if cancel.cancelled else HASH_WAIT_S)
+                if digest:
+                    yield msgspec.structs.replace(details, gguf_sha256=digest)
+            yield event
+
+    def count_tokens(self, messages: tuple[Message, ...]) -> int:
+        return self.count(ChatRequest(messages=messages)).prompt_tokens
+
+    def count(self, request: ChatRequest) -> Counted:
+        """The rendered prompt, its tokens and the context's size. Loads the model. Raises WorkbenchError."""
+        options = merged(self.options, request.load)
+        if options != self.options and self.variant is not None:
+            return self.variant(options).count(msgspec.structs.replace(request, load=LoadOptions()))
+        self.on_use(self)
+        return self.client.count(msgspec.structs.replace(request, load=LoadOptions()))
+
+    def embed(self, texts: list[str], cancel: CancelToken) -> list[list[float]]:
+        if not self.options.embeddings and self.variant is not None:
+            return self.variant(merged(self.options, LoadOptions(embeddings=True))).embed(texts, cancel)
+        self.on_use(self)
+        return self.client.embed(texts, cancel)
+
+    def sha256(self) -> str:
+        """The file's hash: at once if it was hashed before and is unchanged, else it takes as long as reading the file.
+        Raises BadModelFile."""
+        digest = self._hashes.start(self.path).wait(None)
+        if not digest:
+            raise BadModelFile(f"The model file {self.path} can't be read.", hint="Check that it is still there.")
+        return digest
+
+    def _completed(self, details: RunDetails, digest: str) -> RunDetails:
+        return msgspec.structs.replace(
+            details,
+            gguf_path=details.gguf_path or str(self.path),
+            gguf_sha256=details.gguf_sha256 or digest,
+            quantization=details.quantization or self.facts.quantization,
+            architecture=details.architecture or self.facts.architecture,
+        )
+
+
+class PendingHash:
+    """A hash that is known or being computed."""
+
+    def __init__(self, value: str = "") -> None:
+        self.value = value
+        self._done = threading.Event()
+        if value:
+            self._done.set()
+
+    def set(self, value: str) -> None:
+        self.value = value
+        self._done.set()
+
+    def wait(self, timeout_s: float | None) -> str:
+        """Empty if it takes longer or the file can't be read."""
+        self._done.wait(timeout_s)
+        return self.value
+
+
+class FileHashes:
+    """SHA-256 of files, each computed once in a thread and remembered by path, size and modification time."""
+
+    def __init__(self, store: Path | None) -> None:
+        """`store`: a JSON file that keeps them over restarts, or None."""
+        self._store = store
+        self._lock = threading.Lock()
+        self._pending: dict[str, PendingHash] = {}
+        self._known: dict[str, str] | None = None
+
+    def start(self, path: Path) -> PendingHash:
+        """Begin hashing if it has not been done. Returns at once."""
+        try:
+            stat = path.stat()
+        except OSError:
+            gone = PendingHash()
+            gone.set("")
+            return gone
+        key = f"{path}|{stat.st_size}|{stat.st_mtime_ns}"
+        with self._lock:
+            if self._known is None:
+                self._known = self._read()
+            if key in self._known:
+                return PendingHash(self._known[key])
+            if key not in self._pending:
+                self._pending[key] = PendingHash()
+                threading.Thread(target=self._hash, args=(path, key), name="file hash", daemon=True).start()
+            return self._pending[key]
+
+    def _hash(self, path: Path, key: str) -> None:
+        digest = ""
+        with contextlib.suppress(OSError), path.open("rb") as file:
+            sha256 = hashlib.sha256()
+            while chunk := file.read(HASH_CHUNK):
+                sha256.update(chunk)
+            stat = os.fstat(file.fileno())
+            if key == f"{path}|{stat.st_size}|{stat.st_mtime_ns}":  # else it changed while it was read
+                digest = sha256.hexdigest()
+        with self._lock:
+            pending = self._pending.pop(key)
+            if digest and self._known is not None:
+                self._known[key] = digest
+                self._write()
+        pending.set(digest)
+
+    def _read(self) -> dict[str, str]:
+        if self._store is None:
+            return {}
+        try:
+            return msgspec.json.decode(self._store.read_bytes(), type=dict[str, str])
+        except (OSError, msgspec.MsgspecError):
+            return {}
+
+    def _write(self) -> None:
+        if self._store is None:
+            return
+        with contextlib.suppress(OSError):
+            self._store.parent.mkdir(parents=True, exist_ok=True)
+            unfinished = self._store.with_suffix(".tmp")
+            unfinished.write_text(json.dumps(self._known, indent=1))
+            unfinished.replace(self._store)
+
+
+def merged(base: LoadOptions, over: LoadOptions) -> LoadOptions:
+    """`base`, with what `over` sets."""
+    names = LoadOptions.__struct_fields__
+    return msgspec.structs.replace(
+        base, **{name: getattr(over, name) for name in names if getattr(over, name) is not None}
+    )
+
+
+def _nothing(_model: LocalModel) -> None:
+    """The default of `on_use`."""
+
+
+def _facts(path: Path) -> ModelFacts:
+    try:
+        return read_header(path).facts
+    except BadModelFile:
+        return ModelFacts()
+
+
+def _info(model_id: str, path: Path, facts: ModelFacts, name: str) -> ModelInfo:
+    capabilities = set(CHAT_CAPABILITIES)
+    if any(mark in (facts.chat_template or "") for mark in REASONING_MARKS):
+        capabilities.add("reasoning")
+    size: int | None = None
+    with contextlib.suppress(OSError):
+        size = path.stat().st_size
+    return ModelInfo(
+        id=model_id,
+        name=name or facts.name or path.stem,
+        provider="local",
+        context_length=facts.context_length,
+        capabilities=frozenset({"embeddings"} if facts.is_embedding else capabilities),
+        path=str(path),
+        size_bytes=size,
+        quantization=facts.quantization,
+        architecture=facts.architecture,
+        parameters=facts.parameters or None,
+    )
