@@ -147,7 +147,6 @@ def create_runs(db: Any) -> None:
     db.execute("CREATE INDEX runs_message ON runs (message_id)")
     db.execute("CREATE INDEX runs_comparison ON runs (comparison_id) WHERE comparison_id IS NOT NULL")
     db.execute("CREATE INDEX runs_running ON runs (id) WHERE status = 'running'")
-    db.execute("CREATE INDEX runs_remote ON runs (started_at) WHERE remote = 1")
 
 
 def create_comparisons_and_judgements(db: Any) -> None:

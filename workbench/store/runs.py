@@ -191,15 +191,19 @@ class RunTables(Tables):
         descending: bool,
     ) -> sqlite3.Cursor:
         """Chooses the page by the covering index first, then reads the rows of that page only."""
-        where, values = _condition(filter or RunFilter(), session_id)
+        filter = filter or RunFilter()
+        where, values = _condition(filter, session_id)
+        selective = session_id or filter.session_id or filter.comparison_id or filter.text.strip() or filter.statuses
         direction = "DESC" if descending else "ASC"
         if sort not in RunSort.__args__:  # type: ignore[attr-defined]
             raise ValueError(f"runs can't be sorted by {sort}")
         # Unknown values (NULL) come last either way.
         first = "" if sort == "started_at" else f"{sort} IS NULL, {sort} {direction}, "
+        table = "runs" if selective else "runs INDEXED BY runs_overview"
+        order = f"{first}started_at {direction}, id {direction}"
+        page = f"SELECT runs.id AS id FROM {table} WHERE {where} ORDER BY {order} LIMIT ? OFFSET ?"
         return self._query(
-            f"WITH page AS (SELECT id, row_number() OVER () AS place FROM (SELECT runs.id AS id FROM runs "
-            f"WHERE {where} ORDER BY {first}started_at {direction}, id {direction} LIMIT ? OFFSET ?)) "
+            f"WITH page AS (SELECT id, row_number() OVER () AS place FROM ({page})) "
             f"SELECT {columns} FROM page JOIN runs ON runs.id = page.id {joins} ORDER BY page.place",
             [*values, limit, offset],
         )
@@ -210,7 +214,8 @@ _ROW_COLUMNS = (
     "runs.model, runs.model_name, runs.provider, runs.remote, runs.status, runs.finish_reason, runs.prompt_tokens, "
     "runs.completion_tokens, runs.cost_usd, runs.duration_s, runs.time_to_first_token_s, runs.decode_tokens_per_s, "
     "runs.started_at, substr(runs.text, 1, 200) AS preview, ratings.rating, "
-    "CASE WHEN votes.winner_run_id = runs.id THEN 'won' WHEN votes.verdict != 'better' THEN votes.verdict END AS vote"
+    "CASE WHEN votes.verdict != 'better' THEN votes.verdict WHEN votes.winner_run_id = runs.id THEN 'won' "
+    "WHEN votes.id IS NOT NULL THEN 'lost' END AS vote"
 )
 
 
@@ -243,8 +248,8 @@ def _condition(filter: RunFilter, session_id: str | None) -> tuple[str, list[Any
 
 
 _VOTED = (
-    "(runs.id IN (SELECT run_id FROM ratings) OR runs.id IN (SELECT winner_run_id FROM votes WHERE winner_run_id "
-    "IS NOT NULL) OR runs.comparison_id IN (SELECT comparison_id FROM votes WHERE verdict != 'better'))"
+    "(runs.id IN (SELECT run_id FROM ratings) "
+    "OR (runs.comparison_id IS NOT NULL AND runs.comparison_id IN (SELECT comparison_id FROM votes)))"
 )
 
 

@@ -38,8 +38,7 @@ def text_query(typed: str) -> TextQuery:
         if _UNSPACED.search(text):
             like.append(f"%{_escaped(text)}%")
         elif letters := sum(map(_is_token, text)):
-            # Only the last token of a phrase can be a beginning; for a single letter that is not wanted.
-            prefix = "" if phrase or letters < SHORTEST_PREFIX or not _is_token(text[-1]) else "*"
+            prefix = "" if phrase or letters < SHORTEST_PREFIX else "*"
             match.append(f'"{text}"{prefix}')
         elif text.strip():
             like.append(f"%{_escaped(text)}%")

@@ -8,7 +8,7 @@ from typing import Any
 from workbench.core.errors import BadInput
 from workbench.core.messages import Message
 from workbench.store.base import Tables
-from workbench.store.ids import new_id, now
+from workbench.store.ids import moment, new_id, now
 from workbench.store.records import (
     MESSAGE_COLUMNS,
     SESSION_COLUMNS,
@@ -97,7 +97,7 @@ class SessionTables(Tables):
 
     def delete_session(self, id: str) -> None:
         """Hide it and its runs. `restore_session` takes that back, `purge_deleted` makes it final."""
-        time = now()
+        time = moment()
 
         def write(db: sqlite3.Connection) -> None:
             done = db.execute("UPDATE sessions SET deleted_at = ? WHERE id = ? AND deleted_at IS NULL", [time, id])
@@ -127,6 +127,7 @@ class SessionTables(Tables):
 
         self._write(lambda db: db.execute("PRAGMA secure_delete = ON").close(), alone=True)
         self._write(write)
+        self._write(_merge_indexes)
         self._write(lambda db: db.execute("PRAGMA secure_delete = OFF").close(), alone=True)
         self._write(lambda db: db.execute("PRAGMA wal_checkpoint(TRUNCATE)").close(), alone=True)
 
@@ -190,7 +191,7 @@ class SessionTables(Tables):
 
     def delete_message(self, id: str) -> None:
         """Hide the message and all below it, with their runs."""
-        time = now()
+        time = moment()
 
         def write(db: sqlite3.Connection) -> None:
             rows = db.execute(f"{_SUBTREE} SELECT id FROM subtree", [id]).fetchall()
@@ -323,6 +324,12 @@ def set_message(db: sqlite3.Connection, id: str, message: Message) -> None:
     marks = ", ".join("?" * len(kept))
     db.execute(f"DELETE FROM message_attachments WHERE message_id = ? AND sha256 NOT IN ({marks})", [id, *kept])
     insert_attachments(db, id, message, now())
+
+
+def _merge_indexes(db: sqlite3.Connection) -> None:
+    """Drops the words that only deleted rows had; until then they stand in the index as deleted."""
+    for index in ("messages_fts", "sessions_fts"):
+        db.execute(f"INSERT INTO {index} ({index}) VALUES ('optimize')")
 
 
 def insert_attachments(db: sqlite3.Connection, message_id: str, message: Message, time: str) -> None:

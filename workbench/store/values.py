@@ -82,7 +82,7 @@ class RunFilter(msgspec.Struct, frozen=True, kw_only=True):
     text: str = ""
     """Words in the prompt or the answer, found among the newest 5,000 messages that have them."""
     voted: bool | None = None
-    """Has a vote for it or a rating."""
+    """Has a rating, or belongs to a comparison with a vote."""
 
 
 class RunRow(msgspec.Struct, frozen=True, kw_only=True):
@@ -109,14 +109,14 @@ class RunRow(msgspec.Struct, frozen=True, kw_only=True):
     preview: str
     """The answer's first 200 characters."""
     vote: str | None
-    """won, tie or both_bad from a comparison's vote; None without one."""
+    """won, lost, tie or both_bad by the newest vote on its comparison; None without one."""
     rating: int | None
 
 
 class Comparison(msgspec.Struct, frozen=True, kw_only=True):
     """Runs that share a prompt."""
 
-    id: str
+    id: str = ""
     session_id: str | None = None
     message_id: str | None = None
     """The user's message that all of them answer."""
