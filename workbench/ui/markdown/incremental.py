@@ -16,8 +16,8 @@ from markdown_it.token import Token
 from PySide6.QtGui import QTextBlockFormat, QTextCharFormat, QTextCursor, QTextDocument, QTextTable
 
 from workbench.ui.markdown import properties, tables
-from workbench.ui.markdown.math import MathRenderer
-from workbench.ui.markdown.math_object import MathObject, lookup, sit_on_baseline
+from workbench.ui.markdown.formula_object import MathObject, lookup, sit_on_baseline
+from workbench.ui.markdown.formulas import MathRenderer
 from workbench.ui.markdown.parser import parse, sanitise
 from workbench.ui.markdown.style import MarkdownStyle
 from workbench.ui.markdown.writer import OBJECT, Counters, DocumentWriter, formula_source
@@ -176,7 +176,7 @@ class MarkdownDocument:
 
     def _render(self, tail: str, *, final: bool) -> None:
         self._fence = None
-        tokens, first_line_of = self._parse(tail)
+        tokens = self._parse(tail)
         if self._whole_text_matters and final and self._frozen_chars:
             self.finish()  # a definition was seen only now: start over with the whole text
             return
@@ -200,24 +200,24 @@ class MarkdownDocument:
         if open_code is not None and tokens and tokens[-1] is open_code and open_code.level == 0:
             self._fence = _begin_fence(tail, open_code)
 
-    def _parse(self, tail: str) -> tuple[list[Token], int]:
+    def _parse(self, tail: str) -> list[Token]:
         """Tokens of the open text; their line numbers count from its first line."""
         if self._stand_in is None:
             parsed = parse(tail)
             self._whole_text_matters |= parsed.whole_text_matters
-            return parsed.tokens, 0
+            return parsed.tokens
         parsed = parse(self._stand_in.line + tail)
         self._whole_text_matters |= parsed.whole_text_matters
         tokens = parsed.tokens
         if not tokens or tokens[0].type not in _LIST_OPEN:
-            return tokens, 0
+            return tokens
         end = next(i for i, token in enumerate(tokens) if token.type == "list_item_close" and token.level == 1)
         tokens[0].attrSet("start", self._stand_in.number)
         kept = [tokens[0], *tokens[end + 1 :]]
         for token in kept:
             if token.map:
                 token.map = [max(0, token.map[0] - 1), token.map[1] - 1]
-        return kept, 0
+        return kept
 
     def _remove_tail(self, cursor: QTextCursor) -> None:
         cursor.setPosition(self._tail_position)

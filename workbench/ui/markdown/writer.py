@@ -13,9 +13,9 @@ from markdown_it.token import Token
 from PySide6.QtGui import QFont, QTextBlockFormat, QTextCharFormat, QTextCursor
 
 from workbench.ui.markdown import properties, tables
+from workbench.ui.markdown.formula_object import formula_format, lookup, sit_on_baseline
+from workbench.ui.markdown.formulas import MathRenderer
 from workbench.ui.markdown.highlight import highlight
-from workbench.ui.markdown.math import MathRenderer
-from workbench.ui.markdown.math_object import formula_format, lookup, sit_on_baseline
 from workbench.ui.markdown.parser import is_safe_link
 from workbench.ui.markdown.style import MarkdownStyle
 
@@ -57,7 +57,7 @@ class DocumentWriter:
         style: MarkdownStyle,
         math: MathRenderer | None,
         *,
-        counters: Counters = Counters(),  # noqa: B008 - immutable
+        counters: Counters = Counters(),
         breaks: bool = False,
         open_code: Token | None = None,
     ) -> None:

@@ -2,5 +2,6 @@
 
 from workbench.ui.transcript.items import Action, ItemRole, TranscriptItem
 from workbench.ui.transcript.ticker import StreamTicker
+from workbench.ui.transcript.view import TranscriptView
 
-__all__ = ["Action", "ItemRole", "StreamTicker", "TranscriptItem"]
+__all__ = ["Action", "ItemRole", "StreamTicker", "TranscriptItem", "TranscriptView"]

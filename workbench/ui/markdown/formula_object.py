@@ -18,7 +18,7 @@ from PySide6.QtGui import (
 )
 
 from workbench.ui.markdown import properties
-from workbench.ui.markdown.math import Formula, MathRenderer
+from workbench.ui.markdown.formulas import Formula, MathRenderer
 from workbench.ui.markdown.style import MarkdownStyle
 
 PLACEHOLDER_CHARS = 60
@@ -85,7 +85,7 @@ class MathObject(QPyTextObject):
         formula = lookup(self._math, format_)
         char_format = format_.toCharFormat()
         if formula is None or formula.image is None:
-            metrics = QFontMetricsF(_placeholder_font(document, format_))
+            metrics = QFontMetricsF(_placeholder_font(document))
             return QSizeF(metrics.horizontalAdvance(_placeholder(format_)), metrics.height())
         factor = _shrink(document, formula)
         below = _font_descent(document, char_format)
@@ -96,7 +96,7 @@ class MathObject(QPyTextObject):
     ) -> None:
         formula = lookup(self._math, format_)
         if formula is None or formula.image is None:
-            painter.setFont(_placeholder_font(document, format_))
+            painter.setFont(_placeholder_font(document))
             color = format_.foreground().color()
             painter.setPen(QColor(color.red(), color.green(), color.blue(), 150))
             painter.drawText(rect, Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignBottom, _placeholder(format_))
@@ -133,7 +133,7 @@ def _placeholder(format_: QTextFormat) -> str:
     return source if len(source) <= PLACEHOLDER_CHARS else source[: PLACEHOLDER_CHARS - 1] + "…"
 
 
-def _placeholder_font(document: QTextDocument, format_: QTextFormat) -> QFont:
+def _placeholder_font(document: QTextDocument) -> QFont:
     font = QFont(document.defaultFont())
     font.setItalic(True)
     return font

@@ -1,0 +1,719 @@
+"""The transcript widget: paints what is in view, streams into it, and never builds what is not seen."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import replace
+
+from PySide6.QtCore import QEvent, QPoint, QPointF, QRectF, QSize, Qt, QTimer, Signal, Slot
+from PySide6.QtGui import (
+    QColor,
+    QContextMenuEvent,
+    QDragEnterEvent,
+    QDropEvent,
+    QFocusEvent,
+    QGuiApplication,
+    QHelpEvent,
+    QKeyEvent,
+    QMouseEvent,
+    QPainter,
+    QPaintEvent,
+    QResizeEvent,
+    QWheelEvent,
+)
+from PySide6.QtWidgets import QAbstractScrollArea, QApplication, QFrame, QToolTip, QWidget
+
+from workbench.ui.markdown.formulas import MathRenderer
+from workbench.ui.markdown.painter import Highlight
+from workbench.ui.tokens import LIGHT, Tokens
+from workbench.ui.tr import tr
+from workbench.ui.transcript import accessible
+from workbench.ui.transcript.board import Board
+from workbench.ui.transcript.finder import Finder
+from workbench.ui.transcript.items import Action, ItemRole, TranscriptItem
+from workbench.ui.transcript.jump_button import JumpButton
+from workbench.ui.transcript.keys import KeyControl
+from workbench.ui.transcript.menu import build_menu
+from workbench.ui.transcript.metrics import MAX_SCALE, MIN_SCALE, Metrics
+from workbench.ui.transcript.mouse import MouseControl
+from workbench.ui.transcript.pieces import Piece
+from workbench.ui.transcript.row import Row
+from workbench.ui.transcript.row_painter import Look, RowPainter
+from workbench.ui.transcript.targets import Bar, Kind, Target, hit_row
+
+NEAR_END_PX = 4
+COPIED_MS = 1_500
+SETTLE_ROUNDS = 4
+
+
+class TranscriptView(QAbstractScrollArea):
+    """Shows `TranscriptItem`s. Holds no truth: the window hands items in and acts on the signals."""
+
+    link_activated = Signal(str)
+    link_hovered = Signal(str)
+    """The address under the mouse, empty when there is none any more."""
+    action_requested = Signal(str, str)
+    """(key of the message, id of the action)"""
+    code_copied = Signal(str)
+    following_changed = Signal(bool)
+    context_menu_requested = Signal(str, QPoint)
+    """(key, global position), after the view's own menu has been opened."""
+    files_dropped = Signal(list)
+    """Paths (str) of local files dropped onto the transcript."""
+
+    def __init__(self, parent: QWidget | None = None, *, math_renderer: MathRenderer | None = None) -> None:
+        super().__init__(parent)
+        self.setFrameShape(QFrame.Shape.NoFrame)
+        self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
+        self.setAccessibleName(tr("Conversation"))
+        self.setAcceptDrops(True)
+        self.viewport().setMouseTracking(True)
+        self.viewport().setCursor(Qt.CursorShape.ArrowCursor)
+        self.viewport().setAttribute(Qt.WidgetAttribute.WA_OpaquePaintEvent)
+        self._math = math_renderer or MathRenderer(self)
+        self._math.ready.connect(self._on_formulas_ready)
+        families = tuple(QApplication.font().families())
+        self.board = Board(Metrics(LIGHT, families), self._math)
+        self._painter = RowPainter(self.board.metrics, self.board.documents)
+        self._background = ""
+        self._actions: dict[str, list[Action]] = {}
+        self._following = True
+        self._adjusting = False
+        self._hovered = -1
+        self._target: Target | None = None
+        self._copied: Target | None = None
+        self._phase = 0.0
+        self.current = -1
+        """The row the keyboard is at, -1 for none."""
+        self.finder = Finder(self.board)
+        self._mouse = MouseControl(self)
+        self._keys = KeyControl(self)
+        self._copied_timer = QTimer(self, singleShot=True, interval=COPIED_MS)
+        self._copied_timer.timeout.connect(self._forget_copied)
+        self._jump = JumpButton(self)
+        self._jump.clicked.connect(self.scroll_to_end)
+        self.verticalScrollBar().setSingleStep(40)
+        self.verticalScrollBar().valueChanged.connect(self._on_scrolled)
+        accessible.install()
+
+    # Items
+
+    @property
+    def items(self) -> list[TranscriptItem]:
+        return [row.item for row in self.board.stack.rows]
+
+    def item(self, key: str) -> TranscriptItem | None:
+        index = self.board.stack.find(key)
+        return None if index is None else self.board.stack.rows[index].item
+
+    def set_items(self, items: Sequence[TranscriptItem]) -> None:
+        """Show another conversation, from its end."""
+        self._reset_marks()
+        self.board.documents.clear()
+        self.board.documents.forget_live()
+        self.board.set_viewport_width(self.viewport().width())
+        self.board.stack.set_items(list(items), self.board.metrics, self.board.width)
+        self._set_following(True)
+        self._update_range()
+        self.viewport().update()
+
+    def append_item(self, item: TranscriptItem) -> None:
+        self.board.stack.append(item, self.board.metrics, self.board.width)
+        self._update_range()
+        self.viewport().update()
+
+    def update_item(self, key: str, item: TranscriptItem) -> None:
+        """Show another state of the message; its unchanged texts are not rendered again. KeyError if unknown."""
+        index = self.board.stack.index(key)
+        row = self.board.stack.rows[index]
+        row.replace(replace(item, key=key), self.board.documents)
+        if not row.pieces:
+            row.estimate(self.board.metrics, self.board.width)
+        self._remeasure(index)
+
+    def remove_item(self, key: str) -> None:
+        index = self.board.stack.index(key)
+        self._reset_marks()
+        row = self.board.stack.remove(index, self.board.metrics)
+        for piece in row.pieces:
+            self.board.documents.forget(piece)
+        self._update_range()
+        self.viewport().update()
+
+    def set_actions(self, role: ItemRole, actions: Sequence[Action]) -> None:
+        self._actions[role] = list(actions)
+        self.viewport().update()
+
+    def actions_for(self, row: Row) -> list[Action]:
+        return self._actions.get(row.item.role, [])
+
+    # Streaming
+
+    def begin_stream(self, key: str) -> None:
+        """The message will get text by `feed`. KeyError if unknown."""
+        row = self.board.stack.rows[self.board.stack.index(key)]
+        row.load()
+        row.item = replace(row.item, streaming=True)
+        self._remeasure(self.board.stack.index(key))
+
+    def set_status(self, key: str, status: str) -> None:
+        """What is shown while there is no text yet, "Reading the prompt, 40 %"; empty: dots only."""
+        index = self.board.stack.index(key)
+        row = self.board.stack.rows[index]
+        if row.item.status != status:
+            row.item = replace(row.item, status=status)
+            self._remeasure(index)
+
+    def feed(self, key: str, text: str = "", reasoning: str = "") -> None:
+        """Add streamed text; cheap, it is shown at the next `flush`."""
+        row = self.board.stack.rows[self.board.stack.index(key)]
+        if reasoning:
+            row.feed("reasoning", reasoning, self.board.documents)
+            row.dirty = True
+        if text:
+            row.feed("body", text, self.board.documents)
+            row.dirty = True
+
+    def flush(self) -> None:
+        """Show what was fed. Call about 30 times a second, from the window's shared timer."""
+        for index in range(len(self.board.stack.rows) - 1, -1, -1):
+            row = self.board.stack.rows[index]
+            if not row.item.streaming:
+                if len(self.board.stack.rows) - index > 16:
+                    break
+                continue
+            if row.dirty:
+                row.dirty = False
+                self._flush_row(index)
+            elif not row.places.status.isEmpty():
+                self._phase = (self._phase + 1 / 40) % 1.0
+                self._update_rect(index, row.places.status)
+
+    def end_stream(self, key: str, item: TranscriptItem) -> None:
+        """The message is complete; `item` is its last state. Texts equal to what was fed keep their documents."""
+        index = self.board.stack.index(key)
+        row = self.board.stack.rows[index]
+        row.end_stream(self.board.documents)
+        row.dirty = False
+        row.replace(replace(item, key=key, streaming=False, status=""), self.board.documents)
+        self._remeasure(index)
+        accessible.announce(self, accessible.finished_text(row.item))
+
+    def _flush_row(self, index: int) -> None:
+        row = self.board.stack.rows[index]
+        top = self.board.stack.tops[index] - self._top
+        changed = row.height
+        for piece in row.shown_pieces():
+            if piece.exact and not self.board.documents.is_live(piece):
+                continue
+            rendering = self.board.documents.cached(piece)
+            if rendering is None:
+                changed = min(changed, piece.y)
+                piece.exact = False
+                continue
+            position = rendering.markdown.flush()
+            if position is None and piece.exact:
+                continue
+            document = rendering.markdown.document
+            block = document.findBlock(position or 0)
+            offset = document.documentLayout().blockBoundingRect(block).top() if position else 0.0
+            changed = min(changed, piece.y + offset)
+            piece.exact = False
+        row.exact = False
+        height = row.height
+        status_shown = not row.places.status.isEmpty()
+        self.board.measure_row(index, -top, -top + self.viewport().height())
+        if status_shown != (not row.places.status.isEmpty()):
+            changed = 0.0
+        if abs(row.height - height) > 0.5:
+            self.board.stack.restack(self.board.metrics, index)
+            self._update_range()
+        y = int(self.board.stack.tops[index] - self._top + changed) - self.board.metrics.px(40)
+        if y < self.viewport().height():
+            self.viewport().update(0, max(0, y), self.viewport().width(), self.viewport().height())
+
+    # Look
+
+    @property
+    def tokens(self) -> Tokens:
+        return self.board.metrics.tokens
+
+    def set_tokens(self, tokens: Tokens) -> None:
+        self._set_metrics(Metrics(tokens, self._families(), self.board.metrics.scale))
+        self._jump.set_tokens(tokens)
+
+    def set_background(self, color: str) -> None:
+        """#rrggbb; empty: the palette's panel."""
+        self._background = color
+        self.viewport().update()
+
+    @property
+    def text_scale(self) -> int:
+        return self.board.metrics.scale
+
+    def set_text_scale(self, percent: int) -> None:
+        """80 to 200; beyond it the nearest of these."""
+        scale = max(MIN_SCALE, min(MAX_SCALE, percent))
+        self._set_metrics(Metrics(self.tokens, self._families(), scale))
+
+    def _families(self) -> tuple[str, ...]:
+        return tuple(QApplication.font().families())
+
+    def _set_metrics(self, metrics: Metrics) -> None:
+        anchor = self.board.anchor(self._top, self.viewport().height())
+        self.board.set_metrics(metrics)
+        self._painter = RowPainter(metrics, self.board.documents)
+        self.board.set_viewport_width(self.viewport().width())
+        self._settle_with(anchor)
+        self.viewport().update()
+
+    # Scrolling
+
+    @property
+    def following(self) -> bool:
+        """Whether the view stays at the end while text arrives."""
+        return self._following
+
+    @Slot()
+    def scroll_to_end(self) -> None:
+        self._set_following(True)
+        self._update_range()
+        self.viewport().update()
+
+    def scroll_to(self, key: str) -> None:
+        """Bring the message's beginning into view. KeyError if unknown."""
+        index = self.board.stack.index(key)
+        self.show_row(index, 0.0)
+
+    def show_row(self, index: int, y: float, *, margin: float = 12.0) -> None:
+        """Scroll so that `y` (in the row's coordinates) is at the top, with `margin` pixels above it."""
+        for _ in range(SETTLE_ROUNDS):
+            self._set_value(self.board.stack.tops[index] + y - margin, following=False)
+            before = self.board.stack.tops[index]
+            if not self.board.measure(self._top, self.viewport().height()):
+                break
+            self._update_range()
+            if before == self.board.stack.tops[index]:
+                break
+        self._set_value(self.board.stack.tops[index] + y - margin, following=False)
+        bar = self.verticalScrollBar()
+        self._set_following(bar.value() >= bar.maximum() - NEAR_END_PX)
+        self.viewport().update()
+
+    def ensure_visible(self, index: int, top: float, bottom: float) -> None:
+        """Scroll as little as needed to show from `top` to `bottom` of a row."""
+        height = self.viewport().height()
+        y = self.board.stack.tops[index]
+        if y + top < self._top or bottom - top > height - 24:
+            self.show_row(index, top)
+        elif y + bottom > self._top + height:
+            self.show_row(index, bottom - height, margin=-12.0)
+
+    def scroll_by(self, pixels: int) -> None:
+        bar = self.verticalScrollBar()
+        bar.setValue(bar.value() + pixels)
+
+    @property
+    def _top(self) -> int:
+        return self.verticalScrollBar().value()
+
+    def _set_value(self, top: float, *, following: bool) -> None:
+        self._adjusting = True
+        self.verticalScrollBar().setValue(math.floor(top + 0.5))
+        self._adjusting = False
+        if not following:
+            self._set_following(False)
+
+    def _update_range(self) -> None:
+        bar = self.verticalScrollBar()
+        height = self.viewport().height()
+        self._adjusting = True
+        bar.setRange(0, max(0, math.ceil(self.board.stack.total(self.board.metrics)) - height))
+        bar.setPageStep(height)
+        if self._following and not self._mouse.selecting:
+            bar.setValue(bar.maximum())
+        self._adjusting = False
+        self._place_jump()
+
+    def _settle(self) -> None:
+        """Measure what is in view, keeping what the user looks at where it is."""
+        height = self.viewport().height()
+        for _ in range(SETTLE_ROUNDS):
+            anchor = self.board.anchor(self._top, height)
+            if not self.board.measure(self._top, height):
+                return
+            self._settle_with(anchor)
+
+    def _settle_with(self, anchor: object) -> None:
+        self._update_range()
+        if anchor is not None and not self._following:
+            self._set_value(self.board.anchored_top(anchor), following=True)  # type: ignore[arg-type]
+
+    def _remeasure(self, index: int) -> None:
+        """One row has changed: measure it if it is in view, and restack."""
+        self.board.stack.rows[index].exact = False
+        height = self.viewport().height()
+        anchor = self.board.anchor(self._top, height)
+        top = self.board.stack.tops[index]
+        if top < self._top + height and top + self.board.stack.rows[index].height > self._top:
+            self.board.measure_row(index, self._top - top, self._top - top + height)
+        elif self.board.stack.rows[index].pieces:
+            self.board.stack.rows[index].arrange(self.board.metrics, self.board.width)
+        self.board.stack.restack(self.board.metrics, index)
+        self._settle_with(anchor)
+        self.viewport().update()
+
+    def _set_following(self, following: bool) -> None:
+        if following != self._following:
+            self._following = following
+            self.following_changed.emit(following)
+        self._place_jump()
+
+    @Slot(int)
+    def _on_scrolled(self, value: int) -> None:
+        if not self._adjusting:
+            self._set_following(value >= self.verticalScrollBar().maximum() - NEAR_END_PX)
+        self._mouse.refresh_hover()
+
+    def _place_jump(self) -> None:
+        bar = self.verticalScrollBar()
+        self._jump.place(self.viewport().geometry(), shown=not self._following and bar.maximum() - bar.value() > 40)
+
+    # Hits, hover, marks
+
+    def to_content(self, point: QPointF) -> QPointF:
+        """Viewport coordinates to the board's."""
+        return QPointF(point.x() - self.board.left, point.y() + self._top)
+
+    def target_at(self, point: QPointF) -> Target | None:
+        """What is clickable at this place of the viewport."""
+        content = self.to_content(point)
+        index = self.row_at(point)
+        if index < 0:
+            return None
+        row = self.board.stack.rows[index]
+        inside = QPointF(content.x(), content.y() - self.board.stack.tops[index])
+        shown = index in (self._hovered, self.current) and not row.item.streaming
+        bar = Bar.of(row, self.board.metrics, self.actions_for(row), buttons_shown=shown)
+        return hit_row(row, index, inside, self.board.metrics, self.board.documents, bar)
+
+    def row_at(self, point: QPointF) -> int:
+        """The row at this place of the viewport, -1 beyond them."""
+        y = point.y() + self._top
+        index = self.board.stack.at(y)
+        if index < 0 or y > self.board.stack.tops[index] + self.board.stack.rows[index].height:
+            return -1
+        return index
+
+    def set_hover(self, row: int, target: Target | None) -> None:
+        if row != self._hovered:
+            for index in (row, self._hovered):
+                self._update_row(index)
+            self._hovered = row
+        if target != self._target:
+            for changed in (target, self._target):
+                if changed is not None:
+                    self._update_row(changed.row)
+            old, new = self._target, target
+            self._target = target
+            url = new.value if new is not None and new.kind is Kind.LINK else ""
+            if url or (old is not None and old.kind is Kind.LINK):
+                self.link_hovered.emit(url)
+
+    def set_current(self, index: int) -> None:
+        """Move the keyboard's place to a row (-1: none) and show it."""
+        index = max(-1, min(index, len(self.board.stack.rows) - 1))
+        old, self.current = self.current, index
+        for changed in (old, index):
+            self._update_row(changed)
+        if index >= 0:
+            self.ensure_visible(index, 0, self.board.stack.rows[index].height)
+            accessible.focus_row(self, index)
+
+    def activate(self, target: Target) -> None:
+        """Do what a click on `target` does."""
+        row = self.board.stack.rows[target.row]
+        match target.kind:
+            case Kind.TOGGLE:
+                self.set_expanded(row.item.key, not row.expanded)
+            case Kind.LINK:
+                self.link_activated.emit(target.value)
+            case Kind.COPY_CODE | Kind.WRAP_CODE:
+                self._activate_code(target)
+            case Kind.COPY_ERROR:
+                error = row.item.error
+                if error is not None:
+                    self.copy_to_clipboard("\n".join(filter(None, (error.message, error.hint, error.detail))))
+                    self._show_copied(target)
+            case Kind.ACTION:
+                self.trigger(target.row, target.value)
+            case Kind.PREVIOUS | Kind.NEXT:
+                number, count = row.item.sibling
+                if 1 <= number + (1 if target.kind is Kind.NEXT else -1) <= count:
+                    self.action_requested.emit(row.item.key, str(target.kind))
+            case Kind.MENU:
+                self.open_menu(target.row)
+
+    def trigger(self, index: int, action: str) -> None:
+        """Run a message's action: "copy" here, everything else by the window."""
+        row = self.board.stack.rows[index]
+        if action == "copy":
+            self.copy_to_clipboard(row.text_of("body"))
+            self._show_copied(Target(Kind.ACTION, index, "copy"))
+        self.action_requested.emit(row.item.key, action)
+
+    def set_expanded(self, key: str, expanded: bool) -> None:
+        """Show or hide a message's reasoning."""
+        index = self.board.stack.index(key)
+        row = self.board.stack.rows[index]
+        if row.expanded != expanded:
+            row.load()
+            row.expanded = expanded
+            self.board.selection.clear()
+            self._set_following(self._following and index == len(self.board.stack.rows) - 1 and row.item.streaming)
+            self._remeasure(index)
+
+    def _activate_code(self, target: Target) -> None:
+        assert target.piece is not None
+        rendering = self.board.documents.cached(target.piece)
+        if rendering is None:
+            return
+        panel = next((p for p in rendering.panels.all() if p.number == target.panel), None)
+        if panel is None:
+            return
+        if target.kind is Kind.COPY_CODE:
+            code = rendering.panels.text(panel)
+            self.copy_to_clipboard(code)
+            self._show_copied(target)
+            self.code_copied.emit(code)
+            self.action_requested.emit(self.board.stack.rows[target.row].item.key, "copy_code")
+        else:
+            rendering.panels.set_wrapped(panel, panel.number not in rendering.panels.wrapped)
+            target.piece.exact = False
+            self._set_following(False)
+            self._remeasure(target.row)
+
+    def _show_copied(self, target: Target) -> None:
+        self._copied = target
+        self._copied_timer.start()
+        self._update_row(target.row)
+
+    @Slot()
+    def _forget_copied(self) -> None:
+        self._copied = None
+        self.viewport().update()
+
+    def _reset_marks(self) -> None:
+        self.board.selection.clear()
+        self.finder.clear()
+        self._hovered = self.current = -1
+        self._target = self._copied = None
+
+    # Text
+
+    def selected_text(self, *, markdown: bool = False) -> str:
+        return self.board.selected_text(markdown=markdown)
+
+    def clear_selection(self) -> None:
+        if self.board.selection.clear():
+            self.viewport().update()
+
+    def select_all(self) -> None:
+        self.board.select_all()
+        self.viewport().update()
+
+    def copy(self, *, markdown: bool = False) -> bool:
+        """Copy the selection, or the current message. False if there is neither."""
+        text = self.selected_text(markdown=markdown)
+        if not text and self.current >= 0:
+            text = self.board.stack.rows[self.current].text_of("body")
+        if text:
+            self.copy_to_clipboard(text)
+        return bool(text)
+
+    def copy_to_clipboard(self, text: str) -> None:
+        QGuiApplication.clipboard().setText(text)
+
+    def find(self, text: str) -> int:
+        """Highlight `text` everywhere and go to the last message that has it; the number of hits."""
+        count = self.finder.search(text)
+        if count:
+            self.find_next(backwards=True)
+        self.viewport().update()
+        return count
+
+    def find_next(self, *, backwards: bool = False) -> tuple[int, int]:
+        """Go to the next hit; (its number from 1, how many there are), (0, 0) without any."""
+        hit = self.finder.step(backwards=backwards)
+        if hit is not None:
+            row = self.board.stack.rows[hit.row]
+            piece = row.pieces[hit.piece]
+            if piece.kind == "reasoning" and not row.expanded:
+                self.set_expanded(row.item.key, True)
+            self.show_row(hit.row, piece.y, margin=self.viewport().height() / 3)
+            document = self.board.rendering(piece).markdown.document
+            block = document.findBlock(hit.start)
+            rect = document.documentLayout().blockBoundingRect(block)
+            self.show_row(hit.row, piece.y + rect.top(), margin=self.viewport().height() / 3)
+        self.viewport().update()
+        return self.finder.place
+
+    def open_menu(self, index: int, position: QPoint | None = None) -> None:
+        """The message's menu, at `position` (global) or below its bar."""
+        row = self.board.stack.rows[index]
+        if position is None:
+            box = row.places.bar
+            y = min(self.board.stack.tops[index] + box.top() - self._top, self.viewport().height() - 20)
+            position = self.viewport().mapToGlobal(QPoint(int(self.board.left + 8), int(max(0, y))))
+        menu = build_menu(self, index)
+        menu.popup(position)
+        self.context_menu_requested.emit(row.item.key, position)
+
+    # Painting
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        self._settle()
+        painter = QPainter(self.viewport())
+        clip = QRectF(event.rect())
+        painter.fillRect(clip, QColor(self._background or self.tokens.panel))
+        stack = self.board.stack
+        left = self.board.left
+        for index in stack.visible(self._top + clip.top() - 8, self._top + clip.bottom() + 8):
+            row = stack.rows[index]
+            y = stack.tops[index] - self._top
+            painter.save()
+            painter.translate(left, y)
+            look = Look(
+                hovered=index == self._hovered,
+                current=index == self.current and self.hasFocus(),
+                target=self._target if self._target is not None and self._target.row == index else None,
+                copied=self._copied if self._copied is not None and self._copied.row == index else None,
+                highlights=self._highlights(index, row),
+                phase=self._phase,
+            )
+            self._painter.paint(painter, row, clip.translated(-left, -y), look, self.actions_for(row))
+            painter.restore()
+        painter.end()
+
+    def _highlights(self, index: int, row: Row) -> dict[Piece, list[Highlight]]:
+        result: dict[Piece, list[Highlight]] = {}
+        for number, piece in enumerate(row.pieces):
+            marks = self.finder.highlights(index, number, piece, self.tokens) if self.finder.needle else []
+            stretch = self.board.selection.within(index, number)
+            if stretch is not None:
+                background, foreground = QColor(self.tokens.accent), QColor(self.tokens.on_accent)
+                marks.append(Highlight(*stretch, background, foreground))
+            if marks:
+                result[piece] = marks
+        return result
+
+    def _update_row(self, index: int) -> None:
+        if 0 <= index < len(self.board.stack.rows):
+            row = self.board.stack.rows[index]
+            self._update_rect(index, QRectF(-12, -8, self.board.width + 24, row.height + 16))
+
+    def _update_rect(self, index: int, rect: QRectF) -> None:
+        y = self.board.stack.tops[index] - self._top
+        self.viewport().update(rect.translated(self.board.left, y).toAlignedRect().adjusted(-2, -2, 2, 2))
+
+    @Slot()
+    def _on_formulas_ready(self) -> None:
+        changed: set[Piece] = set()
+        for piece, rendering in self.board.documents.renderings():
+            if rendering.markdown.take_formulas():
+                piece.exact = False
+                changed.add(piece)
+        if not changed:
+            return
+        for row in self.board.stack.rows:
+            if not changed.isdisjoint(row.pieces):
+                row.exact = False
+        anchor = self.board.anchor(self._top, self.viewport().height())
+        self.board.measure(self._top, self.viewport().height())
+        self._settle_with(anchor)
+        self.viewport().update()
+
+    # Events
+
+    def viewportEvent(self, event: QEvent) -> bool:
+        if event.type() == QEvent.Type.ToolTip and isinstance(event, QHelpEvent):
+            target = self.target_at(QPointF(event.pos()))
+            actions = self.actions_for(self.board.stack.rows[target.row]) if target is not None else []
+            tip = target.tip(actions) if target is not None else ""
+            QToolTip.showText(event.globalPos(), tip, self.viewport())
+            return True
+        if event.type() == QEvent.Type.Leave:
+            self.set_hover(-1, None)
+        return super().viewportEvent(event)
+
+    def scrollContentsBy(self, dx: int, dy: int) -> None:
+        if dy and abs(dy) < self.viewport().height():
+            self.viewport().scroll(0, dy)
+        else:
+            self.viewport().update()
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        anchor = self.board.anchor(self._top, event.oldSize().height() if event.oldSize().isValid() else 0)
+        self.board.set_viewport_width(self.viewport().width())
+        self._settle_with(anchor)
+        self.viewport().update()
+
+    def changeEvent(self, event: QEvent) -> None:
+        super().changeEvent(event)
+        if event.type() == QEvent.Type.DevicePixelRatioChange:
+            self._math.ratio = max(2.0, self.devicePixelRatioF())
+
+    def mousePressEvent(self, event: QMouseEvent) -> None:
+        self._mouse.press(event)
+
+    def mouseMoveEvent(self, event: QMouseEvent) -> None:
+        self._mouse.move(event)
+
+    def mouseReleaseEvent(self, event: QMouseEvent) -> None:
+        self._mouse.release(event)
+
+    def mouseDoubleClickEvent(self, event: QMouseEvent) -> None:
+        self._mouse.double_click(event)
+
+    def wheelEvent(self, event: QWheelEvent) -> None:
+        if not self._mouse.wheel(event):
+            super().wheelEvent(event)
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        if not self._keys.press(event):
+            super().keyPressEvent(event)
+
+    def focusInEvent(self, event: QFocusEvent) -> None:
+        super().focusInEvent(event)
+        self._keys.focus_in(event.reason())
+
+    def focusOutEvent(self, event: QFocusEvent) -> None:
+        super().focusOutEvent(event)
+        self._update_row(self.current)
+
+    def contextMenuEvent(self, event: QContextMenuEvent) -> None:
+        if event.reason() == QContextMenuEvent.Reason.Keyboard:
+            if self.current >= 0:
+                self.open_menu(self.current)
+            return
+        index = self.row_at(QPointF(event.pos()))
+        if index >= 0:
+            self.open_menu(index, event.globalPos())
+
+    def dragEnterEvent(self, event: QDragEnterEvent) -> None:
+        if any(url.isLocalFile() for url in event.mimeData().urls()) and event.source() is not self:
+            event.acceptProposedAction()
+
+    def dragMoveEvent(self, event: QDropEvent) -> None:
+        event.acceptProposedAction()
+
+    def dropEvent(self, event: QDropEvent) -> None:
+        paths = [url.toLocalFile() for url in event.mimeData().urls() if url.isLocalFile()]
+        if paths:
+            event.acceptProposedAction()
+            self.files_dropped.emit(paths)
+
+    def minimumSizeHint(self) -> QSize:
+        return QSize(160, 120)
