@@ -3,12 +3,19 @@
 from __future__ import annotations
 
 import os
+import sys
 import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+
+if os.environ.get("WORKBENCH_TEST_WITHOUT_QT"):
+    # A package that raises stands in PySide6's place, here and in every process a test starts.
+    without_qt = str(Path(__file__).with_name("without_qt"))
+    sys.path.insert(0, without_qt)
+    os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [without_qt, os.environ.get("PYTHONPATH")]))
 
 os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
 for name in list(os.environ):
