@@ -143,6 +143,7 @@ def create_runs(db: Any) -> None:
             started_at, deleted_at, model, provider, remote, status, prompt_tokens, completion_tokens, cost_usd,
             duration_s, time_to_first_token_s, decode_tokens_per_s, session_id, comparison_id, message_id, id
         )""")
+    db.execute("CREATE INDEX runs_model ON runs (model) WHERE deleted_at IS NULL")
     db.execute("CREATE INDEX runs_session ON runs (session_id, started_at)")
     db.execute("CREATE INDEX runs_message ON runs (message_id)")
     db.execute("CREATE INDEX runs_comparison ON runs (comparison_id) WHERE comparison_id IS NOT NULL")
@@ -313,13 +314,16 @@ def create_evaluation_tables(db: Any) -> None:
 
 
 def create_full_text_search(db: Any) -> None:
-    """External content: the index holds no second copy of the text; triggers keep it in step."""
+    """External content: the index holds no second copy of the text; triggers keep it in step.
+
+    Prefixes of up to five characters have lists of their own: without them, the beginning of many words takes 100 ms.
+    """
     for table, column in (("messages", "text"), ("sessions", "title")):
         index = f"{table}_fts"
         db.execute(f"""
             CREATE VIRTUAL TABLE {index} USING fts5 (
                 {column}, content='{table}', content_rowid='number',
-                tokenize='unicode61 remove_diacritics 2', prefix='2 3'
+                tokenize='unicode61 remove_diacritics 2', prefix='2 3 4 5'
             )""")
         gone = f"INSERT INTO {index} ({index}, rowid, {column}) VALUES ('delete', old.number, old.{column});"
         new = f"INSERT INTO {index} (rowid, {column}) VALUES (new.number, new.{column});"

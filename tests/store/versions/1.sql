@@ -5,14 +5,14 @@ CREATE TABLE "_sqlite_migrations" (
    "name" TEXT,
    "applied_at" TEXT
 );
-INSERT INTO _sqlite_migrations (id, migration_set, name, applied_at) VALUES (1, 'workbench', 'create_sessions', '2026-11-23 16:11:04.078553+00:00');
-INSERT INTO _sqlite_migrations (id, migration_set, name, applied_at) VALUES (2, 'workbench', 'create_messages', '2026-11-23 16:11:04.078941+00:00');
-INSERT INTO _sqlite_migrations (id, migration_set, name, applied_at) VALUES (3, 'workbench', 'create_attachments', '2026-11-23 16:11:04.080518+00:00');
-INSERT INTO _sqlite_migrations (id, migration_set, name, applied_at) VALUES (4, 'workbench', 'create_runs', '2026-11-23 16:11:04.081230+00:00');
-INSERT INTO _sqlite_migrations (id, migration_set, name, applied_at) VALUES (5, 'workbench', 'create_comparisons_and_judgements', '2026-11-23 16:11:04.081907+00:00');
-INSERT INTO _sqlite_migrations (id, migration_set, name, applied_at) VALUES (6, 'workbench', 'create_models_and_presets', '2026-11-23 16:11:04.082321+00:00');
-INSERT INTO _sqlite_migrations (id, migration_set, name, applied_at) VALUES (7, 'workbench', 'create_evaluation_tables', '2026-11-23 16:11:04.084330+00:00');
-INSERT INTO _sqlite_migrations (id, migration_set, name, applied_at) VALUES (8, 'workbench', 'create_full_text_search', '2026-11-23 16:11:04.085608+00:00');
+INSERT INTO _sqlite_migrations (id, migration_set, name, applied_at) VALUES (1, 'workbench', 'create_sessions', '2026-11-23 16:13:54.889135+00:00');
+INSERT INTO _sqlite_migrations (id, migration_set, name, applied_at) VALUES (2, 'workbench', 'create_messages', '2026-11-23 16:13:54.889555+00:00');
+INSERT INTO _sqlite_migrations (id, migration_set, name, applied_at) VALUES (3, 'workbench', 'create_attachments', '2026-11-23 16:13:54.890005+00:00');
+INSERT INTO _sqlite_migrations (id, migration_set, name, applied_at) VALUES (4, 'workbench', 'create_runs', '2026-11-23 16:13:54.891011+00:00');
+INSERT INTO _sqlite_migrations (id, migration_set, name, applied_at) VALUES (5, 'workbench', 'create_comparisons_and_judgements', '2026-11-23 16:13:54.891877+00:00');
+INSERT INTO _sqlite_migrations (id, migration_set, name, applied_at) VALUES (6, 'workbench', 'create_models_and_presets', '2026-11-23 16:13:54.892339+00:00');
+INSERT INTO _sqlite_migrations (id, migration_set, name, applied_at) VALUES (7, 'workbench', 'create_evaluation_tables', '2026-11-23 16:13:54.893677+00:00');
+INSERT INTO _sqlite_migrations (id, migration_set, name, applied_at) VALUES (8, 'workbench', 'create_full_text_search', '2026-11-23 16:13:54.895125+00:00');
 CREATE TABLE sessions (
             number INTEGER PRIMARY KEY,
             id TEXT NOT NULL UNIQUE,
@@ -27,8 +27,8 @@ CREATE TABLE sessions (
             updated_at TEXT NOT NULL,
             deleted_at TEXT
         );
-INSERT INTO sessions (number, id, kind, title, folder, pinned, leaf_id, options, draft, created_at, updated_at, deleted_at) VALUES (1, '01a2092cda19e7ed8760cb2de3', 'comparison', 'Capitals', 'Geography', 1, '01a2092cda384e6da59786717a', '{"model":"starter"}', 'What about', '2026-11-23T16:11:04.089+00:00', '2026-11-23T16:11:04.120+00:00', NULL);
-INSERT INTO sessions (number, id, kind, title, folder, pinned, leaf_id, options, draft, created_at, updated_at, deleted_at) VALUES (2, '01a2092cda3aae5e172b28d36c', 'chat', 'Deleted', '', 0, '01a2092cda3a054d999f6a84d9', '{}', '', '2026-11-23T16:11:04.122+00:00', '2026-11-23T16:11:04.122+00:00', '2026-11-23T16:11:04.122515+00:00');
+INSERT INTO sessions (number, id, kind, title, folder, pinned, leaf_id, options, draft, created_at, updated_at, deleted_at) VALUES (1, '01a2092f75521e770e8ae52f5e', 'comparison', 'Capitals', 'Geography', 1, '01a2092f7564088cb99f661d97', '{"model":"starter"}', 'What about', '2026-11-23T16:13:54.898+00:00', '2026-11-23T16:13:54.916+00:00', NULL);
+INSERT INTO sessions (number, id, kind, title, folder, pinned, leaf_id, options, draft, created_at, updated_at, deleted_at) VALUES (2, '01a2092f75658ad09bafc488d1', 'chat', 'Deleted', '', 0, '01a2092f7565cafd690fbb5781', '{}', '', '2026-11-23T16:13:54.917+00:00', '2026-11-23T16:13:54.917+00:00', '2026-11-23T16:13:54.917921+00:00');
 CREATE TABLE messages (
             number INTEGER PRIMARY KEY,
             id TEXT NOT NULL UNIQUE,
@@ -41,13 +41,13 @@ CREATE TABLE messages (
             text TEXT NOT NULL DEFAULT '',
             parts TEXT NOT NULL DEFAULT '[]'
         );
-INSERT INTO messages (number, id, session_id, parent_id, role, run_id, created_at, deleted_at, text, parts) VALUES (1, '01a2092cda1a79e5361b9474fc', '01a2092cda19e7ed8760cb2de3', NULL, 'user', NULL, '2026-11-23T16:11:04.090+00:00', NULL, 'Größe of Paris?
+INSERT INTO messages (number, id, session_id, parent_id, role, run_id, created_at, deleted_at, text, parts) VALUES (1, '01a2092f7552c52f07a232bb9e', '01a2092f75521e770e8ae52f5e', NULL, 'user', NULL, '2026-11-23T16:13:54.898+00:00', NULL, 'Größe of Paris?
 
 Paris is in France', '[{"type":"text","text":"Größe of Paris?"},{"type":"file","attachment":{"sha256":"ac84bf23dc5514758cc6a1cec4f5c66e92f95986114cbc088a3328467c48ba63","media_type":"text/plain","name":"notes.txt","size":18,"data":""},"text":"Paris is in France"}]');
-INSERT INTO messages (number, id, session_id, parent_id, role, run_id, created_at, deleted_at, text, parts) VALUES (2, '01a2092cda1f40d578144a5aed', '01a2092cda19e7ed8760cb2de3', '01a2092cda1a79e5361b9474fc', 'assistant', 'run-0', '2026-11-23T16:11:04.095+00:00', NULL, 'About 0 million', '[{"type":"reasoning","text":"I think","signature":"","duration_s":0.5},{"type":"text","text":"About 0 million"}]');
-INSERT INTO messages (number, id, session_id, parent_id, role, run_id, created_at, deleted_at, text, parts) VALUES (3, '01a2092cda37b00573f062f671', '01a2092cda19e7ed8760cb2de3', '01a2092cda1a79e5361b9474fc', 'assistant', 'run-1', '2026-11-23T16:11:04.119+00:00', NULL, 'About 1 million', '[{"type":"reasoning","text":"I think","signature":"","duration_s":0.5},{"type":"text","text":"About 1 million"}]');
-INSERT INTO messages (number, id, session_id, parent_id, role, run_id, created_at, deleted_at, text, parts) VALUES (4, '01a2092cda384e6da59786717a', '01a2092cda19e7ed8760cb2de3', '01a2092cda1a79e5361b9474fc', 'assistant', 'run-2', '2026-11-23T16:11:04.120+00:00', NULL, '', '[]');
-INSERT INTO messages (number, id, session_id, parent_id, role, run_id, created_at, deleted_at, text, parts) VALUES (5, '01a2092cda3a054d999f6a84d9', '01a2092cda3aae5e172b28d36c', NULL, 'assistant', NULL, '2026-11-23T16:11:04.122+00:00', NULL, 'gone', '[{"type":"reasoning","text":"r","signature":"","duration_s":null},{"type":"text","text":"gone"}]');
+INSERT INTO messages (number, id, session_id, parent_id, role, run_id, created_at, deleted_at, text, parts) VALUES (2, '01a2092f75536f9efd34dfa24a', '01a2092f75521e770e8ae52f5e', '01a2092f7552c52f07a232bb9e', 'assistant', 'run-0', '2026-11-23T16:13:54.899+00:00', NULL, 'About 0 million', '[{"type":"reasoning","text":"I think","signature":"","duration_s":0.5},{"type":"text","text":"About 0 million"}]');
+INSERT INTO messages (number, id, session_id, parent_id, role, run_id, created_at, deleted_at, text, parts) VALUES (3, '01a2092f756324953e0ca9cb10', '01a2092f75521e770e8ae52f5e', '01a2092f7552c52f07a232bb9e', 'assistant', 'run-1', '2026-11-23T16:13:54.915+00:00', NULL, 'About 1 million', '[{"type":"reasoning","text":"I think","signature":"","duration_s":0.5},{"type":"text","text":"About 1 million"}]');
+INSERT INTO messages (number, id, session_id, parent_id, role, run_id, created_at, deleted_at, text, parts) VALUES (4, '01a2092f7564088cb99f661d97', '01a2092f75521e770e8ae52f5e', '01a2092f7552c52f07a232bb9e', 'assistant', 'run-2', '2026-11-23T16:13:54.916+00:00', NULL, '', '[]');
+INSERT INTO messages (number, id, session_id, parent_id, role, run_id, created_at, deleted_at, text, parts) VALUES (5, '01a2092f7565cafd690fbb5781', '01a2092f75658ad09bafc488d1', NULL, 'assistant', NULL, '2026-11-23T16:13:54.917+00:00', NULL, 'gone', '[{"type":"reasoning","text":"r","signature":"","duration_s":null},{"type":"text","text":"gone"}]');
 CREATE TABLE attachments (
             sha256 TEXT PRIMARY KEY,
             media_type TEXT NOT NULL,
@@ -55,14 +55,14 @@ CREATE TABLE attachments (
             created_at TEXT NOT NULL,
             data BLOB NOT NULL
         );
-INSERT INTO attachments (sha256, media_type, size, created_at, data) VALUES ('ac84bf23dc5514758cc6a1cec4f5c66e92f95986114cbc088a3328467c48ba63', 'text/plain', 18, '2026-11-23T16:11:04.090+00:00', X'506172697320697320696E204672616E6365');
+INSERT INTO attachments (sha256, media_type, size, created_at, data) VALUES ('ac84bf23dc5514758cc6a1cec4f5c66e92f95986114cbc088a3328467c48ba63', 'text/plain', 18, '2026-11-23T16:13:54.898+00:00', X'506172697320697320696E204672616E6365');
 CREATE TABLE message_attachments (
             message_id TEXT NOT NULL REFERENCES messages (id) ON DELETE CASCADE,
             sha256 TEXT NOT NULL REFERENCES attachments (sha256),
             name TEXT NOT NULL DEFAULT '',
             PRIMARY KEY (message_id, sha256)
         ) WITHOUT ROWID;
-INSERT INTO message_attachments (message_id, sha256, name) VALUES ('01a2092cda1a79e5361b9474fc', 'ac84bf23dc5514758cc6a1cec4f5c66e92f95986114cbc088a3328467c48ba63', 'notes.txt');
+INSERT INTO message_attachments (message_id, sha256, name) VALUES ('01a2092f7552c52f07a232bb9e', 'ac84bf23dc5514758cc6a1cec4f5c66e92f95986114cbc088a3328467c48ba63', 'notes.txt');
 CREATE TABLE runs (
             id TEXT PRIMARY KEY,
             session_id TEXT REFERENCES sessions (id) ON DELETE CASCADE,
@@ -123,9 +123,9 @@ CREATE TABLE runs (
             rendered_prompt TEXT NOT NULL DEFAULT '',
             logprobs TEXT
         );
-INSERT INTO runs (id, session_id, message_id, comparison_id, model, model_name, provider, remote, model_version, status, finish_reason, finish_detail, prompt_tokens, cached_tokens, cache_write_tokens, completion_tokens, reasoning_tokens, evaluated_tokens, load_s, time_to_first_token_s, reasoning_s, duration_s, prefill_tokens_per_s, decode_tokens_per_s, memory_bytes, seed, cost_usd, started_at, ended_at, saved_at, owner, deleted_at, chat_template_sha256, gguf_path, gguf_sha256, quantization, architecture, llama_cpp_build, adapter_sha256, adapter_scale, n_ctx, n_gpu_layers, n_threads, flash_attn, cache_type_k, cache_type_v, dropped_messages, price_snapshot, sampling, error, notices, tool_calls, request, text, reasoning, system_prompt, rendered_prompt, logprobs) VALUES ('run-0', '01a2092cda19e7ed8760cb2de3', '01a2092cda1f40d578144a5aed', '01a2092cda1a6db35993788058', 'starter', '', '', 0, '', 'done', '', '', NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, 0.5, NULL, NULL, NULL, NULL, NULL, NULL, '2024-01-01T00:00:00.000+00:00', NULL, '2024-01-03T00:00:05.000+00:00', 'elsewhere 1 1.0', NULL, '', '', '', '', '', '', '', NULL, NULL, NULL, NULL, '', '', '', 0, NULL, '{"temperature":0.5}', NULL, '[]', '[]', '{}', 'About 0 million', 'I think', '', '', NULL);
-INSERT INTO runs (id, session_id, message_id, comparison_id, model, model_name, provider, remote, model_version, status, finish_reason, finish_detail, prompt_tokens, cached_tokens, cache_write_tokens, completion_tokens, reasoning_tokens, evaluated_tokens, load_s, time_to_first_token_s, reasoning_s, duration_s, prefill_tokens_per_s, decode_tokens_per_s, memory_bytes, seed, cost_usd, started_at, ended_at, saved_at, owner, deleted_at, chat_template_sha256, gguf_path, gguf_sha256, quantization, architecture, llama_cpp_build, adapter_sha256, adapter_scale, n_ctx, n_gpu_layers, n_threads, flash_attn, cache_type_k, cache_type_v, dropped_messages, price_snapshot, sampling, error, notices, tool_calls, request, text, reasoning, system_prompt, rendered_prompt, logprobs) VALUES ('run-1', '01a2092cda19e7ed8760cb2de3', '01a2092cda37b00573f062f671', '01a2092cda1a6db35993788058', 'openai:x', '', '', 1, '', 'failed', '', '', NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, 0.5, NULL, NULL, NULL, NULL, NULL, NULL, '2024-01-02T00:00:00.000+00:00', NULL, '2024-01-03T00:00:05.000+00:00', 'elsewhere 1 1.0', NULL, '', '', '', '', '', '', '', NULL, NULL, NULL, NULL, '', '', '', 0, '{"input":1.0}', '{"temperature":0.5}', '{"kind":"k","message":"m","hint":"","detail":""}', '[]', '[]', '{}', 'About 1 million', 'I think', '', '', NULL);
-INSERT INTO runs (id, session_id, message_id, comparison_id, model, model_name, provider, remote, model_version, status, finish_reason, finish_detail, prompt_tokens, cached_tokens, cache_write_tokens, completion_tokens, reasoning_tokens, evaluated_tokens, load_s, time_to_first_token_s, reasoning_s, duration_s, prefill_tokens_per_s, decode_tokens_per_s, memory_bytes, seed, cost_usd, started_at, ended_at, saved_at, owner, deleted_at, chat_template_sha256, gguf_path, gguf_sha256, quantization, architecture, llama_cpp_build, adapter_sha256, adapter_scale, n_ctx, n_gpu_layers, n_threads, flash_attn, cache_type_k, cache_type_v, dropped_messages, price_snapshot, sampling, error, notices, tool_calls, request, text, reasoning, system_prompt, rendered_prompt, logprobs) VALUES ('run-2', '01a2092cda19e7ed8760cb2de3', '01a2092cda384e6da59786717a', '01a2092cda1a6db35993788058', 'openai:x', '', '', 1, '', 'running', '', '', NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, 0.5, NULL, NULL, NULL, NULL, NULL, NULL, '2024-01-03T00:00:00.000+00:00', NULL, '2024-01-03T00:00:05.000+00:00', 'elsewhere 1 1.0', NULL, '', '', '', '', '', '', '', NULL, NULL, NULL, NULL, '', '', '', 0, '{"input":1.0}', '{"temperature":0.5}', NULL, '[]', '[]', '{}', 'About 2 million', 'I think', '', '', NULL);
+INSERT INTO runs (id, session_id, message_id, comparison_id, model, model_name, provider, remote, model_version, status, finish_reason, finish_detail, prompt_tokens, cached_tokens, cache_write_tokens, completion_tokens, reasoning_tokens, evaluated_tokens, load_s, time_to_first_token_s, reasoning_s, duration_s, prefill_tokens_per_s, decode_tokens_per_s, memory_bytes, seed, cost_usd, started_at, ended_at, saved_at, owner, deleted_at, chat_template_sha256, gguf_path, gguf_sha256, quantization, architecture, llama_cpp_build, adapter_sha256, adapter_scale, n_ctx, n_gpu_layers, n_threads, flash_attn, cache_type_k, cache_type_v, dropped_messages, price_snapshot, sampling, error, notices, tool_calls, request, text, reasoning, system_prompt, rendered_prompt, logprobs) VALUES ('run-0', '01a2092f75521e770e8ae52f5e', '01a2092f75536f9efd34dfa24a', '01a2092f7553ae095a69b8c83e', 'starter', '', '', 0, '', 'done', '', '', NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, 0.5, NULL, NULL, NULL, NULL, NULL, NULL, '2024-01-01T00:00:00.000+00:00', NULL, '2024-01-03T00:00:05.000+00:00', 'elsewhere 1 1.0', NULL, '', '', '', '', '', '', '', NULL, NULL, NULL, NULL, '', '', '', 0, NULL, '{"temperature":0.5}', NULL, '[]', '[]', '{}', 'About 0 million', 'I think', '', '', NULL);
+INSERT INTO runs (id, session_id, message_id, comparison_id, model, model_name, provider, remote, model_version, status, finish_reason, finish_detail, prompt_tokens, cached_tokens, cache_write_tokens, completion_tokens, reasoning_tokens, evaluated_tokens, load_s, time_to_first_token_s, reasoning_s, duration_s, prefill_tokens_per_s, decode_tokens_per_s, memory_bytes, seed, cost_usd, started_at, ended_at, saved_at, owner, deleted_at, chat_template_sha256, gguf_path, gguf_sha256, quantization, architecture, llama_cpp_build, adapter_sha256, adapter_scale, n_ctx, n_gpu_layers, n_threads, flash_attn, cache_type_k, cache_type_v, dropped_messages, price_snapshot, sampling, error, notices, tool_calls, request, text, reasoning, system_prompt, rendered_prompt, logprobs) VALUES ('run-1', '01a2092f75521e770e8ae52f5e', '01a2092f756324953e0ca9cb10', '01a2092f7553ae095a69b8c83e', 'openai:x', '', '', 1, '', 'failed', '', '', NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, 0.5, NULL, NULL, NULL, NULL, NULL, NULL, '2024-01-02T00:00:00.000+00:00', NULL, '2024-01-03T00:00:05.000+00:00', 'elsewhere 1 1.0', NULL, '', '', '', '', '', '', '', NULL, NULL, NULL, NULL, '', '', '', 0, '{"input":1.0}', '{"temperature":0.5}', '{"kind":"k","message":"m","hint":"","detail":""}', '[]', '[]', '{}', 'About 1 million', 'I think', '', '', NULL);
+INSERT INTO runs (id, session_id, message_id, comparison_id, model, model_name, provider, remote, model_version, status, finish_reason, finish_detail, prompt_tokens, cached_tokens, cache_write_tokens, completion_tokens, reasoning_tokens, evaluated_tokens, load_s, time_to_first_token_s, reasoning_s, duration_s, prefill_tokens_per_s, decode_tokens_per_s, memory_bytes, seed, cost_usd, started_at, ended_at, saved_at, owner, deleted_at, chat_template_sha256, gguf_path, gguf_sha256, quantization, architecture, llama_cpp_build, adapter_sha256, adapter_scale, n_ctx, n_gpu_layers, n_threads, flash_attn, cache_type_k, cache_type_v, dropped_messages, price_snapshot, sampling, error, notices, tool_calls, request, text, reasoning, system_prompt, rendered_prompt, logprobs) VALUES ('run-2', '01a2092f75521e770e8ae52f5e', '01a2092f7564088cb99f661d97', '01a2092f7553ae095a69b8c83e', 'openai:x', '', '', 1, '', 'running', '', '', NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, 0.5, NULL, NULL, NULL, NULL, NULL, NULL, '2024-01-03T00:00:00.000+00:00', NULL, '2024-01-03T00:00:05.000+00:00', 'elsewhere 1 1.0', NULL, '', '', '', '', '', '', '', NULL, NULL, NULL, NULL, '', '', '', 0, '{"input":1.0}', '{"temperature":0.5}', NULL, '[]', '[]', '{}', 'About 2 million', 'I think', '', '', NULL);
 CREATE TABLE comparisons (
             id TEXT PRIMARY KEY,
             session_id TEXT REFERENCES sessions (id) ON DELETE CASCADE,
@@ -134,7 +134,7 @@ CREATE TABLE comparisons (
             blind INTEGER NOT NULL DEFAULT 0,
             created_at TEXT NOT NULL
         );
-INSERT INTO comparisons (id, session_id, message_id, columns, blind, created_at) VALUES ('01a2092cda1a6db35993788058', '01a2092cda19e7ed8760cb2de3', '01a2092cda1a79e5361b9474fc', '[{"model":"a"}]', 0, '2026-11-23T16:11:04.090+00:00');
+INSERT INTO comparisons (id, session_id, message_id, columns, blind, created_at) VALUES ('01a2092f7553ae095a69b8c83e', '01a2092f75521e770e8ae52f5e', '01a2092f7552c52f07a232bb9e', '[{"model":"a"}]', 0, '2026-11-23T16:13:54.899+00:00');
 CREATE TABLE votes (
             id TEXT PRIMARY KEY,
             comparison_id TEXT NOT NULL REFERENCES comparisons (id) ON DELETE CASCADE,
@@ -145,14 +145,14 @@ CREATE TABLE votes (
             blind INTEGER NOT NULL DEFAULT 0,
             created_at TEXT NOT NULL
         );
-INSERT INTO votes (id, comparison_id, verdict, winner_run_id, run_ids, reason, blind, created_at) VALUES ('01a2092cda395ca84876b0a58f', '01a2092cda1a6db35993788058', 'better', 'run-0', '[]', 'right', 0, '2026-11-23T16:11:04.121+00:00');
+INSERT INTO votes (id, comparison_id, verdict, winner_run_id, run_ids, reason, blind, created_at) VALUES ('01a2092f7564b7003e45c0073b', '01a2092f7553ae095a69b8c83e', 'better', 'run-0', '[]', 'right', 0, '2026-11-23T16:13:54.916+00:00');
 CREATE TABLE ratings (
             run_id TEXT PRIMARY KEY REFERENCES runs (id) ON DELETE CASCADE,
             rating INTEGER NOT NULL,
             reason TEXT NOT NULL DEFAULT '',
             created_at TEXT NOT NULL
         );
-INSERT INTO ratings (run_id, rating, reason, created_at) VALUES ('run-1', -1, '', '2026-11-23T16:11:04.121+00:00');
+INSERT INTO ratings (run_id, rating, reason, created_at) VALUES ('run-1', -1, '', '2026-11-23T16:13:54.916+00:00');
 CREATE TABLE models (
             id TEXT PRIMARY KEY,
             path TEXT NOT NULL DEFAULT '',
@@ -171,7 +171,7 @@ CREATE TABLE models (
             last_used_at TEXT,
             added_at TEXT NOT NULL
         );
-INSERT INTO models (id, path, name, sha256, architecture, quantization, parameters, size_bytes, context_length, repo, revision, filename, modified_ns, measured, last_used_at, added_at) VALUES ('starter', '', '', 'ab', '', '', NULL, 98000000, NULL, '', '', '', NULL, '{}', NULL, '2026-11-23T16:11:04.121+00:00');
+INSERT INTO models (id, path, name, sha256, architecture, quantization, parameters, size_bytes, context_length, repo, revision, filename, modified_ns, measured, last_used_at, added_at) VALUES ('starter', '', '', 'ab', '', '', NULL, 98000000, NULL, '', '', '', NULL, '{}', NULL, '2026-11-23T16:13:54.917+00:00');
 CREATE TABLE presets (
             name TEXT NOT NULL,
             kind TEXT NOT NULL,
@@ -179,7 +179,7 @@ CREATE TABLE presets (
             updated_at TEXT NOT NULL,
             PRIMARY KEY (kind, name)
         );
-INSERT INTO presets (name, kind, options, updated_at) VALUES ('Precise', 'chat', '{"sampling":{"temperature":0}}', '2026-11-23T16:11:04.121+00:00');
+INSERT INTO presets (name, kind, options, updated_at) VALUES ('Precise', 'chat', '{"sampling":{"temperature":0}}', '2026-11-23T16:13:54.917+00:00');
 CREATE TABLE test_sets (
             id TEXT PRIMARY KEY,
             name TEXT NOT NULL,
@@ -258,12 +258,12 @@ CREATE TABLE results (
         );
 CREATE VIRTUAL TABLE messages_fts USING fts5 (
                 text, content='messages', content_rowid='number',
-                tokenize='unicode61 remove_diacritics 2', prefix='2 3'
+                tokenize='unicode61 remove_diacritics 2', prefix='2 3 4 5'
             );
 INSERT INTO messages_fts (messages_fts) VALUES ('rebuild');
 CREATE VIRTUAL TABLE sessions_fts USING fts5 (
                 title, content='sessions', content_rowid='number',
-                tokenize='unicode61 remove_diacritics 2', prefix='2 3'
+                tokenize='unicode61 remove_diacritics 2', prefix='2 3 4 5'
             );
 INSERT INTO sessions_fts (sessions_fts) VALUES ('rebuild');
 CREATE UNIQUE INDEX "idx__sqlite_migrations_migration_set_name"
@@ -277,6 +277,7 @@ CREATE INDEX runs_overview ON runs (
             started_at, deleted_at, model, provider, remote, status, prompt_tokens, completion_tokens, cost_usd,
             duration_s, time_to_first_token_s, decode_tokens_per_s, session_id, comparison_id, message_id, id
         );
+CREATE INDEX runs_model ON runs (model) WHERE deleted_at IS NULL;
 CREATE INDEX runs_session ON runs (session_id, started_at);
 CREATE INDEX runs_message ON runs (message_id);
 CREATE INDEX runs_comparison ON runs (comparison_id) WHERE comparison_id IS NOT NULL;
