@@ -311,7 +311,8 @@ def run_abandonable(work: Callable[[], T], cancel: CancelToken, *, too_late: Cal
     forget = cancel.on_cancel(over.set)
     try:
         threading.Thread(target=run, name="hub-request", daemon=True).start()
-        over.wait()
+        while not over.wait(0.2):  # Windows looks for Ctrl+C only between waits
+            pass
     finally:
         forget()
     with lock:
