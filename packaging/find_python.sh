@@ -8,7 +8,7 @@ for candidate in ${WORKBENCH_PYTHON:+"$WORKBENCH_PYTHON"} "$here/../.venv/bin/py
     fi
 done
 if [ -z "$python" ]; then
-    found=$(python3 --version 2>/dev/null || echo "none was found")
-    echo "Model Workbench needs Python 3.11 or newer ($found). Install it (Debian: sudo apt-get install -y python3 python3-venv), or name one in WORKBENCH_PYTHON." >&2
+    found=$(python3 --version 2>/dev/null || true)
+    echo "Model Workbench needs Python 3.11 or newer (${found:-none was found}). Install it (Debian: sudo apt-get install -y python3 python3-venv), or name one in WORKBENCH_PYTHON." >&2
     exit 1
 fi

@@ -199,9 +199,7 @@ def llama_requirement(pyproject: Path) -> str:
 
 def install(checkout: Checkout, extra: str) -> None:
     """pip install of the checkout. Raises SetupError with the last lines of pip's output."""
-    target = f"{checkout.root}[{extra}]" if extra else str(checkout.root)
-    command = [str(checkout.python), "-m", "pip", "install", "--disable-pip-version-check", "--no-input"]
-    command += ["--progress-bar", "off", "-e", target]
+    command = _pip_install(checkout, f"{checkout.root}[{extra}]" if extra else str(checkout.root))
     checkout.unfinished.touch()
     with checkout.log.open("w", encoding="utf-8", errors="replace") as log:
         code = _run_with_progress(command, log)
@@ -257,6 +255,11 @@ def say(text: str) -> None:
 
 
 # --- details --------------------------------------------------------------------------------------------------
+def _pip_install(checkout: Checkout, target: str) -> list[str]:
+    pip = [str(checkout.python), "-m", "pip", "install", "--disable-pip-version-check", "--no-input"]
+    return [*pip, "--progress-bar", "off", "-e", target]
+
+
 def _pyside_version(checkout: Checkout) -> str:
     found = sorted(checkout.site_packages().glob("pyside6_essentials-*.dist-info"))
     return found[-1].name if found else ""
@@ -293,7 +296,7 @@ def _try_lock(file: IO[bytes]) -> bool:
 def _run_with_progress(command: Sequence[str], log: IO[str]) -> int:
     """Run pip, its output into the log, one line about what it does on the terminal."""
     progress = _Progress()
-    process = subprocess.Popen(
+    with subprocess.Popen(
         command,
         cwd=tempfile.gettempdir(),
         stdin=subprocess.DEVNULL,
@@ -302,20 +305,19 @@ def _run_with_progress(command: Sequence[str], log: IO[str]) -> int:
         text=True,
         errors="replace",
         env={**os.environ, "PYTHONUNBUFFERED": "1"},
-    )
-    assert process.stdout is not None
-    try:
-        for line in process.stdout:
-            log.write(line)
-            log.flush()
-            progress.show(line.strip())
-        return process.wait()
-    except BaseException:
-        process.terminate()
-        process.wait()
-        raise
-    finally:
-        progress.end()
+    ) as process:
+        assert process.stdout is not None
+        try:
+            for line in process.stdout:
+                log.write(line)
+                log.flush()
+                progress.show(line.strip())
+            return process.wait()
+        except BaseException:
+            process.terminate()
+            raise
+        finally:
+            progress.end()
 
 
 class _Progress:
