@@ -42,6 +42,7 @@ HANDSHAKE_S = 60.0
 ATTEMPTS = 2
 """A process that died while it was idle, or whose load another request gave up, is noticed only by the next request:
 that is no failure of this one, so it is sent again, once."""
+RETIRED = EngineDied("The model was unloaded to make room.", hint=AGAIN).info
 EMBED_BATCH = 64
 """Texts in one command, so that no reply becomes a huge line."""
 
@@ -131,7 +132,8 @@ class EngineClient:
                 still_ours = connection is not None and connection is self._connection and not self._closed
                 died_idle = was_loaded and not answered and error.info.kind == EngineDied.kind
                 load_left = error.info.kind == Cancelled.kind and not cancel.cancelled
-                if attempt < ATTEMPTS and still_ours and (died_idle or load_left):
+                retired = error.info is RETIRED and not self._closed
+                if attempt < ATTEMPTS and (retired or (still_ours and (died_idle or load_left))):
                     continue
                 yield _finished(error.info)
                 return
@@ -167,6 +169,16 @@ class EngineClient:
             connection, self._connection = self._connection, None
         if connection is not None:
             connection.stop(EngineDied("The model was unloaded.", hint=AGAIN).info)
+
+    def unload_if_idle(self) -> bool:
+        """End the process unless a request is under way; one that comes meanwhile starts another."""
+        with self._lock:
+            connection = self._connection
+            if connection is None or not connection.retire(RETIRED):
+                return False
+            self._connection = None
+        connection.stop(RETIRED)
+        return True
 
     def close(self) -> None:
         """End the process for good."""

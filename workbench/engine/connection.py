@@ -109,6 +109,14 @@ class Connection:
         with self._changed:
             self._requests.pop(number, None)
 
+    def retire(self, reason: ErrorInfo) -> bool:
+        """Take no further request if there is none now; False if there is one."""
+        with self._changed:
+            if self._requests or self._waiting:
+                return False
+            self.failure = self.failure or reason
+            return True
+
     def wait_loaded(self, cancel: CancelToken) -> Generator[LoadProgress, None, None]:
         """Wait until the model is loaded, for any number of threads. Raises EngineError, Cancelled.
 

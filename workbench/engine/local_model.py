@@ -66,7 +66,7 @@ class LocalModel:
         self.variant: Callable[[LoadOptions], LocalModel] | None = None
         """Gives the same file with other load options, for requests that ask for such."""
         self._hashes = hashes or FileHashes(None)
-        self._info = _info(model_id, path, self.facts, name)
+        self._info = describe(model_id, path, self.facts, name=name)
 
     @property
     def info(self) -> ModelInfo:
@@ -104,7 +104,12 @@ class LocalModel:
         """Free its memory. Requests under way fail; the next one loads it again."""
         self.client.unload()
 
+    def unload_if_idle(self) -> bool:
+        """Free its memory unless it is answering. Whether that was done."""
+        return self.client.unload_if_idle()
+
     def close(self) -> None:
+        """For good."""
         self.client.close()
 
     def stream(self, request: ChatRequest, cancel: CancelToken) -> Iterator[StreamEvent]:
@@ -264,13 +269,14 @@ def _facts(path: Path) -> ModelFacts:
         return ModelFacts()
 
 
-def _info(model_id: str, path: Path, facts: ModelFacts, name: str) -> ModelInfo:
+def describe(model_id: str, path: Path, facts: ModelFacts, size_bytes: int | None = None, name: str = "") -> ModelInfo:
+    """What the window and the command line show of a model file. `size_bytes`: of all its parts."""
     capabilities = set(CHAT_CAPABILITIES)
     if any(mark in (facts.chat_template or "") for mark in REASONING_MARKS):
         capabilities.add("reasoning")
-    size: int | None = None
-    with contextlib.suppress(OSError):
-        size = path.stat().st_size
+    if size_bytes is None:
+        with contextlib.suppress(OSError):
+            size_bytes = path.stat().st_size
     return ModelInfo(
         id=model_id,
         name=name or facts.name or path.stem,
@@ -278,7 +284,7 @@ def _info(model_id: str, path: Path, facts: ModelFacts, name: str) -> ModelInfo:
         context_length=facts.context_length,
         capabilities=frozenset({"embeddings"} if facts.is_embedding else capabilities),
         path=str(path),
-        size_bytes=size,
+        size_bytes=size_bytes,
         quantization=facts.quantization,
         architecture=facts.architecture,
         parameters=facts.parameters or None,
