@@ -95,7 +95,8 @@ class MarkdownPainter:
         painter.save()
         region = QRegion(clip.toAlignedRect())
         for panel in scrolled:
-            region -= QRegion(panel.rect.toAlignedRect())
+            band = QRectF(clip.left(), panel.rect.top(), clip.width(), panel.rect.height())
+            region -= QRegion(band.toAlignedRect())
         if not region.isEmpty():
             painter.setClipRegion(region, Qt.ClipOperation.IntersectClip)
             self._layout.draw(painter, context)

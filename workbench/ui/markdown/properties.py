@@ -28,6 +28,8 @@ TABLE_WIDTHS = _USER + 9
 """str, on a table: the natural width of each column in pixels, joined by spaces."""
 IN_LIST = _USER + 10
 """bool: belongs to a list item."""
+CELL = _USER + 11
+"""bool: stands in a table."""
 
 # Characters
 INLINE_CODE = _USER + 20

@@ -146,7 +146,7 @@ class MarkdownStyle:
         result.setFontFixedPitch(True)
         # Spacing other than none keeps coding fonts from joining characters: code is shown as it is.
         result.setFontLetterSpacingType(QFont.SpacingType.AbsoluteSpacing)
-        result.setFontLetterSpacing(0.01)
+        result.setFontLetterSpacing(0.02)
         result.setProperty(QTextFormat.Property.FontPixelSize, self.code_px)
         result.setForeground(QBrush(QColor(self.tokens.code_text)))
         return result
@@ -209,6 +209,7 @@ class MarkdownStyle:
     def cell(self) -> QTextBlockFormat:
         result = QTextBlockFormat()
         result.setLineHeight(self.scaled(3), QTextBlockFormat.LineHeightTypes.LineDistanceHeight.value)
+        result.setProperty(properties.CELL, True)
         return result
 
     def code_line(self, number: int, language: str) -> QTextBlockFormat:

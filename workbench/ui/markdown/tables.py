@@ -62,7 +62,7 @@ def table_format(style: MarkdownStyle, table: TableRows, left: int) -> QTextTabl
     result.setBorderBrush(QBrush(QColor(style.tokens.border)))
     result.setBorderStyle(QTextFrameFormat.BorderStyle.BorderStyle_Solid)
     result.setTopMargin(style.scaled(2))
-    result.setBottomMargin(style.scaled(12))
+    result.setBottomMargin(0)
     result.setLeftMargin(left)
     result.setHeaderRowCount(1)
     result.setProperty(properties.TABLE_WIDTHS, " ".join(str(width) for width in _natural_widths(style, table)))

@@ -171,6 +171,10 @@ class DocumentWriter:
             context.markers.clear()
         if context.lists:
             block.setProperty(properties.IN_LIST, True)
+        if self.fresh and self._is_behind_table():
+            # Qt hides an empty block behind a table, and headers of code are empty: leave it one.
+            self._set_block(self.style.thin, QTextCharFormat())
+            self.fresh = False
         self._keep_distance(block)
         if self.fresh:
             self._set_block(block, text)
@@ -178,16 +182,21 @@ class DocumentWriter:
             self.cursor.insertBlock(block, text)
         self.fresh = False
 
+    def _is_behind_table(self) -> bool:
+        previous = self.cursor.block().previous()
+        return previous.isValid() and previous.blockFormat().hasProperty(properties.CELL)
+
     def _keep_distance(self, block: QTextBlockFormat) -> None:
         """Widen the margin above a block where what is before it needs room of its own."""
         previous = self.cursor.block().previous() if self.fresh else self.cursor.block()
         if not previous.isValid():
             return
         before = previous.blockFormat()
-        gap = 0
+        gap = 0.0
         if before.hasProperty(properties.CODE):
-            gap = self.style.code_gap_px + self.style.code_pad_px  # the panel's padding is not part of its lines
-        elif QTextCursor(previous).currentTable() is not None:
+            # The panel's lower padding is not part of its lines.
+            gap = self.style.code_pad_px + max(block.topMargin(), self.style.code_gap_px)
+        elif before.hasProperty(properties.THIN):
             gap = self.style.scaled(12)
         elif before.hasProperty(properties.IN_LIST) and not self._context.lists:
             gap = self.style.scaled(10)

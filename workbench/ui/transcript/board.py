@@ -40,7 +40,7 @@ class Board:
         self.width = 600.0
 
     def style(self, piece: Piece) -> MarkdownStyle:
-        return self.metrics.body if piece.kind == "body" else self.metrics.reasoning
+        return self.metrics.reasoning if piece.muted else self.metrics.body
 
     def set_metrics(self, metrics: Metrics) -> None:
         self.metrics = metrics

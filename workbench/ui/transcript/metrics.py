@@ -64,7 +64,7 @@ class Metrics:
 
     @property
     def gap(self) -> int:
-        return self.px(10)
+        return self.px(14)
 
     @property
     def bar(self) -> int:

@@ -71,8 +71,9 @@ class Splitter:
 class Piece:
     """A part of a message's text with its place in the row. The document exists only while it is seen."""
 
-    def __init__(self, kind: PieceKind, source: str, *, breaks: bool = False) -> None:
+    def __init__(self, kind: PieceKind, source: str, *, breaks: bool = False, muted: bool = False) -> None:
         self.kind: PieceKind = kind
+        self.muted = muted
         self.source = source
         self.breaks = breaks
         self.x = 0.0

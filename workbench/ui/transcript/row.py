@@ -43,7 +43,7 @@ class Row:
         """Whether the reasoning is shown."""
         self.dirty = False
         """Text was fed that is not shown yet."""
-        self._width = -1.0
+        self.width = 0.0
         self._splitters: dict[PieceKind, Splitter] = {}
         self._texts: dict[PieceKind, str] = {}
         self._loaded = False
@@ -134,7 +134,9 @@ class Row:
             self._add(kind, text[start:])
 
     def _add(self, kind: PieceKind, source: str) -> Piece:
-        piece = Piece(kind, source, breaks=self.item.role in ("user", "system", "tool"))
+        role = self.item.role
+        muted = kind == "reasoning" or role == "notice"
+        piece = Piece(kind, source, breaks=role in ("user", "system", "tool"), muted=muted)
         reasoning = [p for p in self.pieces if p.kind == "reasoning"]
         if kind == "reasoning":
             self.pieces.insert(len(reasoning), piece)
@@ -168,13 +170,13 @@ class Row:
     def arrange(self, metrics: Metrics, width: float) -> None:
         """Place everything, one below the other, with the pieces' heights as known."""
         self.load()
-        self._width = width
+        self.width = width
         item = self.item
         places = self.places = Places()
         y = 0.0
         if item.role == "notice":
-            y = self._place_text(metrics, metrics.px(12), y, width - metrics.px(24))
-            self.height = y + metrics.px(4)
+            y = self._place_text(metrics, metrics.px(24), y, width - metrics.px(24))
+            self.height = y + metrics.px(2)
             return
         if item.title or item.role in ("system", "tool"):
             places.header = QRectF(0, y, width, metrics.px(24))
@@ -190,8 +192,10 @@ class Row:
             y += metrics.px(26)
         if item.error is not None:
             y = self._place_error(metrics, y, width)
-        places.bar = QRectF(0, y + metrics.px(2), width, metrics.bar - metrics.px(2))
-        self.height = y + metrics.bar
+        if item.role in ("user", "assistant") or item.footer or item.sibling[1] > 1:
+            places.bar = QRectF(0, y + metrics.px(2), width, metrics.bar - metrics.px(2))
+            y += metrics.bar
+        self.height = y
 
     def _place_chips(self, metrics: Metrics, y: float, width: float) -> float:
         names = list(self.item.attachments[:MAX_CHIPS])

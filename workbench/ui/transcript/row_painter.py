@@ -65,6 +65,9 @@ class RowPainter:
             )
         for piece in row.shown_pieces():
             self._piece(painter, piece, clip, look)
+        if row.item.role == "notice":
+            side = self._metrics.px(15)
+            self._icon(painter, "info", QRectF(0, self._metrics.px(1), side, side), self._metrics.tokens.muted)
         if not places.status.isEmpty():
             self._status(painter, row, look)
         if row.item.error is not None and not places.error.isEmpty():
@@ -78,8 +81,7 @@ class RowPainter:
         color = QColor(self._metrics.tokens.accent)
         painter.setPen(QPen(color, 2))
         painter.setBrush(Qt.BrushStyle.NoBrush)
-        width = max(row.places.bar.width(), row.places.header.width())
-        painter.drawRoundedRect(QRectF(-7, -4, width + 14, row.height + 6), 9, 9)
+        painter.drawRoundedRect(QRectF(-8, -5, row.width + 16, row.height + 9), 9, 9)
 
     def _bubble(self, painter: QPainter, row: Row) -> None:
         tokens = self._metrics.tokens
