@@ -8,6 +8,7 @@ from typing import Any
 
 import msgspec
 
+from workbench.core.cost import cost_usd
 from workbench.core.errors import Cancelled, ErrorInfo, WorkbenchError
 from workbench.core.events import (
     Finished,
@@ -62,28 +63,6 @@ def _asked(request: ChatRequest) -> dict[str, Any]:
         for name in ChatRequest.__struct_fields__
         if name not in ("messages", "sampling") and getattr(request, name) != getattr(default, name)
     }
-
-
-def cost_usd(usage: Usage, prices: dict[str, Any] | None) -> float | None:
-    """US dollars, or None if a price or a count that matters is unknown.
-
-    Cached tokens without a price of their own cost what other input does.
-    """
-    if not prices or usage.prompt_tokens is None or usage.completion_tokens is None:
-        return None
-    price_in, price_out = prices.get("input"), prices.get("output")
-    if price_in is None or price_out is None:
-        return None
-    cached, written = usage.cached_tokens or 0, usage.cache_write_tokens or 0
-    price_cached, price_written = prices.get("cached_input"), prices.get("cache_write")
-    plain = max(0, usage.prompt_tokens - cached - written)
-    total = (
-        plain * price_in
-        + cached * (price_in if price_cached is None else price_cached)
-        + written * (price_in if price_written is None else price_written)
-        + usage.completion_tokens * price_out
-    )
-    return float(total) / 1_000_000
 
 
 class Recorder:
@@ -144,7 +123,9 @@ class Recorder:
             case Logprobs():
                 if self.record.logprobs is None:
                     self.record.logprobs = []
-                self.record.logprobs += map(msgspec.to_builtins, event.tokens)
+                self.record.logprobs += msgspec.json.decode(
+                    msgspec.json.encode(event.tokens)
+                )  # as it will be read again
             case Timings():
                 self._timings = event
             case Notice():
@@ -213,7 +194,8 @@ class Recorder:
             record.decode_tokens_per_s = self._measured_speed()
         if record.prompt_tokens is not None and record.cached_tokens is not None:
             record.evaluated_tokens = record.prompt_tokens - record.cached_tokens
-        record.cost_usd = cost_usd(self._usage, record.price_snapshot)
+        prices = msgspec.convert(record.price_snapshot, Prices) if record.price_snapshot is not None else None
+        record.cost_usd = cost_usd(prices, self._usage)
         complete = self.snapshot()
         for name in ("text", "reasoning", "tool_calls"):
             setattr(record, name, getattr(complete, name))

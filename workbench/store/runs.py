@@ -193,7 +193,7 @@ class RunTables(Tables):
         """Chooses the page by the covering index first, then reads the rows of that page only."""
         filter = filter or RunFilter()
         where, values = _condition(filter, session_id)
-        selective = session_id or filter.session_id or filter.comparison_id or filter.text.strip() or filter.statuses
+        selective = session_id or filter.session_id or filter.comparison_id or filter.text.strip()
         direction = "DESC" if descending else "ASC"
         if sort not in RunSort.__args__:  # type: ignore[attr-defined]
             raise ValueError(f"runs can't be sorted by {sort}")
