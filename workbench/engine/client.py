@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import itertools
 import queue
 import re
 import sys
@@ -113,7 +114,7 @@ class EngineClient:
         """Events as the child sends them, `LoadProgress` before them where the model had to be loaded first. Always
         ends with one `Finished`; raises nothing of the environment."""
         request = msgspec.structs.replace(request, load=LoadOptions())
-        for attempt in range(1, ATTEMPTS + 1):
+        for attempt in itertools.count(1):
             connection, was_loaded, answered = None, False, False
             try:
                 connection = self._connect()
@@ -133,7 +134,7 @@ class EngineClient:
                 died_idle = was_loaded and not answered and error.info.kind == EngineDied.kind
                 load_left = error.info.kind == Cancelled.kind and not cancel.cancelled
                 retired = error.info is RETIRED and not self._closed
-                if attempt < ATTEMPTS and (retired or (still_ours and (died_idle or load_left))):
+                if retired or (attempt < ATTEMPTS and still_ours and (died_idle or load_left)):
                     continue
                 yield _finished(error.info)
                 return
