@@ -71,7 +71,7 @@ def main(arguments: list[str]) -> int:
     _use_utf8()
     restore = _terminate_like_ctrl_c()
     try:
-        result = cli.main(args=arguments, prog_name="workbench", standalone_mode=False)
+        result = _invoke(arguments)
         sys.stdout.flush()
         return result if isinstance(result, int) else 0
     except click.exceptions.Exit as error:
@@ -91,6 +91,14 @@ def main(arguments: list[str]) -> int:
         return _fail(_report_bug(error, arguments), 1)
     finally:
         restore()
+
+
+def _invoke(arguments: list[str]) -> object:
+    if "_WORKBENCH_COMPLETE" in os.environ:  # click's completion in the shell
+        return cli.main(args=arguments, prog_name="workbench")
+    # not cli.main: it answers a broken pipe and Ctrl+C in its own way
+    with cli.make_context("workbench", list(arguments)) as context:
+        return cli.invoke(context)
 
 
 def _fail(message: str, exit_code: int, label: str = "Error: ") -> int:

@@ -54,6 +54,13 @@ Exit codes: 0 all answered, 1 a model failed, 2 bad input, 130 stopped with Ctrl
 """
 
 
+class Answers(msgspec.Struct, frozen=True, kw_only=True):
+    """What `--json` prints."""
+
+    session: str | None
+    runs: list[RunRecord]
+
+
 @click.command(epilog=EPILOG)
 @click.option(
     "-m",
@@ -137,7 +144,7 @@ class _Asking:
         runs = [run for run in self._runs if run is not None]
         if as_json:
             self._progress.clear()
-            print_json({"session": self.session_id, "runs": [run.record for run in runs]})
+            print_json(Answers(session=self.session_id, runs=[run.record for run in runs]))
         if interrupted:
             self._progress.say("Stopped.", always=True)
             return EXIT_CANCELLED
