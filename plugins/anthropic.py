@@ -48,6 +48,8 @@ TITLE = "Anthropic"
 BASE_URL = "https://api.anthropic.com"
 KEY_VARIABLE = "ANTHROPIC_API_KEY"
 API_VERSION = "2023-06-01"
+"""The version that still takes temperature, top_p and top_k, for the models that do. The option `api_version` of a
+configured provider chooses another, such as 2026-10-21."""
 SAMPLING = {
     "temperature": "temperature",
     "top_p": "top_p",
@@ -73,9 +75,10 @@ DEFAULT_OUTPUT_LIMIT = 32000
 
 
 class AnthropicAdapter:
-    def __init__(self, provider: str, model: str) -> None:
-        self._provider = provider
+    def __init__(self, origin: str, model: str, version: str) -> None:
+        self._origin = origin
         self._model = model
+        self._version = version
 
     def call(self, request: ChatRequest) -> Call:
         omissions = Omissions(TITLE)
@@ -107,11 +110,11 @@ class AnthropicAdapter:
             body,
             omissions.notices,
             effective_sampling(fields, SAMPLING),
-            headers={"anthropic-version": API_VERSION},
+            headers={"anthropic-version": self._version},
         )
 
     def decoder(self) -> AnthropicDecoder:
-        return AnthropicDecoder(self._provider)
+        return AnthropicDecoder(self._origin)
 
     def _messages(self, request: ChatRequest, omissions: Omissions) -> list[dict[str, Any]]:
         """Turns of user and assistant in alternation; neighbours of one role are joined, as the API would do."""
@@ -167,7 +170,7 @@ class AnthropicAdapter:
 
     def _thinking(self, part: ReasoningPart) -> Iterator[dict[str, Any]]:
         """Thinking goes back exactly as it came, which is why each signature carries the text it signs."""
-        for data in unpack(part.signature, self._provider):
+        for data in unpack(part.signature, self._origin):
             if isinstance(data, dict) and data.get("type") in {"thinking", "redacted_thinking"}:
                 yield data
 
@@ -226,10 +229,10 @@ _decode = msgspec.json.Decoder(_Event).decode
 
 
 class AnthropicDecoder:
-    def __init__(self, provider: str) -> None:
+    def __init__(self, origin: str) -> None:
         self.model_version = ""
         self.ended = False
-        self._provider = provider
+        self._origin = origin
         self._usage: dict[str, Any] = {}
         self._stop: dict[str, Any] = {}
         self._tools: dict[int, int] = {}
@@ -288,7 +291,7 @@ class AnthropicDecoder:
                 yield from self._delta(index, {"type": "thinking_delta", "thinking": str(block.get("thinking") or "")})
             case "redacted_thinking":
                 data = {"type": "redacted_thinking", "data": str(block.get("data") or "")}
-                yield ReasoningDelta("", signature=pack(self._provider, data))
+                yield ReasoningDelta("", signature=pack(self._origin, data))
             case "tool_use":
                 number = self._tools.setdefault(index, len(self._tools))
                 self._unread_input[index] = block.get("input")
@@ -310,7 +313,7 @@ class AnthropicDecoder:
     def _end(self, index: int) -> Iterator[StreamEvent]:
         thought = self._thoughts.pop(index, None)
         if thought is not None and thought["signature"]:
-            yield ReasoningDelta("", signature=pack(self._provider, thought))
+            yield ReasoningDelta("", signature=pack(self._origin, thought))
         whole = self._unread_input.pop(index, None)
         if whole:  # arguments that came whole with the block's start
             yield ToolCallDelta(index=self._tools[index], arguments=msgspec.json.encode(whole).decode())
@@ -354,7 +357,7 @@ class AnthropicProvider:
 
     def models(self, context: ProviderContext, cancel: CancelToken) -> list[ModelInfo]:
         service = self._service(context)
-        headers = {**service.headers(), "anthropic-version": API_VERSION}
+        headers = {**service.headers(), "anthropic-version": _version_of(context)}
         found: list[ModelInfo] = []
         after = ""
         while True:
@@ -370,7 +373,8 @@ class AnthropicProvider:
 
     def model(self, context: ProviderContext, model_name: str) -> RemoteModel:
         service = self._service(context)
-        adapter = AnthropicAdapter(context.name, model_name)
+        version = _version_of(context)
+        adapter = AnthropicAdapter(f"{context.name}:{model_name}", model_name, version)
         return RemoteModel(self._info(context, service, model_name), service, adapter)
 
     def _service(self, context: ProviderContext) -> Service:
@@ -409,6 +413,10 @@ class AnthropicProvider:
             capabilities = {ours for theirs, ours in named.items() if (told.get(theirs) or {}).get("supported")}
             fields["capabilities"] = frozenset(capabilities | {"tools"})
         return self._info(context, service, str(entry["id"]), **fields)
+
+
+def _version_of(context: ProviderContext) -> str:
+    return context.config.options.get("api_version") or API_VERSION
 
 
 @hookimpl

@@ -79,8 +79,8 @@ BROKEN = frozenset(
 
 
 class GeminiAdapter:
-    def __init__(self, provider: str, model: str) -> None:
-        self._provider = provider
+    def __init__(self, origin: str, model: str) -> None:
+        self._origin = origin
         self._model = model
 
     def call(self, request: ChatRequest) -> Call:
@@ -120,7 +120,7 @@ class GeminiAdapter:
         return Call(path, body, omissions.notices, effective_sampling(fields, SAMPLING))
 
     def decoder(self) -> GeminiDecoder:
-        return GeminiDecoder(self._provider)
+        return GeminiDecoder(self._origin)
 
     def _contents(self, request: ChatRequest, omissions: Omissions) -> list[dict[str, Any]]:
         names = tool_names(request.messages)
@@ -143,7 +143,7 @@ class GeminiAdapter:
         text_signature = ""
         for part in message.parts:
             if isinstance(part, ReasoningPart):
-                for data in unpack(part.signature, self._provider):
+                for data in unpack(part.signature, self._origin):
                     if isinstance(data, dict) and data.get("call"):
                         signatures[str(data["call"])] = str(data["signature"])
                     elif isinstance(data, dict):
@@ -280,11 +280,11 @@ _decode = msgspec.json.Decoder(_Chunk).decode
 
 
 class GeminiDecoder:
-    def __init__(self, provider: str) -> None:
+    def __init__(self, origin: str) -> None:
         self.model_version = ""
         self.ended = False
         """Stays False: Gemini's stream has no closing event, it ends with the response."""
-        self._provider = provider
+        self._origin = origin
         self._finish_reason = ""
         self._finish_message = ""
         self._block_reason = ""
@@ -336,7 +336,7 @@ class GeminiDecoder:
             call_id = call.id or f"{OWN_CALL_ID}{self._calls}-{call.name}"
             if part.thought_signature:
                 data = {"call": call_id, "signature": part.thought_signature}
-                yield ReasoningDelta("", signature=pack(self._provider, data))
+                yield ReasoningDelta("", signature=pack(self._origin, data))
             arguments = msgspec.json.encode(call.args or {}).decode()
             yield ToolCallDelta(index=self._calls, id=call_id, name=call.name, arguments=arguments)
             self._calls += 1
@@ -344,7 +344,7 @@ class GeminiDecoder:
         if part.text:
             yield ReasoningDelta(part.text) if part.thought else TextDelta(part.text)
         if part.thought_signature:
-            yield ReasoningDelta("", signature=pack(self._provider, {"signature": part.thought_signature}))
+            yield ReasoningDelta("", signature=pack(self._origin, {"signature": part.thought_signature}))
 
 
 def _logprobs(result: _Logprobs) -> Iterator[Logprobs]:
@@ -410,7 +410,7 @@ class GoogleProvider:
     def model(self, context: ProviderContext, model_name: str) -> RemoteModel:
         name = model_name.removeprefix("models/")
         service = self._service(context)
-        return RemoteModel(self._info(context, service, name), service, GeminiAdapter(context.name, name))
+        return RemoteModel(self._info(context, service, name), service, GeminiAdapter(f"{context.name}:{name}", name))
 
     def _service(self, context: ProviderContext) -> Service:
         url = context.config.base_url

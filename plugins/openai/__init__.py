@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import re
+from contextlib import suppress
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -18,6 +19,7 @@ from workbench.core.models import ModelInfo, Prices
 from workbench.core.settings import Provider
 from workbench.hookspecs import ProviderContext, ProviderPlugin, hookimpl
 from workbench.providers.errors import malformed
+from workbench.providers.http import hostname_of
 from workbench.providers.remote_model import RemoteModel, Service
 
 from .chat import ChatAdapter
@@ -59,10 +61,11 @@ class OpenAIProvider:
     def model(self, context: ProviderContext, model_name: str) -> RemoteModel:
         service = self._service(context)
         adapter: ResponsesAdapter | ChatAdapter
+        origin = f"{context.name}:{model_name}"  # signed reasoning goes back to the model it came from
         if self._uses_responses(context, service):
-            adapter = ResponsesAdapter(context.name, self.title, model_name, self.key_variable)
+            adapter = ResponsesAdapter(origin, self.title, model_name, self.key_variable)
         else:
-            adapter = ChatAdapter(self._kind, context.name, self.title, model_name, self.key_variable)
+            adapter = ChatAdapter(self._kind, origin, self.title, model_name, self.key_variable)
         return RemoteModel(self._info(context, service, model_name), service, adapter)
 
     def _service(self, context: ProviderContext) -> Service:
@@ -82,10 +85,12 @@ class OpenAIProvider:
         if url and "://" not in url:
             url = f"http://{url}"  # OLLAMA_HOST has no scheme
         url = url.replace("://0.0.0.0", "://127.0.0.1").rstrip("/")
-        if url and self._kind.default_path and urlsplit(url).path in {"", "/"}:
-            if self.kind == "ollama" and urlsplit(url).port is None:
-                url += ":11434"
-            url += self._kind.default_path
+        with suppress(ValueError):  # an address that is none is told when it is used
+            parts = urlsplit(url)
+            if url and self._kind.default_path and parts.path == "":
+                if self.kind == "ollama" and parts.port is None:
+                    url += ":11434"
+                url += self._kind.default_path
         return url
 
     def _uses_responses(self, context: ProviderContext, service: Service) -> bool:
@@ -93,7 +98,7 @@ class OpenAIProvider:
         if api not in {"", "chat", "responses"}:
             raise BadInput(f"The option api of {context.name} is {api!r}; it can be chat or responses.")
         # Other addresses mostly know Chat Completions only, also when they are set by OPENAI_BASE_URL.
-        return api == "responses" or (not api and urlsplit(service.base_url).hostname == RESPONSES_HOST)
+        return api == "responses" or (not api and hostname_of(service.base_url) == RESPONSES_HOST)
 
     def _info(self, context: ProviderContext, service: Service, model: str, **fields: Any) -> ModelInfo:
         capabilities = {"tools", "images", "json_schema"}

@@ -56,9 +56,9 @@ AUDIO_FORMATS = {"audio/wav": "wav", "audio/x-wav": "wav", "audio/mpeg": "mp3", 
 
 
 class ChatAdapter:
-    def __init__(self, kind: ServiceKind, provider: str, title: str, model: str, key_variable: str) -> None:
+    def __init__(self, kind: ServiceKind, origin: str, title: str, model: str, key_variable: str) -> None:
         self._kind = kind
-        self._provider = provider
+        self._origin = origin
         self._title = title
         self._model = model
         self._key_variable = key_variable
@@ -98,7 +98,7 @@ class ChatAdapter:
         return Call("/chat/completions", body, omissions.notices, effective_sampling(fields, names))
 
     def decoder(self) -> ChatDecoder:
-        return ChatDecoder(self._provider, self._title, self._key_variable)
+        return ChatDecoder(self._origin, self._title, self._key_variable)
 
     def _messages(self, message: Message) -> Iterator[dict[str, Any]]:
         if message.role == "tool":
@@ -123,7 +123,7 @@ class ChatAdapter:
             detail
             for part in message.parts
             if isinstance(part, ReasoningPart)
-            for data in unpack(part.signature, self._provider)
+            for data in unpack(part.signature, self._origin)
             if isinstance(data, list)
             for detail in data
         ]
@@ -298,10 +298,10 @@ _decode = msgspec.json.Decoder(_Chunk).decode
 
 
 class ChatDecoder:
-    def __init__(self, provider: str, title: str, key_variable: str) -> None:
+    def __init__(self, origin: str, title: str, key_variable: str) -> None:
         self.model_version = ""
         self.ended = False
-        self._provider = provider
+        self._origin = origin
         self._title = title
         self._key_variable = key_variable
         self._finish_reason = ""
@@ -332,7 +332,7 @@ class ChatDecoder:
         if not self._finish_reason:
             return
         if self._reasoning_details:
-            yield ReasoningDelta("", signature=pack(self._provider, self._reasoning_details))
+            yield ReasoningDelta("", signature=pack(self._origin, self._reasoning_details))
         reason = self._finish_reason
         if reason in LENGTH_ENDINGS:
             yield Finished(reason="length", detail=reason)

@@ -48,8 +48,8 @@ REASONING_MODELS = re.compile(r"^(?:o\d|gpt-(?:[5-9]|\d\d)|codex)(?!.*-chat)")
 
 
 class ResponsesAdapter:
-    def __init__(self, provider: str, title: str, model: str, key_variable: str) -> None:
-        self._provider = provider
+    def __init__(self, origin: str, title: str, model: str, key_variable: str) -> None:
+        self._origin = origin
         self._title = title
         self._model = model
         self._key_variable = key_variable
@@ -92,7 +92,7 @@ class ResponsesAdapter:
         return Call("/responses", body, omissions.notices, effective_sampling(fields, SAMPLING))
 
     def decoder(self) -> ResponsesDecoder:
-        return ResponsesDecoder(self._provider, self._title, self._key_variable)
+        return ResponsesDecoder(self._origin, self._title, self._key_variable)
 
     def _items(self, message: Message, omissions: Omissions) -> Iterator[dict[str, Any]]:
         if message.role != "assistant":
@@ -107,7 +107,7 @@ class ResponsesAdapter:
         for part in message.parts:
             match part:
                 case ReasoningPart(signature=signature):
-                    for data in unpack(signature, self._provider):
+                    for data in unpack(signature, self._origin):
                         if isinstance(data, dict) and data.get("type") == "reasoning":
                             yield data
                 case ToolCallPart():
@@ -179,10 +179,10 @@ _decode = msgspec.json.Decoder(_Event).decode
 
 
 class ResponsesDecoder:
-    def __init__(self, provider: str, title: str, key_variable: str) -> None:
+    def __init__(self, origin: str, title: str, key_variable: str) -> None:
         self.model_version = ""
         self.ended = False
-        self._provider = provider
+        self._origin = origin
         self._title = title
         self._key_variable = key_variable
         self._response: dict[str, Any] = {}
@@ -223,7 +223,7 @@ class ResponsesDecoder:
             name = str(item.get("name") or "")
             yield ToolCallDelta(index=self._tool(event.output_index), id=str(item.get("call_id") or ""), name=name)
         elif item.get("type") == "reasoning" and item.get("encrypted_content") and event.type.endswith(".done"):
-            yield ReasoningDelta("", signature=pack(self._provider, _reasoning_item(item)))
+            yield ReasoningDelta("", signature=pack(self._origin, _reasoning_item(item)))
 
     def _tool(self, output_index: int) -> int:
         return self._tools.setdefault(output_index, len(self._tools))

@@ -55,12 +55,11 @@ class Double:
         """Set when a client closed the connection of a stalled answer."""
         self._lock = threading.Lock()
         self._connections = 0
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
-        self._server.daemon_threads = True
+        self._server = _Server(("127.0.0.1", 0), _Handler)
+        self._server.double = self
         self._tls = tls
         if tls is not None:
             self._server.socket = tls.wrap_socket(self._server.socket, server_side=True)
-        self._server.handle_error = lambda request, address: None  # type: ignore[method-assign]
         self._thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
 
     @property
@@ -82,71 +81,6 @@ class Double:
             self.seen.append(seen)
             return self.scripts[min(len(self.seen), len(self.scripts)) - 1]
 
-    def _handler(self) -> type[BaseHTTPRequestHandler]:
-        double = self
-
-        class Handler(BaseHTTPRequestHandler):
-            protocol_version = "HTTP/1.1"
-            disable_nagle_algorithm = True
-
-            def setup(self) -> None:
-                super().setup()
-                with double._lock:
-                    double._connections += 1
-                    self.number = double._connections
-
-            def log_message(self, *args: object) -> None:
-                pass
-
-            def do_GET(self) -> None:
-                self._answer()
-
-            def do_POST(self) -> None:
-                self._answer()
-
-            def _answer(self) -> None:
-                length = int(self.headers.get("content-length") or 0)
-                raw = self.rfile.read(length)
-                body = json.loads(raw) if raw else None
-                headers = {name.lower(): value for name, value in self.headers.items()}
-                script = double._next(Seen(self.command, self.path, headers, body, time.monotonic(), self.number))
-                if script.ending == "stall_before_headers":
-                    double._stall(self.connection)
-                    self.close_connection = True
-                    return
-                self.send_response(script.status)
-                for name, value in script.headers.items():
-                    self.send_header(name, value)
-                if script.frames:
-                    self._stream(script)
-                    return
-                self.send_header("content-type", "application/json")
-                self.send_header("content-length", str(len(script.body)))
-                self.end_headers()
-                self.wfile.write(script.body)
-
-            def _stream(self, script: Script) -> None:
-                self.send_header("content-type", "text/event-stream; charset=utf-8")
-                self.send_header("transfer-encoding", "chunked")
-                self.end_headers()
-                for frame in script.frames:
-                    if script.delay_s:
-                        time.sleep(script.delay_s)
-                    self.wfile.write(b"%x\r\n%s\r\n" % (len(frame), frame))
-                    self.wfile.flush()
-                if script.ending == "stall":
-                    double._stall(self.connection)
-                if script.ending in {"complete", "early"}:
-                    self.wfile.write(b"0\r\n\r\n")
-                    self.wfile.flush()
-                    return
-                if script.ending == "reset":
-                    linger_zero = b"\x01\x00\x00\x00\x00\x00\x00\x00"
-                    self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger_zero)
-                self.close_connection = True
-
-        return Handler
-
     def _stall(self, connection: socket.socket) -> None:
         """Say nothing until released, or until the client hangs up."""
         connection.settimeout(0.02)
@@ -160,6 +94,74 @@ class Double:
                 break
         if not self.release.is_set():
             self.hung_up.set()
+
+
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True
+    double: Double
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """Clients that hang up are what is tested here."""
+
+
+class _Handler(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True
+    server: _Server
+
+    def setup(self) -> None:
+        super().setup()
+        self.double = self.server.double
+        with self.double._lock:
+            self.double._connections += 1
+            self.number = self.double._connections
+
+    def log_message(self, *args: object) -> None:
+        pass
+
+    def do_GET(self) -> None:
+        raw = self.rfile.read(int(self.headers.get("content-length") or 0))
+        headers = {name.lower(): value for name, value in self.headers.items()}
+        body = json.loads(raw) if raw else None
+        seen = Seen(self.command, self.path, headers, body, time.monotonic(), self.number)
+        script = self.double._next(seen)
+        if script.ending == "stall_before_headers":
+            self.double._stall(self.connection)
+            self.close_connection = True
+            return
+        self.send_response(script.status)
+        for name, value in script.headers.items():
+            self.send_header(name, value)
+        if script.frames:
+            self._stream(script)
+            return
+        self.send_header("content-type", "application/json")
+        self.send_header("content-length", str(len(script.body)))
+        self.end_headers()
+        self.wfile.write(script.body)
+
+    def do_POST(self) -> None:
+        self.do_GET()
+
+    def _stream(self, script: Script) -> None:
+        self.send_header("content-type", "text/event-stream; charset=utf-8")
+        self.send_header("transfer-encoding", "chunked")
+        self.end_headers()
+        for frame in script.frames:
+            if script.delay_s:
+                time.sleep(script.delay_s)
+            self.wfile.write(b"%x\r\n%s\r\n" % (len(frame), frame))
+            self.wfile.flush()
+        if script.ending == "stall":
+            self.double._stall(self.connection)
+        if script.ending in {"complete", "early"}:
+            self.wfile.write(b"0\r\n\r\n")
+            self.wfile.flush()
+            return
+        if script.ending == "reset":
+            linger_zero = b"\x01\x00\x00\x00\x00\x00\x00\x00"
+            self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger_zero)
+        self.close_connection = True
 
 
 def sse(data: Any, event: str = "") -> bytes:

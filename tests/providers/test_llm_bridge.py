@@ -7,7 +7,7 @@ import sys
 import threading
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 
@@ -31,7 +31,7 @@ class EchoModel(llm.Model):
     can_stream = True
     supports_tools = True
     attachment_types = frozenset({"image/png"})
-    received: list[Any] = []
+    received: ClassVar[list[Any]] = []
 
     class Options(llm.Options):
         temperature: float | None = Field(default=None)

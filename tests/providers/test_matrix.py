@@ -1,4 +1,4 @@
-"""The fault matrix: whatever breaks, the run ends as failed, says why, keeps its text, and retries what may be retried."""
+"""The fault matrix: whatever breaks, the run fails, says why, keeps its text, and retries what may be retried."""
 
 from __future__ import annotations
 

@@ -16,6 +16,8 @@ def cost_usd(prices: Prices | None, usage: Usage | None) -> float | None:
     """
     if prices is None or usage is None or usage.prompt_tokens is None or usage.completion_tokens is None:
         return None
+    if prices.max_prompt_tokens is not None and usage.prompt_tokens > prices.max_prompt_tokens:
+        return None
     cached = usage.cached_tokens or 0
     written = usage.cache_write_tokens or 0
     plain = max(0, usage.prompt_tokens - cached - written)

@@ -20,6 +20,8 @@ class Prices(msgspec.Struct, frozen=True, kw_only=True):
     output: float | None = None
     cached_input: float | None = None
     cache_write: float | None = None
+    max_prompt_tokens: int | None = None
+    """The prices hold for prompts up to this many tokens; longer ones cost more, by a price not known here."""
     as_of: str = ""
     """ISO date of the price list."""
     source: str = ""

@@ -145,7 +145,7 @@ _QUOTA_WORDS = re.compile(r"insufficient[_ ](?:quota|balance|credits)|credit bal
 _KEY_WORDS = re.compile(r"api[_ ]key[_ ](?:not valid|invalid)|invalid[_ ]api[_ ]key", re.IGNORECASE)
 _UNSUPPORTED_WORDS = re.compile(
     r"unsupported|not support|does(?:n't| not) (?:support|accept)|deprecated|not (?:allowed|permitted)|unrecognized"
-    r"|unknown (?:name|field|parameter)|extra inputs|only the default",
+    r"|unknown (?:name|field|parameter)|extra inputs|only the default|cannot be (?:set|used|disabled)",
     re.IGNORECASE,
 )
 
@@ -249,8 +249,8 @@ def _parameter_in(said: str) -> str:
     """The field a message like "`temperature` is deprecated for this model" objects to."""
     if not _UNSUPPORTED_WORDS.search(said):
         return ""
-    quoted = re.search(r"[`'\"](\w+)[`'\"]", said)
-    first = re.match(r"(\w+)(?::| is| does| may)", said)
+    quoted = re.search(r"[`'\"](\w+)(?:\.[\w.]+)?[`'\"]", said)
+    first = re.match(r"(\w+)(?::|\.\w| is | does | may | cannot )", said)
     match = quoted or first
     return match[1] if match else ""
 

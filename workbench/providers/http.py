@@ -48,10 +48,7 @@ class Timeouts(msgspec.Struct, frozen=True):
 
 def is_local(url: str) -> bool:
     """Whether the address is this machine."""
-    try:
-        host = urlsplit(url).hostname or ""
-    except ValueError:
-        return False
+    host = hostname_of(url)
     if host == "localhost" or host.endswith(".localhost"):
         return True
     with suppress(ValueError):
@@ -59,7 +56,15 @@ def is_local(url: str) -> bool:
     return False
 
 
+def hostname_of(url: str) -> str:
+    """The name or number of the host alone; empty if the address is none."""
+    with suppress(ValueError):
+        return urlsplit(url).hostname or ""
+    return ""
+
+
 def host_of(url: str) -> str:
+    """Host and port as the user wrote them, without a password."""
     with suppress(ValueError):
         return urlsplit(url).netloc.rpartition("@")[2]
     return url

@@ -142,7 +142,8 @@ class RemoteModel:
         self._info = info
         self._service = service
         self._adapter = adapter
-        self.retry_policy = retry_policy or _policy_of(service.context.config)
+        self.retry_policy = retry_policy
+        """None: by the provider's options."""
 
     @property
     def info(self) -> ModelInfo:
@@ -150,7 +151,8 @@ class RemoteModel:
 
     def stream(self, request: ChatRequest, cancel: CancelToken) -> Iterator[StreamEvent]:
         try:
-            yield from _Run(self._service, self._adapter, self.retry_policy, request, cancel).events()
+            policy = self.retry_policy or _policy_of(self._service.context.config)
+            yield from _Run(self._service, self._adapter, policy, request, cancel).events()
         except Cancelled:
             yield Finished(reason="cancelled")
         except WorkbenchError as error:
