@@ -37,7 +37,7 @@ def import_file(store: Store, importer: Importer, file: Path) -> list[Imported]:
             done.append(import_session(store, session))
     except BadInput as error:
         added = sum(item.state == "added" for item in done)
-        before = f" {added} sessions before it were imported." if added else ""
+        before = f" Sessions imported before it: {added}." if added else ""
         raise BadInput(f"{file}: {error.message}{before}", hint=error.hint) from error
     except WorkbenchError:
         raise

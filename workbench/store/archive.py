@@ -100,7 +100,7 @@ def export_session(store: Store, session_id: str) -> dict[str, Any]:
         votes=[vote for comparison in comparisons for vote in store.votes(comparison.id)],
         ratings=[rating for run in runs if (rating := store.rating(run.id)) is not None],
     )
-    plain: dict[str, Any] = msgspec.to_builtins(archive)
+    plain: dict[str, Any] = msgspec.json.decode(msgspec.json.encode(archive))
     return plain
 
 
