@@ -46,6 +46,7 @@ class Program(QObject):
         self.slot = BackendSlot(self)
         self.jobs = Jobs(self)
         self.window = MainWindow(paths, self.settings, self.theme, self.state, self.slot, self.jobs)
+        self.theme.finish()
         self.window.painted.connect(self._after_paint)
         self.window.model_files_dropped.connect(self._open_files)
 

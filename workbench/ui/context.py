@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import importlib
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Protocol
+from functools import cached_property
+from typing import TYPE_CHECKING, Protocol
 
 from PySide6.QtCore import QObject, Signal
 from PySide6.QtWidgets import QWidget
@@ -16,8 +18,10 @@ from workbench.ui.actions import Actions
 from workbench.ui.backend import BackendSlot
 from workbench.ui.jobs import Jobs
 from workbench.ui.theme import Theme
-from workbench.ui.transcript.ticker import StreamTicker
 from workbench.ui.ui_state import UiState
+
+if TYPE_CHECKING:
+    from workbench.ui.transcript import StreamTicker
 
 
 class Shell(Protocol):
@@ -70,14 +74,20 @@ class SettingsModel(QObject):
         return None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Context:
+    """`ticker` is the window's one timer for streamed text; it comes with the transcript's machinery on first use."""
+
     paths: Paths
     settings: SettingsModel
     theme: Theme
     jobs: Jobs
-    ticker: StreamTicker
     actions: Actions
     state: UiState
     backend: BackendSlot
     shell: Shell
+
+    @cached_property
+    def ticker(self) -> StreamTicker:
+        made: StreamTicker = importlib.import_module("workbench.ui.transcript").StreamTicker(self.theme)
+        return made

@@ -55,14 +55,17 @@ class _Tinted:
     _icon_name: str
     _icon_size: int
     _icon_role: QPalette.ColorRole
+    _tint: str = ""
 
     def _setup_icon(self, name: str, size: int, role: QPalette.ColorRole) -> None:
         self._icon_name, self._icon_size, self._icon_role = name, size, role
 
     def _current_icon(self) -> QIcon:
-        assert isinstance(self, QWidget)
-        color = QApplication.palette().color(QPalette.ColorGroup.Active, self._icon_role).name()
-        return icon(self._icon_name, color, self._icon_size)
+        self._tint = QApplication.palette().color(QPalette.ColorGroup.Active, self._icon_role).name()
+        return icon(self._icon_name, self._tint, self._icon_size)
+
+    def _color_changed(self) -> bool:
+        return QApplication.palette().color(QPalette.ColorGroup.Active, self._icon_role).name() != self._tint
 
 
 class IconButton(_Tinted, QToolButton):
@@ -104,7 +107,7 @@ class IconButton(_Tinted, QToolButton):
 
     def changeEvent(self, event: QEvent) -> None:
         super().changeEvent(event)
-        if event.type() == QEvent.Type.PaletteChange:
+        if event.type() == QEvent.Type.PaletteChange and self._color_changed():
             self.setIcon(self._current_icon())
 
 
@@ -132,7 +135,7 @@ class PushButton(_Tinted, QPushButton):
 
     def changeEvent(self, event: QEvent) -> None:
         super().changeEvent(event)
-        if event.type() == QEvent.Type.PaletteChange and self._icon_name:
+        if event.type() == QEvent.Type.PaletteChange and self._icon_name and self._color_changed():
             self.setIcon(self._current_icon())
 
 
@@ -162,5 +165,5 @@ class IconLabel(_Tinted, QLabel):
 
     def changeEvent(self, event: QEvent) -> None:
         super().changeEvent(event)
-        if event.type() == QEvent.Type.PaletteChange:
+        if event.type() == QEvent.Type.PaletteChange and self._color_changed():
             self._draw()

@@ -70,9 +70,11 @@ QComboBox::drop-down { border: 0; width: 22px; }
 QComboBox::down-arrow { image: url($arrow); width: 14px; height: 14px; }
 QComboBox QAbstractItemView { background: $panel; border: 1px solid $border; padding: 4px; outline: 0;
     selection-background-color: $selected; selection-color: $text; }
-QSpinBox::up-button, QSpinBox::down-button, QDoubleSpinBox::up-button, QDoubleSpinBox::down-button { width: 0; border: 0; }
+QSpinBox::up-button, QSpinBox::down-button, QDoubleSpinBox::up-button,
+QDoubleSpinBox::down-button { width: 0; border: 0; }
 QCheckBox { spacing: 8px; padding: 2px; }
-QCheckBox::indicator, QRadioButton::indicator { width: 15px; height: 15px; border: 1px solid $muted; background: $panel; }
+QCheckBox::indicator, QRadioButton::indicator { width: 15px; height: 15px; border: 1px solid $muted;
+    background: $panel; }
 QCheckBox::indicator { border-radius: 4px; }
 QRadioButton::indicator { border-radius: 8px; }
 QCheckBox::indicator:checked { background: $accent; border-color: $accent; image: url($tick); }
@@ -90,6 +92,9 @@ QProgressBar#bad::chunk { background: $bad; }
 /* lists, menus, tables */
 QListView, QTreeView { background: transparent; border: 0; color: $text; }
 QListView:focus { border: 0; }
+#navigation::item { border-radius: 7px; padding: 0 10px; margin: 1px 8px; color: $text; }
+#navigation::item:hover { background: $hover; }
+#navigation::item:selected { background: $selected; color: $text; }
 QTableView { background: $panel; border: 1px solid $border; border-radius: 8px; gridline-color: $border; }
 QHeaderView::section { background: $panel; color: $muted; border: 0; border-bottom: 1px solid $border;
     padding: 6px 8px; font-size: $f12; font-weight: 600; }
@@ -112,7 +117,8 @@ QMenu::icon { padding-left: 8px; }
 #infoBanner { background: $chip; border: 0; border-bottom: 1px solid $border; }
 #toast { background: $text; border-radius: 10px; }
 #toast QLabel { color: $panel; }
-#toast QPushButton { background: transparent; color: $panel; border: 1px solid $muted; font-weight: 600; padding: 4px 10px; }
+#toast QPushButton { background: transparent; color: $panel; border: 1px solid $muted; font-weight: 600;
+    padding: 4px 10px; }
 #toast QPushButton:focus { border-color: $panel; }
 #badge { color: $muted; background: $chip; border-radius: 6px; padding: 2px 7px; font-size: $f11; }
 #badgeGood { color: $good; background: $good_bg; border-radius: 6px; padding: 2px 7px; font-size: $f11; }
@@ -122,7 +128,8 @@ QMenu::icon { padding-left: 8px; }
 #composer QPlainTextEdit { background: transparent; border: 0; padding: 0; font-size: $f14; }
 #attachment { background: $chip; border: 1px solid $border; border-radius: 8px; }
 #attachment QLabel { font-size: $f12; }
-#sidePanel { background: $panel; border-left: 1px solid $border; }
+#chatMain { background: $panel; border: 0; }
+#sidePanel { background: $bg; border-left: 1px solid $border; }
 #paramRow QLabel { font-size: $f12; }
 
 /* splitters and scroll bars */

@@ -104,8 +104,14 @@ class Theme(QObject):
         self.scale = 100
         app.setStyle("Fusion")
         load_fonts()
+        self._with_style_sheet = False
         self._apply()
         app.styleHints().colorSchemeChanged.connect(self._scheme_changed)
+
+    def finish(self) -> None:
+        """Put the style sheet on, once the window is built: every widget made or moved before costs nothing then."""
+        self._with_style_sheet = True
+        self._app.setStyleSheet(style_sheet(self.tokens, self.scale))
 
     def set_appearance(self, appearance: Appearance) -> None:
         if appearance != self._appearance:
@@ -131,5 +137,6 @@ class Theme(QObject):
         self.scale = self._appearance.text_scale
         self._app.setFont(ui_font(self.scale))
         self._app.setPalette(palette_of(self.tokens))
-        self._app.setStyleSheet(style_sheet(self.tokens, self.scale))
+        if self._with_style_sheet:
+            self._app.setStyleSheet(style_sheet(self.tokens, self.scale))
         self.changed.emit()

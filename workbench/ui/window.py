@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import importlib
 import logging
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 from PySide6.QtCore import QByteArray, QEvent, QPoint, QSize, QTimer, Signal, Slot
@@ -23,17 +25,18 @@ from workbench.core.paths import Paths
 from workbench.ui.actions import Actions
 from workbench.ui.backend import BackendSlot
 from workbench.ui.context import Context, SettingsModel
-from workbench.ui.help import HelpWindow
 from workbench.ui.jobs import Jobs
-from workbench.ui.palette import CommandPalette
 from workbench.ui.places import PLACES, Page, Place, create
 from workbench.ui.rail import Rail
 from workbench.ui.status import StatusBar, toggle_offline
 from workbench.ui.theme import Theme
 from workbench.ui.tr import tr
-from workbench.ui.transcript.ticker import StreamTicker
 from workbench.ui.ui_state import UiState
 from workbench.ui.widgets import Banner, Toast
+
+if TYPE_CHECKING:
+    from workbench.ui.help import HelpWindow
+    from workbench.ui.palette import CommandPalette
 
 LIST_WIDTH = 248
 _log = logging.getLogger(__name__)
@@ -64,10 +67,10 @@ class MainWindow(QMainWindow):
         self._pages: dict[str, QWidget] = {}
         self._banners: dict[str, Banner] = {}
         self._help: HelpWindow | None = None
+        self._palette: CommandPalette | None = None
         self._painted = False
         self.registry = Actions(self, settings.value.shortcuts)
-        self.ticker = StreamTicker(self)
-        self.context = Context(paths, settings, theme, jobs, self.ticker, self.registry, state, backend, self)
+        self.context = Context(paths, settings, theme, jobs, self.registry, state, backend, self)
         self._build(backend)
         self._add_actions()
         settings.changed.connect(self._settings_changed)
@@ -109,7 +112,6 @@ class MainWindow(QMainWindow):
         self.status = StatusBar(backend, self._settings, self._jobs, self.show_help)
         column.addWidget(self.status)
         self.toaster = Toast(center)
-        self.palette_popup = CommandPalette(self.registry, center)
 
     def _add_actions(self) -> None:
         add = self.registry.add
@@ -123,7 +125,7 @@ class MainWindow(QMainWindow):
                 icon=place.icon,
                 group=window,
             )
-        add("palette", tr("Command palette"), self.palette_popup.open, "Ctrl+K", icon="search", group=window)
+        add("palette", tr("Command palette"), self.open_palette, "Ctrl+K", icon="search", group=window)
         add("list.toggle", tr("Show or hide the list"), self.toggle_list, "Ctrl+B", icon="panel-left", group=window)
         add("theme.toggle", tr("Switch between light and dark"), self._toggle_theme, icon="moon", group=window)
         add("text.larger", tr("Larger text"), lambda: self._scale_by(10), "Ctrl++ | Ctrl+=", icon="plus", group=window)
@@ -238,11 +240,26 @@ class MainWindow(QMainWindow):
 
     def show_help(self, page: str = "") -> None:
         if self._help is None:
-            self._help = HelpWindow(self)
+            self._help = importlib.import_module("workbench.ui.help").HelpWindow(self)
+            assert self._help is not None
         self._help.show_page(page)
         self._help.show()
         self._help.raise_()
         self._help.activateWindow()
+
+    @Slot()
+    def open_palette(self) -> None:
+        self.command_palette.open()
+
+    @property
+    def command_palette(self) -> CommandPalette:
+        """Made when first wanted, as is the help: the first paint does not wait for them."""
+        if self._palette is None:
+            self._palette = importlib.import_module("workbench.ui.palette").CommandPalette(
+                self.registry, self.centralWidget()
+            )
+            assert self._palette is not None
+        return self._palette
 
     # --- actions ---------------------------------------------------------------------------------------------
     @Slot()
@@ -287,8 +304,8 @@ class MainWindow(QMainWindow):
 
     def changeEvent(self, event: QEvent) -> None:
         super().changeEvent(event)
-        if event.type() == QEvent.Type.ActivationChange and self.isActiveWindow():
-            self.palette_popup.hide()
+        if event.type() == QEvent.Type.ActivationChange and self.isActiveWindow() and self._palette is not None:
+            self._palette.hide()
 
     def dragEnterEvent(self, event: QDragEnterEvent) -> None:
         if _gguf_files(event):

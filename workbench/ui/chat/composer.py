@@ -5,10 +5,10 @@ from __future__ import annotations
 import mimetypes
 from pathlib import Path
 
+from PySide6 import QtWidgets
 from PySide6.QtCore import QEvent, QMimeData, Qt, Signal, Slot
 from PySide6.QtGui import QFocusEvent, QFontMetrics, QKeyEvent, QPalette, QTextCursor
 from PySide6.QtWidgets import (
-    QFileDialog,
     QFrame,
     QHBoxLayout,
     QPlainTextEdit,
@@ -290,7 +290,7 @@ class Composer(QFrame):
 
     @Slot()
     def choose_files(self) -> None:
-        names, _filter = QFileDialog.getOpenFileNames(self, tr("Attach files"))
+        names, _filter = QtWidgets.QFileDialog.getOpenFileNames(self, tr("Attach files"))
         if names:
             self.add_files(list(names))
         self.edit.setFocus()

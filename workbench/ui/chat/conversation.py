@@ -6,9 +6,10 @@ import importlib
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from PySide6 import QtWidgets
 from PySide6.QtCore import QPoint, QUrl, Signal, Slot
 from PySide6.QtGui import QDesktopServices, QPalette
-from PySide6.QtWidgets import QMenu, QMessageBox, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QVBoxLayout, QWidget
 
 from workbench.core.runs import RunRecord
 from workbench.ui import icons
@@ -60,8 +61,6 @@ class Conversation(QWidget):
         self._shown: list[TranscriptItem] = []
         self._scroll_to = ""
         self._actions = {"user": user_actions(), "assistant": answer_actions()}
-        state.path_changed.connect(self.show_path)
-        state.run_started.connect(self._run_started)
         context.theme.changed.connect(self._theme_changed)
 
     # --- the view --------------------------------------------------------------------------------------------
@@ -127,8 +126,7 @@ class Conversation(QWidget):
             view.append_item(item)
 
     # --- streaming -------------------------------------------------------------------------------------------
-    @Slot(str)
-    def _run_started(self, message_id: str) -> None:
+    def run_started(self, message_id: str) -> None:
         if any(stored.id == message_id for stored in self._state.path):
             self._begin_stream(message_id)
         else:
@@ -167,9 +165,7 @@ class Conversation(QWidget):
         status = status_text(delta)
         if status != stream.status:
             stream.status = status
-            if not delta.pieces:
-                stream.item = replace(stream.item, status=status)
-                self.view.update_item(stream.message_id, stream.item)
+            self.view.set_status(stream.message_id, status)
         text = status or tr("Writing: {speed}", speed=live_footer(delta))
         fraction = delta.load_fraction if delta.state == "loading" else None
         if delta.state == "prompt" and delta.progress is not None:
@@ -309,7 +305,7 @@ class Conversation(QWidget):
         stored = next((stored for stored in self._state.path if stored.id == message_id), None)
         if stored is None:
             return
-        menu = QMenu(self)
+        menu = QtWidgets.QMenu(self)
         color = icons.role_color(self, QPalette.ColorRole.PlaceholderText)
         selected = self.view.selected_text()
         if selected:
@@ -331,8 +327,8 @@ class Conversation(QWidget):
             self._context.shell.toast(tr("Links to {kind} are not opened.", kind=url.scheme() or tr("files")))
             return
         question = tr("Open this address in your browser?")
-        answer = QMessageBox.question(self, tr("Open link"), f"{question}\n\n{url.toDisplayString()}")
-        if answer == QMessageBox.StandardButton.Yes:
+        answer = QtWidgets.QMessageBox.question(self, tr("Open link"), f"{question}\n\n{url.toDisplayString()}")
+        if answer == QtWidgets.QMessageBox.StandardButton.Yes:
             QDesktopServices.openUrl(url)
 
 

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import importlib
+from typing import TYPE_CHECKING
+
+from PySide6 import QtWidgets
 from PySide6.QtCore import Qt, QTimer, Slot
 from PySide6.QtGui import QPalette
-from PySide6.QtWidgets import QFileDialog, QHBoxLayout, QSplitter, QStackedWidget, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QFrame, QHBoxLayout, QSplitter, QStackedWidget, QVBoxLayout, QWidget
 
 from workbench.core.errors import ErrorInfo
 from workbench.core.messages import Message
 from workbench.ui.chat.composer import Composer
-from workbench.ui.chat.conversation import Conversation
-from workbench.ui.chat.model_picker import ModelPicker
 from workbench.ui.chat.remedies import RemedyBar
 from workbench.ui.chat.session_list import SessionList
 from workbench.ui.chat.side_panel import SidePanel
@@ -22,6 +24,10 @@ from workbench.ui.icons import IconButton
 from workbench.ui.places import PLACES, Page
 from workbench.ui.tr import tr
 from workbench.ui.widgets import ElidedLabel, label
+
+if TYPE_CHECKING:
+    from workbench.ui.chat.conversation import Conversation
+    from workbench.ui.chat.model_picker import ModelPicker
 
 DRAFT_SAVE_MS = 600
 TEXT_WIDTH = 860
@@ -54,7 +60,8 @@ class ChatPage(Page):
         self.splitter = QSplitter()
         self.splitter.setHandleWidth(1)
         self.splitter.setChildrenCollapsible(False)
-        main = QWidget()
+        main = QFrame()
+        main.setObjectName("chatMain")
         column = QVBoxLayout(main)
         column.setContentsMargins(0, 0, 0, 12)
         column.setSpacing(0)
@@ -62,8 +69,7 @@ class ChatPage(Page):
         self.stack = QStackedWidget()
         self.welcome = Welcome()
         self.stack.addWidget(self.welcome)
-        self.conversation = Conversation(self.state, self.context)
-        self.stack.addWidget(self.conversation)
+        self._conversation: Conversation | None = None
         column.addWidget(self.stack, 1)
         lower = QWidget()
         row = QHBoxLayout(lower)
@@ -89,7 +95,7 @@ class ChatPage(Page):
         self.side_panel.setVisible(self.context.state.value.side_panel_open)
         outer.addWidget(self.splitter)
         self.splitter.setSizes([900, 320])
-        self.picker = ModelPicker(self)
+        self._picker: ModelPicker | None = None
         self.meter = TokenMeter(self.state, self.context, self)
 
     def _build_head(self, column: QVBoxLayout) -> None:
@@ -134,11 +140,6 @@ class ChatPage(Page):
         composer.text_changed.connect(self._text_changed)
         self.welcome.prompt_chosen.connect(self._use_prompt)
         self.side_panel.hide_requested.connect(self.toggle_panel)
-        self.picker.chosen.connect(self._model_chosen)
-        self.picker.open_file_requested.connect(self.open_model_file)
-        self.conversation.edit_requested.connect(self.begin_edit)
-        self.conversation.other_model_requested.connect(self._pick_for)
-        self.conversation.files_dropped.connect(self.drop_files)
         self.meter.counted.connect(composer.set_count)
         self.context.backend.when_ready(self._backend_ready)
         self._draft_timer = QTimer(self)
@@ -146,9 +147,32 @@ class ChatPage(Page):
         self._draft_timer.setInterval(DRAFT_SAVE_MS)
         self._draft_timer.timeout.connect(self.save_draft)
 
+    @property
+    def conversation(self) -> Conversation:
+        """Made with the first message: an empty chat paints without the transcript's machinery."""
+        if self._conversation is None:
+            made: Conversation = importlib.import_module("workbench.ui.chat.conversation").Conversation(
+                self.state, self.context
+            )
+            made.edit_requested.connect(self.begin_edit)
+            made.other_model_requested.connect(self._pick_for)
+            made.files_dropped.connect(self.drop_files)
+            self.stack.addWidget(made)
+            self._conversation = made
+        return self._conversation
+
+    @property
+    def picker(self) -> ModelPicker:
+        """Made when first wanted."""
+        if self._picker is None:
+            self._picker = importlib.import_module("workbench.ui.chat.model_picker").ModelPicker(self)
+            assert self._picker is not None
+            self._picker.chosen.connect(self._model_chosen)
+            self._picker.open_file_requested.connect(self.open_model_file)
+        return self._picker
+
     def _add_actions(self) -> None:
         add, group = self.context.actions.add, tr("Chat")
-        conversation = self.conversation
         add("chat.new", tr("New chat"), self.new_chat, "Ctrl+N", icon="plus", group=group)
         add("chat.stop", tr("Stop the answer"), self._escape, "Esc", icon="square", group=group)
         add("chat.model", tr("Choose a model"), self.pick_model, "Ctrl+M", icon="cpu", group=group)
@@ -180,7 +204,7 @@ class ChatPage(Page):
         add(
             "answer.regenerate",
             tr("Regenerate the last answer"),
-            conversation.regenerate_last,
+            lambda: self.conversation.regenerate_last(),
             "Ctrl+R",
             icon="rotate-ccw",
             group=group,
@@ -196,16 +220,23 @@ class ChatPage(Page):
         add(
             "answer.continue",
             tr("Continue the last answer"),
-            conversation.continue_last,
+            lambda: self.conversation.continue_last(),
             "Ctrl+Return",
             icon="fast-forward",
             group=group,
         )
-        add("answer.copy", tr("Copy the last answer"), conversation.copy_last, "Ctrl+Shift+C", icon="copy", group=group)
+        add(
+            "answer.copy",
+            tr("Copy the last answer"),
+            lambda: self.conversation.copy_last(),
+            "Ctrl+Shift+C",
+            icon="copy",
+            group=group,
+        )
         add(
             "answer.previous",
             tr("Previous version of the answer"),
-            lambda: conversation.step_sibling(-1),
+            lambda: self.conversation.step_sibling(-1),
             "Alt+Left",
             icon="chevron-left",
             group=group,
@@ -213,7 +244,7 @@ class ChatPage(Page):
         add(
             "answer.next",
             tr("Next version of the answer"),
-            lambda: conversation.step_sibling(1),
+            lambda: self.conversation.step_sibling(1),
             "Alt+Right",
             icon="chevron-right",
             group=group,
@@ -221,7 +252,7 @@ class ChatPage(Page):
         add(
             "answer.prompt",
             tr("Show the rendered prompt"),
-            conversation.show_prompt_of_last,
+            lambda: self.conversation.show_prompt_of_last(),
             "Ctrl+Shift+P",
             icon="file-code",
             group=group,
@@ -229,14 +260,18 @@ class ChatPage(Page):
         add(
             "answer.record",
             tr("Show the run record"),
-            conversation.show_record_of_last,
+            lambda: self.conversation.show_record_of_last(),
             "Ctrl+I",
             icon="scroll-text",
             group=group,
         )
         add("message.edit_last", tr("Edit the last message"), self.edit_last, "Ctrl+E", icon="pencil", group=group)
         add(
-            "message.delete_last", tr("Delete the last exchange"), conversation.delete_last, icon="trash-2", group=group
+            "message.delete_last",
+            tr("Delete the last exchange"),
+            lambda: self.conversation.delete_last(),
+            icon="trash-2",
+            group=group,
         )
         add("preset.save", tr("Save the options as a preset"), self.side_panel.save_preset, icon="save", group=group)
 
@@ -284,8 +319,13 @@ class ChatPage(Page):
 
     @Slot()
     def _show_path(self) -> None:
-        has_messages = bool(self.state.path)
-        self.stack.setCurrentWidget(self.conversation if has_messages else self.welcome)
+        if self.state.path:
+            self.conversation.show_path()
+            self.stack.setCurrentWidget(self.conversation)
+        else:
+            if self._conversation is not None:
+                self._conversation.show_path()
+            self.stack.setCurrentWidget(self.welcome)
         self.composer.set_busy(self.state.running_here is not None)
         self.remedies.refresh()
         self.meter.count_soon(self.composer.text)
@@ -306,7 +346,8 @@ class ChatPage(Page):
         self.meter.count_soon(self.composer.text)
 
     @Slot(str)
-    def _run_started(self, _message_id: str) -> None:
+    def _run_started(self, message_id: str) -> None:
+        self.conversation.run_started(message_id)
         self.composer.set_busy(self.state.running_here is not None)
 
     @Slot(str)
@@ -371,7 +412,7 @@ class ChatPage(Page):
 
     @Slot()
     def open_model_file(self) -> None:
-        path, _filter = QFileDialog.getOpenFileName(self, tr("Open a model"), "", tr("GGUF models (*.gguf)"))
+        path, _filter = QtWidgets.QFileDialog.getOpenFileName(self, tr("Open a model"), "", tr("GGUF models (*.gguf)"))
         if path:
             self.use_model_file(path)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime
 from typing import TYPE_CHECKING
 
+from PySide6 import QtWidgets
 from PySide6.QtCore import (
     QEvent,
     QModelIndex,
@@ -32,11 +33,8 @@ from PySide6.QtGui import (
 from PySide6.QtWidgets import (
     QApplication,
     QHBoxLayout,
-    QInputDialog,
     QLineEdit,
     QListView,
-    QMenu,
-    QStyle,
     QStyledItemDelegate,
     QStyleOptionViewItem,
     QVBoxLayout,
@@ -132,8 +130,8 @@ class SessionDelegate(QStyledItemDelegate):
 
     def _paint_row(self, painter: QPainter, option: QStyleOptionViewItem, index: Index, palette: QPalette) -> None:
         rect = option.rect.adjusted(8, 1, -8, -1)
-        selected = bool(option.state & QStyle.StateFlag.State_Selected)
-        hovered = bool(option.state & QStyle.StateFlag.State_MouseOver)
+        selected = bool(option.state & QtWidgets.QStyle.StateFlag.State_Selected)
+        hovered = bool(option.state & QtWidgets.QStyle.StateFlag.State_MouseOver)
         if selected or hovered:
             color = QColor(palette.color(QPalette.ColorRole.Highlight if selected else QPalette.ColorRole.Midlight))
             if selected:
@@ -141,7 +139,7 @@ class SessionDelegate(QStyledItemDelegate):
             painter.setBrush(color)
             painter.setPen(Qt.PenStyle.NoPen)
             painter.drawRoundedRect(rect, 7, 7)
-        if selected and option.state & QStyle.StateFlag.State_HasFocus:
+        if selected and option.state & QtWidgets.QStyle.StateFlag.State_HasFocus:
             painter.setBrush(Qt.BrushStyle.NoBrush)
             painter.setPen(palette.color(QPalette.ColorRole.Highlight))
             painter.drawRoundedRect(QRect(rect).adjusted(0, 0, -1, -1), 7, 7)
@@ -209,9 +207,9 @@ class SessionList(QWidget):
         self.list.setModel(self._model)
         column.addWidget(self.list, 1)
         self.empty = label("", "small", wrap=True)
-        self.empty.setAlignment(Qt.AlignmentFlag.AlignCenter)
+        self.empty.setAlignment(Qt.AlignmentFlag.AlignHCenter | Qt.AlignmentFlag.AlignTop)
         self.empty.setContentsMargins(16, 8, 16, 24)
-        column.addWidget(self.empty)
+        column.addWidget(self.empty, 1)
         self._timer = QTimer(self)
         self._timer.setSingleShot(True)
         self._timer.setInterval(SEARCH_AFTER_MS)
@@ -280,6 +278,7 @@ class SessionList(QWidget):
         text = tr("Nothing found.") if searching else tr("Your chats will be kept here.")
         self.empty.setText(text if self._model.rowCount() == 0 else "")
         self.empty.setVisible(self._model.rowCount() == 0)
+        self.list.setVisible(self._model.rowCount() > 0)
         self._select_current()
 
     def _fill_search(self, hits: list[SearchHit]) -> None:
@@ -348,7 +347,7 @@ class SessionList(QWidget):
         session = next((entry for entry in self._sessions if entry.id == session_id), None)
         if session is None:
             return
-        title, accepted = QInputDialog.getText(
+        title, accepted = QtWidgets.QInputDialog.getText(
             self, tr("Rename chat"), tr("Title"), QLineEdit.EchoMode.Normal, session.title
         )
         if accepted and title.strip():
@@ -358,8 +357,8 @@ class SessionList(QWidget):
         backend, session_id = self._state.backend, self.selected_id or self._state.session_id
         if backend is None or session_id is None:
             return
-        folders = [""] + sorted({session.folder for session in self._sessions if session.folder})
-        folder, accepted = QInputDialog.getItem(
+        folders = ["", *sorted({session.folder for session in self._sessions if session.folder})]
+        folder, accepted = QtWidgets.QInputDialog.getItem(
             self, tr("Move to folder"), tr("Folder (empty: none; type a new name to make one)"), folders, 0, True
         )
         if accepted:
@@ -393,8 +392,8 @@ class SessionList(QWidget):
         menu.exec(self.list.viewport().mapToGlobal(position))
         menu.deleteLater()
 
-    def build_menu(self, pinned: bool) -> QMenu:
-        menu = QMenu(self)
+    def build_menu(self, pinned: bool) -> QtWidgets.QMenu:
+        menu = QtWidgets.QMenu(self)
         color = icons.role_color(self, QPalette.ColorRole.PlaceholderText)
         entries = (
             (tr("Rename"), "pencil", "F2", self.rename_selected),

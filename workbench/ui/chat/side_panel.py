@@ -5,12 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from msgspec.structs import replace
+from PySide6 import QtWidgets
 from PySide6.QtCore import QSignalBlocker, Qt, QTimer, Signal, Slot
+from PySide6.QtGui import QPaintEvent
 from PySide6.QtWidgets import (
     QComboBox,
     QFrame,
     QHBoxLayout,
-    QInputDialog,
     QLineEdit,
     QPlainTextEdit,
     QScrollArea,
@@ -51,10 +52,25 @@ class SidePanel(QFrame):
         self._state, self._context = state, context
         self._presets: list[Preset] = []
         self._filling = False
+        self._filled = False
         outer = QVBoxLayout(self)
         outer.setContentsMargins(0, 0, 0, 0)
         outer.setSpacing(0)
         self._build_head(outer)
+        self._outer = outer
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        super().paintEvent(event)
+        if not self._filled:
+            QTimer.singleShot(0, self, self.fill)
+
+    @Slot()
+    def fill(self) -> None:
+        """Make the editors: right after the window's first paint, which would otherwise wait for 200 widgets."""
+        if self._filled:
+            return
+        self._filled = True
+        state, context = self._state, self._context
         scroll = QScrollArea()
         scroll.setWidgetResizable(True)
         scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
@@ -73,7 +89,7 @@ class SidePanel(QFrame):
         self._build_load()
         self._column.addStretch(1)
         scroll.setWidget(content)
-        outer.addWidget(scroll, 1)
+        self._outer.addWidget(scroll, 1)
         state.options_changed.connect(self.show_options)
         state.model_changed.connect(self.show_model)
         state.models_changed.connect(self.show_model)
@@ -220,6 +236,8 @@ class SidePanel(QFrame):
     @Slot()
     def apply_prompt(self) -> None:
         """Take over the system prompt now (it is otherwise taken a moment after typing)."""
+        if not self._filled:
+            return
         self._prompt_timer.stop()
         self._change(system_prompt=self.system_prompt.toPlainText())
 
@@ -280,7 +298,9 @@ class SidePanel(QFrame):
         backend = self._state.backend
         self.apply_prompt()
         known = self.presets.currentData() or ""
-        name, accepted = QInputDialog.getText(self, tr("Save preset"), tr("Name"), QLineEdit.EchoMode.Normal, known)
+        name, accepted = QtWidgets.QInputDialog.getText(
+            self, tr("Save preset"), tr("Name"), QLineEdit.EchoMode.Normal, known
+        )
         if backend is None or not accepted or not name.strip():
             return
         options = to_saved(self._state.options)

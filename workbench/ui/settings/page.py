@@ -1,0 +1,140 @@
+"""The Settings place: a list of parts, and the chosen part. Parts are made when first shown."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from PySide6.QtCore import QModelIndex, QSize, Qt, Slot
+from PySide6.QtGui import QIcon, QStandardItem, QStandardItemModel
+from PySide6.QtWidgets import QApplication, QListView, QScrollArea, QStackedWidget, QVBoxLayout, QWidget
+
+from workbench.ui import icons
+from workbench.ui.context import Context
+from workbench.ui.places import Page
+from workbench.ui.settings.general import AppearanceSection, EngineSection, FoldersSection, NetworkSection
+from workbench.ui.settings.providers import ProvidersSection
+from workbench.ui.settings.section import SettingsSection
+from workbench.ui.settings.system import AboutSection, KeyboardSection, PluginsSection, PrivacySection
+from workbench.ui.tr import tr
+from workbench.ui.widgets import label
+
+COLUMN_WIDTH = 760
+PARTS: tuple[tuple[str, str, Callable[[Context], SettingsSection]], ...] = (
+    ("appearance", "palette", AppearanceSection),
+    ("models", "cpu", EngineSection),
+    ("providers", "key", ProvidersSection),
+    ("folders", "folder", FoldersSection),
+    ("network", "globe", NetworkSection),
+    ("plugins", "puzzle", PluginsSection),
+    ("keyboard", "keyboard", KeyboardSection),
+    ("privacy", "shield", PrivacySection),
+    ("about", "info", AboutSection),
+)
+TITLES = {
+    "appearance": "Appearance",
+    "models": "Models",
+    "providers": "Providers",
+    "folders": "Folders",
+    "network": "Network",
+    "plugins": "Plugins",
+    "keyboard": "Keyboard",
+    "privacy": "Privacy",
+    "about": "About",
+}
+
+
+class SettingsPage(Page):
+    def __init__(self, context: Context, parent: QWidget | None = None) -> None:
+        super().__init__(context, parent)
+        self._sections: dict[str, tuple[QScrollArea, SettingsSection]] = {}
+        self.side_list = self._make_list()
+        column = QVBoxLayout(self)
+        column.setContentsMargins(0, 0, 0, 0)
+        self.stack = QStackedWidget()
+        column.addWidget(self.stack)
+        for part, icon_name, _make in PARTS:
+            context.actions.add(
+                f"settings.{part}",
+                tr("Settings: {part}", part=tr(TITLES[part])),
+                lambda part=part: self.show_part(part, come=True),
+                icon=icon_name,
+                group=tr("Settings"),
+            )
+        context.theme.changed.connect(self._tint)
+        self.show_part(PARTS[0][0])
+
+    def _make_list(self) -> QWidget:
+        holder = QWidget()
+        holder.setAccessibleName(tr("Settings"))
+        column = QVBoxLayout(holder)
+        column.setContentsMargins(0, 14, 0, 4)
+        column.setSpacing(10)
+        title = label(tr("Settings"), "brand")
+        title.setContentsMargins(16, 0, 8, 0)
+        column.addWidget(title)
+        self.list = QListView()
+        self.list.setAccessibleName(tr("Parts of the settings"))
+        self.list.setEditTriggers(QListView.EditTrigger.NoEditTriggers)
+        self.list.setObjectName("navigation")
+        self._model = QStandardItemModel(self)
+        for part, _icon, _make in PARTS:
+            item = QStandardItem(tr(TITLES[part]))
+            item.setData(part, Qt.ItemDataRole.UserRole + 1)
+            self._model.appendRow(item)
+        self.list.setModel(self._model)
+        self.list.setIconSize(QSize(16, 16))
+        self.list.selectionModel().currentChanged.connect(self._chosen)
+        column.addWidget(self.list, 1)
+        self._tint()
+        return holder
+
+    @Slot()
+    def _tint(self) -> None:
+        color = QApplication.palette().placeholderText().color().name()
+        height = self.list.fontMetrics().height() + 18
+        for row, (_part, icon_name, _make) in enumerate(PARTS):
+            item = self._model.item(row)
+            item.setIcon(QIcon(icons.icon(icon_name, color, 16)))
+            item.setSizeHint(QSize(0, height))
+
+    def show_part(self, part: str, *, come: bool = False) -> SettingsSection:
+        """Show one part; `come` brings the Settings place to the front as well."""
+        if part not in self._sections:
+            make = next(make for name, _icon, make in PARTS if name == part)
+            self._sections[part] = self._wrap(make(self.context))
+        scroll, section = self._sections[part]
+        self.stack.setCurrentWidget(scroll)
+        row = [name for name, _icon, _make in PARTS].index(part)
+        if self.list.currentIndex().row() != row:
+            self.list.setCurrentIndex(self._model.index(row, 0))
+        if come:
+            self.context.shell.show_place("settings")
+        return section
+
+    def section(self, part: str) -> SettingsSection:
+        return self.show_part(part)
+
+    def _wrap(self, section: SettingsSection) -> tuple[QScrollArea, SettingsSection]:
+        scroll = QScrollArea()
+        scroll.setWidgetResizable(True)
+        scroll.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+        scroll.setAccessibleName(section.accessibleName())
+        scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        content = QWidget()
+        content.setObjectName("content")
+        column = QVBoxLayout(content)
+        column.setContentsMargins(32, 24, 32, 24)
+        section.setMaximumWidth(COLUMN_WIDTH)
+        column.addWidget(section)
+        scroll.setWidget(content)
+        self.stack.addWidget(scroll)
+        return scroll, section
+
+    def activate(self) -> None:
+        self.list.setFocus(Qt.FocusReason.OtherFocusReason)
+
+    @Slot(QModelIndex, QModelIndex)
+    def _chosen(self, current: QModelIndex, _previous: QModelIndex) -> None:
+        part = current.data(Qt.ItemDataRole.UserRole + 1)
+        if isinstance(part, str):
+            self.show_part(part)

@@ -1,0 +1,319 @@
+"""Providers and their keys: which are there, the key's place, a test that asks for the models, own entries."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from msgspec.structs import replace
+from PySide6 import QtWidgets
+from PySide6.QtCore import Qt, Signal, Slot
+from PySide6.QtWidgets import QComboBox, QFrame, QHBoxLayout, QLineEdit, QVBoxLayout
+
+from workbench.core.cancel import CancelToken
+from workbench.core.errors import ErrorInfo
+from workbench.core.models import ModelInfo
+from workbench.core.settings import Provider
+from workbench.ui.backend import Backend
+from workbench.ui.context import Context
+from workbench.ui.icons import IconButton, IconLabel, PushButton
+from workbench.ui.settings.section import SettingsSection, clear
+from workbench.ui.tr import tr
+from workbench.ui.widgets import label, restyle
+
+
+@dataclass(frozen=True, slots=True)
+class ProviderState:
+    """A provider as the page shows it."""
+
+    name: str
+    kind: str
+    title: str
+    key_variable: str
+    base_url: str
+    key_place: str
+    """keyring, environment, file, or empty without a key."""
+    own: bool
+    """Configured by the user, not a preset."""
+
+
+def read_providers(backend: Backend) -> tuple[list[ProviderState], list[tuple[str, str]], str]:
+    """(providers, kinds as (id, title), warning about the keys' place). Runs in a worker: a keyring may be slow."""
+    configured = backend.settings.value.providers
+    states: list[ProviderState] = []
+    kinds: list[tuple[str, str]] = []
+    for plugin in backend.plugins.providers():
+        kinds.append((plugin.kind, plugin.title))
+        own = {name: entry for name, entry in configured.items() if entry.kind == plugin.kind}
+        entries: dict[str, Provider] = {**plugin.presets, **own}
+        for name, entry in entries.items():
+            place = backend.keys.where(name, plugin.key_variable if name not in own else "")
+            states.append(
+                ProviderState(
+                    name=name,
+                    kind=plugin.kind,
+                    title=plugin.title,
+                    key_variable=plugin.key_variable,
+                    base_url=entry.base_url,
+                    key_place=str(place or ""),
+                    own=name in own,
+                )
+            )
+    states.sort(key=lambda state: (not state.key_place, state.name))
+    return states, kinds, backend.keys.warning
+
+
+class ProviderCard(QFrame):
+    """One provider: its key, a test, and for own entries its address."""
+
+    key_entered = Signal(str, str)
+    test_requested = Signal(str)
+    remove_requested = Signal(str)
+
+    def __init__(self, state: ProviderState) -> None:
+        super().__init__()
+        self.setObjectName("card")
+        self.setAccessibleName(state.name)
+        self.state = state
+        column = QVBoxLayout(self)
+        column.setContentsMargins(16, 12, 12, 12)
+        column.setSpacing(8)
+        head = QHBoxLayout()
+        head.setSpacing(8)
+        head.addWidget(IconLabel("cloud", 16))
+        head.addWidget(label(state.name, "sectionTitle"))
+        head.addWidget(label(state.title, "small"))
+        head.addStretch(1)
+        places = {"keyring": tr("Key in the keyring"), "environment": tr("Key from {name}", name=state.key_variable)}
+        places["file"] = tr("Key in a file")
+        if state.key_place:
+            head.addWidget(label(places.get(state.key_place, tr("Key found")), "badgeGood"))
+        elif state.key_variable:
+            head.addWidget(label(tr("No key"), "badge"))
+        column.addLayout(head)
+        if state.base_url:
+            column.addWidget(label(state.base_url, "small", selectable=True))
+        row = QHBoxLayout()
+        row.setSpacing(6)
+        self.key = QLineEdit()
+        self.key.setEchoMode(QLineEdit.EchoMode.Password)
+        self.key.setPlaceholderText(tr("Paste a new key") if state.key_place else tr("Paste the API key"))
+        self.key.setAccessibleName(tr("API key of {name}", name=state.name))
+        self.key.returnPressed.connect(self._save)
+        row.addWidget(self.key, 1)
+        self.show_key = IconButton("eye", tr("Show what is typed"))
+        self.show_key.clicked.connect(self._toggle_echo)
+        row.addWidget(self.show_key)
+        self.save_button = PushButton(tr("Save key"), icon_name="key")
+        self.save_button.clicked.connect(self._save)
+        row.addWidget(self.save_button)
+        self.test = PushButton(tr("Test"))
+        self.test.setToolTip(tr("Ask the provider for its models"))
+        self.test.setAccessibleName(tr("Test {name}", name=state.name))
+        self.test.clicked.connect(self._test)
+        row.addWidget(self.test)
+        if state.key_place in ("keyring", "file") or state.own:
+            remove = IconButton("trash-2", tr("Forget the key of {name}", name=state.name))
+            remove.clicked.connect(self._remove)
+            row.addWidget(remove)
+        column.addLayout(row)
+        self.result = label("", "small", wrap=True, selectable=True)
+        self.result.hide()
+        column.addWidget(self.result)
+
+    def tell(self, text: str, name: str) -> None:
+        self.result.setText(text)
+        self.result.setObjectName(name)
+        restyle(self.result)
+        self.result.show()
+
+    @Slot()
+    def _save(self) -> None:
+        if self.key.text().strip():
+            self.key_entered.emit(self.state.name, self.key.text().strip())
+            self.key.clear()
+
+    @Slot()
+    def _toggle_echo(self) -> None:
+        hidden = self.key.echoMode() == QLineEdit.EchoMode.Password
+        self.key.setEchoMode(QLineEdit.EchoMode.Normal if hidden else QLineEdit.EchoMode.Password)
+        self.show_key.set_icon("eye-off" if hidden else "eye")
+
+    @Slot()
+    def _test(self) -> None:
+        self.test_requested.emit(self.state.name)
+
+    @Slot()
+    def _remove(self) -> None:
+        self.remove_requested.emit(self.state.name)
+
+
+class ProvidersSection(SettingsSection):
+    title = "Providers"
+    intro = (
+        "Closed and self-hosted models behind an API. Prompts to them leave this machine. "
+        "Keys go into the system's keyring where there is one."
+    )
+
+    def __init__(self, context: Context) -> None:
+        super().__init__(context)
+        self.cards: dict[str, ProviderCard] = {}
+        self._kinds: list[tuple[str, str]] = []
+        self.warning = label("", "warn", wrap=True)
+        self.warning.hide()
+        self.column.addWidget(self.warning)
+        row = QHBoxLayout()
+        self.add = PushButton(tr("Add a provider…"), icon_name="plus")
+        self.add.clicked.connect(self._add)
+        row.addWidget(self.add)
+        row.addStretch(1)
+        self.column.addLayout(row)
+        self._list = QVBoxLayout()
+        self._list.setSpacing(10)
+        self.column.addLayout(self._list)
+        self.empty = label(tr("No provider plugins are loaded."), "muted")
+        self.empty.hide()
+        self.column.addWidget(self.empty)
+        self.column.addStretch(1)
+        context.backend.when_ready(self.reload)
+
+    @Slot()
+    def reload(self) -> None:
+        backend = self.context.backend.value
+        if backend is not None:
+            self.context.jobs.run(lambda: read_providers(backend), self._show, owner=self, key="providers")
+
+    def show_settings(self) -> None:
+        self.reload()
+
+    def _show(self, found: tuple[list[ProviderState], list[tuple[str, str]], str]) -> None:
+        states, self._kinds, warning = found
+        results = {name: (card.result.text(), card.result.objectName()) for name, card in self.cards.items()}
+        clear(self._list)
+        self.cards.clear()
+        for state in states:
+            card = ProviderCard(state)
+            card.key_entered.connect(self._save_key)
+            card.test_requested.connect(self._test)
+            card.remove_requested.connect(self._remove)
+            if results.get(state.name, ("", ""))[0]:
+                card.tell(*results[state.name])
+            self.cards[state.name] = card
+            self._list.addWidget(card)
+        self.empty.setVisible(not states)
+        self.warning.setText(warning)
+        self.warning.setVisible(bool(warning))
+
+    def _run(self, work: Any, done: Any, name: str) -> None:
+        self.context.jobs.run(work, done, lambda error: self._failed(name, error), owner=self)
+
+    def _failed(self, name: str, error: ErrorInfo) -> None:
+        card = self.cards.get(name)
+        if card is not None:
+            card.test.setEnabled(True)
+            card.tell(str(error), "bad")
+
+    @Slot(str, str)
+    def _save_key(self, name: str, secret: str) -> None:
+        backend = self.context.backend.value
+        if backend is not None:
+            keys = backend.keys
+            self._run(lambda: keys.set(name, secret), lambda _place: self.reload(), name)
+
+    @Slot(str)
+    def _test(self, name: str) -> None:
+        backend = self.context.backend.value
+        card = self.cards.get(name)
+        if backend is None or card is None:
+            return
+        if self.context.settings.value.network.offline:
+            card.tell(tr("The program is offline. Go online to test."), "warn")
+            return
+        card.test.setEnabled(False)
+        card.tell(tr("Asking {name} for its models…", name=name), "small")
+        catalog = backend.catalog
+        self._run(lambda: catalog.refresh(name, CancelToken()), lambda models: self._tested(name, models), name)
+
+    def _tested(self, name: str, models: list[ModelInfo]) -> None:
+        card = self.cards.get(name)
+        if card is not None:
+            card.test.setEnabled(True)
+            names = ", ".join(model.name for model in models[:4]) + ("…" if len(models) > 4 else "")
+            card.tell(tr("It works: {count} models ({names}).", count=len(models), names=names), "good")
+
+    @Slot(str)
+    def _remove(self, name: str) -> None:
+        backend = self.context.backend.value
+        if backend is None:
+            return
+        keys, settings = backend.keys, self.context.settings
+        own = {key: value for key, value in settings.value.providers.items() if key != name}
+        if own != settings.value.providers:
+            settings.save(replace(settings.value, providers=own))
+        self._run(lambda: keys.delete(name), lambda _result: self.reload(), name)
+
+    @Slot()
+    def _add(self) -> None:
+        dialog = ProviderDialog(self._kinds, set(self.cards), self)
+        dialog.accepted.connect(lambda: self._add_entry(dialog))
+        dialog.open()
+
+    def _add_entry(self, dialog: ProviderDialog) -> None:
+        settings = self.context.settings
+        models = tuple(name.strip() for name in dialog.models.text().split(",") if name.strip())
+        entry = Provider(kind=dialog.kind.currentData(), base_url=dialog.base_url.text().strip(), models=models)
+        providers = {**settings.value.providers, dialog.name.text().strip(): entry}
+        self.context.shell.banner("settings", settings.save(replace(settings.value, providers=providers)))
+
+
+class ProviderDialog(QtWidgets.QDialog):
+    """A provider of the user's own: a kind, a name, an address."""
+
+    def __init__(self, kinds: list[tuple[str, str]], taken: set[str], parent: QtWidgets.QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setWindowTitle(tr("Add a provider"))
+        self.setAccessibleName(tr("Add a provider"))
+        self._taken = taken
+        form = QtWidgets.QFormLayout(self)
+        form.setContentsMargins(20, 20, 20, 20)
+        form.setSpacing(12)
+        self.kind = QComboBox()
+        for kind, title in kinds:
+            self.kind.addItem(title, kind)
+        self.name = QLineEdit()
+        self.name.setPlaceholderText(tr("Stands before the colon in model ids"))
+        self.base_url = QLineEdit()
+        self.base_url.setPlaceholderText("http://localhost:8000/v1")
+        self.models = QLineEdit()
+        self.models.setPlaceholderText(tr("Asked from the provider if left empty"))
+        fields = ((tr("Kind"), self.kind), (tr("Name"), self.name), (tr("Address"), self.base_url))
+        for title, field in (*fields, (tr("Models"), self.models)):
+            field.setAccessibleName(title)
+            field.setMinimumWidth(320)
+            form.addRow(title, field)
+        self.problem = label("", "bad", wrap=True)
+        form.addRow(self.problem)
+        buttons = QHBoxLayout()
+        buttons.addStretch(1)
+        cancel = PushButton(tr("Cancel"))
+        cancel.clicked.connect(self.reject)
+        buttons.addWidget(cancel)
+        add = PushButton(tr("Add"), primary=True)
+        add.setDefault(True)
+        add.clicked.connect(self._check)
+        buttons.addWidget(add)
+        form.addRow(buttons)
+        form.setFieldGrowthPolicy(QtWidgets.QFormLayout.FieldGrowthPolicy.ExpandingFieldsGrow)
+        form.setLabelAlignment(Qt.AlignmentFlag.AlignLeft)
+
+    @Slot()
+    def _check(self) -> None:
+        name = self.name.text().strip()
+        if not name or ":" in name or name in ("local", "starter"):
+            self.problem.setText(tr("Give it a name without a colon."))
+        elif name in self._taken:
+            self.problem.setText(tr("There is a provider of this name."))
+        elif self.base_url.text().strip() and not self.base_url.text().strip().startswith(("http://", "https://")):
+            self.problem.setText(tr("An address begins with http:// or https://."))
+        else:
+            self.accept()
