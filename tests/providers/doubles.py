@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, Literal
 
-Ending = Literal["complete", "early", "cut", "reset", "stall", "stall_before_headers"]
+Ending = Literal["complete", "early", "cut", "reset", "stall", "stall_before_headers", "drop"]
 
 
 @dataclass(frozen=True)
@@ -127,6 +127,9 @@ class _Handler(BaseHTTPRequestHandler):
         script = self.double._next(seen)
         if script.ending == "stall_before_headers":
             self.double._stall(self.connection)
+            self.close_connection = True
+            return
+        if script.ending == "drop":
             self.close_connection = True
             return
         self.send_response(script.status)

@@ -307,13 +307,21 @@ def test_connections_are_kept(vendor: Vendor) -> None:
 
 
 def test_a_kept_connection_that_died_is_no_failure() -> None:
-    dead = Script(frames=CHAT.frames("Hello"), ending="complete", headers={"Connection": "close"})
-    with Double(dead) as double:
+    hello = CHAT.complete("Hello")
+    with Double(hello, Script(ending="drop"), hello) as double:
         asked = model_of(CHAT, double)
-        for _ in range(3):
-            outcome = ask(asked)
-            assert outcome.finished.reason == "stop"
-            assert outcome.notices("retry") == []
+        assert ask(asked).text == "Hello"
+        outcome = ask(asked)  # the server closes the kept connection instead of answering
+        assert outcome.text == "Hello"
+        assert outcome.notices("retry") == []
+        assert [seen.connection for seen in double.seen] == [1, 1, 2]
+
+
+def test_a_new_connection_that_is_dropped_is_tried_again_and_told() -> None:
+    with Double(Script(ending="drop"), CHAT.complete("Hello")) as double:
+        outcome = ask(model_of(CHAT, double))
+    assert outcome.text == "Hello"
+    assert len(outcome.notices("retry")) == 1
 
 
 def test_a_server_that_keeps_the_line_open_after_the_end() -> None:
