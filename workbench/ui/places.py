@@ -21,11 +21,32 @@ class Place:
     shortcut: str = ""
     bottom: bool = False
     """Stands at the lower end of the rail."""
+    parts: tuple[tuple[str, str, str], ...] = ()
+    """(id, title, icon) of parts the page's `show_part` shows; each is an action of its own."""
 
 
+SETTINGS_PARTS = (
+    ("appearance", "Appearance", "palette"),
+    ("models", "Models", "cpu"),
+    ("providers", "Providers", "key"),
+    ("folders", "Folders", "folder"),
+    ("network", "Network", "globe"),
+    ("plugins", "Plugins", "puzzle"),
+    ("keyboard", "Keyboard", "keyboard"),
+    ("privacy", "Privacy", "shield"),
+    ("about", "About", "info"),
+)
 PLACES: tuple[Place, ...] = (
     Place("chat", "Chat", "message-square", "workbench.ui.chat.page:ChatPage", "Ctrl+1"),
-    Place("settings", "Settings", "settings", "workbench.ui.settings.page:SettingsPage", "Ctrl+,", bottom=True),
+    Place(
+        "settings",
+        "Settings",
+        "settings",
+        "workbench.ui.settings.page:SettingsPage",
+        "Ctrl+,",
+        bottom=True,
+        parts=SETTINGS_PARTS,
+    ),
 )
 
 
@@ -40,6 +61,10 @@ class Page(QWidget):
 
     def activate(self) -> None:
         """The page has come to the front: put the focus where work goes on."""
+
+    def show_part(self, part: str) -> QWidget | None:
+        """Show one of the place's parts."""
+        return None
 
     def close_page(self) -> None:
         """The window closes: save what is not saved yet."""

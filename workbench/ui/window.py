@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import logging
 from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
@@ -117,14 +118,7 @@ class MainWindow(QMainWindow):
         add = self.registry.add
         window, help_group = tr("Window"), tr("Help")
         for place in self._places.values():
-            add(
-                f"place.{place.id}",
-                tr("Go to {place}", place=tr(place.title)),
-                lambda place_id=place.id: self.show_place(place_id),
-                place.shortcut,
-                icon=place.icon,
-                group=window,
-            )
+            self._add_place_actions(place)
         add("palette", tr("Command palette"), self.open_palette, "Ctrl+K", icon="search", group=window)
         add("list.toggle", tr("Show or hide the list"), self.toggle_list, "Ctrl+B", icon="panel-left", group=window)
         add("theme.toggle", tr("Switch between light and dark"), self._toggle_theme, icon="moon", group=window)
@@ -140,6 +134,22 @@ class MainWindow(QMainWindow):
         add("help.keyboard", tr("Keyboard map"), lambda: self.show_help("keyboard"), "Ctrl+/", group=help_group)
         add("quit", tr("Quit"), self.close, "Ctrl+Q", group=window)
 
+    def _add_place_actions(self, place: Place) -> None:
+        title = tr(place.title)
+        go = partial(self.show_place, place.id)
+        text = tr("Go to {place}", place=title)
+        self.registry.add(f"place.{place.id}", text, go, place.shortcut, icon=place.icon, group=tr("Window"))
+        for part, part_title, icon in place.parts:
+            text = f"{title}: {tr(part_title)}"
+            self.registry.add(
+                f"{place.id}.{part}", text, partial(self.show_part, place.id, part), icon=icon, group=title
+            )
+
+    def show_part(self, place_id: str, part: str) -> None:
+        page = self.show_place(place_id)
+        if isinstance(page, Page):
+            page.show_part(part)
+
     @Slot()
     def _add_panels(self) -> None:
         """Places of plugins come once the plugins are loaded."""
@@ -151,6 +161,7 @@ class MainWindow(QMainWindow):
                 place = Place(panel.id, panel.title, panel.icon, panel.widget)
                 self._places[panel.id] = place
                 self.rail.add(place)
+                self._add_place_actions(place)
 
     def _restore(self) -> None:
         remembered = self._state.value

@@ -60,7 +60,7 @@ class Conversation(QWidget):
         self._streams: dict[str, Stream] = {}
         self._shown: list[TranscriptItem] = []
         self._scroll_to = ""
-        self._actions = {"user": user_actions(), "assistant": answer_actions()}
+        self._actions: dict[str, list[Action]] = {"user": user_actions(), "assistant": answer_actions()}
         context.theme.changed.connect(self._theme_changed)
 
     # --- the view --------------------------------------------------------------------------------------------
@@ -72,8 +72,8 @@ class Conversation(QWidget):
             self._view = made
             made.setAccessibleName(tr("Transcript"))
             self._theme_changed()
-            for role, actions in self._actions.items():
-                made.set_actions(role, actions)
+            made.set_actions("user", self._actions["user"])
+            made.set_actions("assistant", self._actions["assistant"])
             made.action_requested.connect(self._act)
             made.link_activated.connect(self._open_link)
             made.context_menu_requested.connect(self._show_menu)

@@ -158,8 +158,9 @@ class FoldersSection(SettingsSection):
             missing = "" if Path(path).is_dir() else tr("This folder does not exist now.")
             add_row(self.folders, path, missing, remove)
         if not folders.model_folders:
-            self.folders.addWidget(label(tr("No folders added."), "muted"))
-            self.folders.itemAt(0).widget().setContentsMargins(0, 10, 0, 10)
+            none = label(tr("No folders added."), "muted")
+            none.setContentsMargins(0, 10, 0, 10)
+            self.folders.addWidget(none)
         self.download.setText(folders.download_folder)
 
     @Slot()

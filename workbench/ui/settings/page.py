@@ -10,7 +10,7 @@ from PySide6.QtWidgets import QApplication, QListView, QScrollArea, QStackedWidg
 
 from workbench.ui import icons
 from workbench.ui.context import Context
-from workbench.ui.places import Page
+from workbench.ui.places import SETTINGS_PARTS, Page
 from workbench.ui.settings.general import AppearanceSection, EngineSection, FoldersSection, NetworkSection
 from workbench.ui.settings.providers import ProvidersSection
 from workbench.ui.settings.section import SettingsSection
@@ -19,27 +19,16 @@ from workbench.ui.tr import tr
 from workbench.ui.widgets import label
 
 COLUMN_WIDTH = 760
-PARTS: tuple[tuple[str, str, Callable[[Context], SettingsSection]], ...] = (
-    ("appearance", "palette", AppearanceSection),
-    ("models", "cpu", EngineSection),
-    ("providers", "key", ProvidersSection),
-    ("folders", "folder", FoldersSection),
-    ("network", "globe", NetworkSection),
-    ("plugins", "puzzle", PluginsSection),
-    ("keyboard", "keyboard", KeyboardSection),
-    ("privacy", "shield", PrivacySection),
-    ("about", "info", AboutSection),
-)
-TITLES = {
-    "appearance": "Appearance",
-    "models": "Models",
-    "providers": "Providers",
-    "folders": "Folders",
-    "network": "Network",
-    "plugins": "Plugins",
-    "keyboard": "Keyboard",
-    "privacy": "Privacy",
-    "about": "About",
+SECTIONS: dict[str, Callable[[Context], SettingsSection]] = {
+    "appearance": AppearanceSection,
+    "models": EngineSection,
+    "providers": ProvidersSection,
+    "folders": FoldersSection,
+    "network": NetworkSection,
+    "plugins": PluginsSection,
+    "keyboard": KeyboardSection,
+    "privacy": PrivacySection,
+    "about": AboutSection,
 }
 
 
@@ -52,16 +41,8 @@ class SettingsPage(Page):
         column.setContentsMargins(0, 0, 0, 0)
         self.stack = QStackedWidget()
         column.addWidget(self.stack)
-        for part, icon_name, _make in PARTS:
-            context.actions.add(
-                f"settings.{part}",
-                tr("Settings: {part}", part=tr(TITLES[part])),
-                lambda part=part: self.show_part(part, come=True),
-                icon=icon_name,
-                group=tr("Settings"),
-            )
         context.theme.changed.connect(self._tint)
-        self.show_part(PARTS[0][0])
+        self.show_part(SETTINGS_PARTS[0][0])
 
     def _make_list(self) -> QWidget:
         holder = QWidget()
@@ -77,8 +58,8 @@ class SettingsPage(Page):
         self.list.setEditTriggers(QListView.EditTrigger.NoEditTriggers)
         self.list.setObjectName("navigation")
         self._model = QStandardItemModel(self)
-        for part, _icon, _make in PARTS:
-            item = QStandardItem(tr(TITLES[part]))
+        for part, title_text, _icon in SETTINGS_PARTS:
+            item = QStandardItem(tr(title_text))
             item.setData(part, Qt.ItemDataRole.UserRole + 1)
             self._model.appendRow(item)
         self.list.setModel(self._model)
@@ -92,27 +73,20 @@ class SettingsPage(Page):
     def _tint(self) -> None:
         color = QApplication.palette().placeholderText().color().name()
         height = self.list.fontMetrics().height() + 18
-        for row, (_part, icon_name, _make) in enumerate(PARTS):
+        for row, (_part, _title, icon_name) in enumerate(SETTINGS_PARTS):
             item = self._model.item(row)
             item.setIcon(QIcon(icons.icon(icon_name, color, 16)))
             item.setSizeHint(QSize(0, height))
 
-    def show_part(self, part: str, *, come: bool = False) -> SettingsSection:
-        """Show one part; `come` brings the Settings place to the front as well."""
+    def show_part(self, part: str) -> SettingsSection:
         if part not in self._sections:
-            make = next(make for name, _icon, make in PARTS if name == part)
-            self._sections[part] = self._wrap(make(self.context))
+            self._sections[part] = self._wrap(SECTIONS[part](self.context))
         scroll, section = self._sections[part]
         self.stack.setCurrentWidget(scroll)
-        row = [name for name, _icon, _make in PARTS].index(part)
+        row = list(SECTIONS).index(part)
         if self.list.currentIndex().row() != row:
             self.list.setCurrentIndex(self._model.index(row, 0))
-        if come:
-            self.context.shell.show_place("settings")
         return section
-
-    def section(self, part: str) -> SettingsSection:
-        return self.show_part(part)
 
     def _wrap(self, section: SettingsSection) -> tuple[QScrollArea, SettingsSection]:
         scroll = QScrollArea()

@@ -288,7 +288,7 @@ def licence_text() -> str:
     parts = ["Model Workbench: MIT\n\nPackages it uses\n"]
     names = set()
     for distribution in importlib.metadata.distributions():
-        metadata = distribution.metadata
+        metadata: Any = distribution.metadata
         licence = metadata.get("License-Expression") or (metadata.get("License") or "").split("\n")[0]
         if not licence:
             found = [line for line in metadata.get_all("Classifier") or [] if line.startswith("License ::")]
