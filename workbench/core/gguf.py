@@ -44,7 +44,7 @@ SCALARS = {0: "B", 1: "b", 2: "H", 3: "h", 4: "I", 5: "i", 6: "f", 7: "?", 10: "
 TEXT, ARRAY = 8, 9
 
 
-class NeedMoreBytes(Exception):  # noqa: N818 - a request, not an error
+class NeedMoreBytes(Exception):
     """The header goes on; at least the first `minimum` bytes of the file are needed."""
 
     def __init__(self, minimum: int) -> None:

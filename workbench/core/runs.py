@@ -20,6 +20,8 @@ class RunRecord(msgspec.Struct, kw_only=True):
     message_id: str | None = None
     """The assistant's message that holds the answer."""
     comparison_id: str | None = None
+    comparison_column: int | None = None
+    """Place of its column in the comparison, from 0."""
     model: str
     model_name: str = ""
     provider: str = ""
@@ -69,6 +71,8 @@ class RunRecord(msgspec.Struct, kw_only=True):
     dropped_messages: int = 0
     logprobs: list[Any] | None = None
     notices: list[str] = []
+    conditions: list[str] = []
+    """Those notices that tell how this run was asked otherwise than wanted: ignored parameters, parts left out."""
     price_snapshot: dict[str, Any] | None = None
     cost_usd: float | None = None
     """None: unknown, which is not 0."""

@@ -10,8 +10,9 @@ import contextlib
 import logging
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future
+from contextlib import AbstractContextManager
 from typing import Any
 
 from workbench.core.cancel import CancelToken
@@ -33,6 +34,10 @@ FIRST_SAVE_AFTER_S = 0.1
 SAVER_TICK_S = 0.1
 CLOSE_TIMEOUT_S = 5.0
 RETRY_DELAYS_S = (1.0, 2.0, 4.0, 8.0, 15.0, 30.0)
+
+
+Turn = Callable[[CancelToken], AbstractContextManager[bool]]
+"""Waits until a run may ask its model; gives False if it was cancelled first. See `services.turns`."""
 
 
 class Run:
@@ -100,19 +105,22 @@ class Runner:
         user: Message | None = None,
         continues: StoredMessage | None = None,
         comparison_id: str | None = None,
+        comparison_column: int | None = None,
         prices: Prices | None = None,
         title: str = "",
+        turn: Turn | None = None,
     ) -> Run:
         """Store `user` (if given) below `parent_id`, an empty answer and the run's row, then ask the model in a thread.
 
         `continues` is the answer that this run goes on with; no message is added then. `title` names a session without
-        one. Returns when the prompt is safely stored. Raises StoreError and BadInput; the model is not asked then.
+        one. With `turn` the run's thread waits for its turn before it asks the model. Returns when the prompt is safely
+        stored. Raises StoreError and BadInput; the model is not asked then.
         """
         if self._closing.is_set():
             raise StoreError("The program is closing; no answer can be started.")
         info = model.info
         record = new_record(new_id(), info, request, started_at=now(), prices=prices)
-        record.comparison_id = comparison_id
+        record.comparison_id, record.comparison_column = comparison_id, comparison_column
         run = Run(info, record, logged=self.store is not None and session_id is not None)
         if self.store is not None and session_id is not None:
             if continues is not None:
@@ -123,7 +131,9 @@ class Runner:
                 run.user_message, run.assistant_message = self.store.start_exchange(
                     session_id, parent_id, user, record, title=title
                 )
-        thread = threading.Thread(target=self._answer, args=(run, model, request), name=f"run-{run.id}", daemon=True)
+        thread = threading.Thread(
+            target=self._answer, args=(run, model, request, turn), name=f"run-{run.id}", daemon=True
+        )
         with self._lock:
             self._active[run.id] = run
             self._threads[run.id] = thread
@@ -160,15 +170,14 @@ class Runner:
             self._saver.join()
 
     # --- a run's thread ---------------------------------------------------------------------------------------
-    def _answer(self, run: Run, model: ChatModel, request: ChatRequest) -> None:
+    def _answer(self, run: Run, model: ChatModel, request: ChatRequest, turn: Turn | None) -> None:
         recorder = run._recorder
         finished: Finished | None = None
         try:
-            with _closed_after(model.stream(request, run._token)) as events:
-                for event in events:
-                    recorder.take(event)
-                    if recorder.finished is not None:
-                        break
+            with turn(run._token) if turn is not None else contextlib.nullcontext(True) as mine:
+                if mine:
+                    recorder.begin()
+                    self._ask(model, request, run)
             finished = recorder.finished or ended_early(cancelled=run._token.cancelled)
         except BaseException as error:
             # An error after the last event (in the generator's own clean-up) does not take the answer back.
@@ -180,19 +189,29 @@ class Runner:
             with self._lock:
                 self._threads.pop(run.id, None)
 
+    def _ask(self, model: ChatModel, request: ChatRequest, run: Run) -> None:
+        with _closed_after(model.stream(request, run._token)) as events:
+            for event in events:
+                run._recorder.take(event)
+                if run._recorder.finished is not None:
+                    break
+
     def _finish(self, run: Run, finished: Finished) -> None:
         with run._ending:
             if run._ended:
                 return
             run._ended = True
-        record = run._recorder.finish(finished, now())
-        unsaved = self._store_final(run, record)
-        if unsaved is not None:
-            run._recorder.notice(f"This answer could not be saved: {unsaved} It will be tried again.")
-        run.buffer.finish(finished)
-        with self._lock:
-            self._active.pop(run.id, None)
-        run._done.set()
+        unsaved: StoreError | None = None
+        try:
+            record = run._recorder.finish(finished, now())
+            unsaved = self._store_final(run, record)
+            if unsaved is not None:
+                run._recorder.notice(f"This answer could not be saved: {unsaved} It will be tried again.")
+        finally:  # nobody waits for ever, whatever happened here
+            run.buffer.finish(finished)
+            with self._lock:
+                self._active.pop(run.id, None)
+            run._done.set()
         if unsaved is not None:
             self._retry(run, record)
 

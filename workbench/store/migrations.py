@@ -335,6 +335,12 @@ def create_full_text_search(db: Any) -> None:
         )
 
 
+def add_conditions_of_runs(db: Any) -> None:
+    """Which column of a comparison a run answers, and in what it was asked otherwise than wanted."""
+    db.execute("ALTER TABLE runs ADD COLUMN comparison_column INTEGER")
+    db.execute("ALTER TABLE runs ADD COLUMN conditions TEXT NOT NULL DEFAULT '[]'")
+
+
 STEPS: tuple[Step, ...] = (
     create_sessions,
     create_messages,
@@ -344,6 +350,7 @@ STEPS: tuple[Step, ...] = (
     create_models_and_presets,
     create_evaluation_tables,
     create_full_text_search,
+    add_conditions_of_runs,
 )
 
 migrations = Migrations(MIGRATION_SET)

@@ -29,7 +29,9 @@ _decode_error = msgspec.json.Decoder(ErrorInfo).decode
 _decode_any = msgspec.json.Decoder().decode
 
 RUN_FIELDS: tuple[str, ...] = RunRecord.__struct_fields__
-_RUN_JSON = frozenset({"tool_calls", "error", "sampling", "request", "logprobs", "notices", "price_snapshot"})
+_RUN_JSON = frozenset(
+    {"tool_calls", "error", "sampling", "request", "logprobs", "notices", "conditions", "price_snapshot"}
+)
 _RUN_REFERENCES = frozenset({"session_id", "message_id", "comparison_id"})
 
 SESSION_COLUMNS = ", ".join(f"sessions.{name}" for name in Session.__struct_fields__)
@@ -110,6 +112,8 @@ def _run_value(name: str, value: Any) -> Any:
         return None if value is None else to_json(value)
     if name in _RUN_REFERENCES:
         return value or None
+    if isinstance(value, int) and not -(2**63) <= value < 2**63:
+        return None  # SQLite can't hold it; a count this large is a server's mistake
     return clean(value) if isinstance(value, str) else value
 
 

@@ -15,6 +15,7 @@ MIGRATION_NAMES = (
     "create_models_and_presets",
     "create_evaluation_tables",
     "create_full_text_search",
+    "add_conditions_of_runs",
 )
 """In order; `migrations.py` has a function of each name. A name that was released is never renamed or removed."""
 
