@@ -284,6 +284,28 @@ def test_a_failed_run_keeps_its_text(
     assert answer(store, run).text == "part"
 
 
+@pytest.mark.parametrize(
+    "event",
+    [
+        Usage(prompt_tokens="many"),  # type: ignore[arg-type]
+        Finished(reason="bored"),  # type: ignore[arg-type]
+        RunDetails(seed="x"),  # type: ignore[arg-type]
+        TextDelta(5),  # type: ignore[arg-type]
+    ],
+)
+def test_events_of_the_wrong_type_fail_the_run_not_the_runner(runner: Runner, store: Store, event: StreamEvent) -> None:
+    record = stored(store, ask(runner, store, TextDelta("part"), event, STOP))
+    assert (record.status, record.text, record.error and record.error.kind) == ("failed", "part", "bug")
+
+
+def test_absurd_counts_are_stored_as_unknown(runner: Runner, store: Store) -> None:
+    run = ask(runner, store, Usage(prompt_tokens=10**30, completion_tokens=1), STOP)
+    assert run.wait(20)
+    record = store.run(run.id)
+    assert record is not None
+    assert (record.status, record.prompt_tokens, record.completion_tokens) == ("done", None, 1)
+
+
 def test_an_error_after_the_end_takes_nothing_back(runner: Runner, store: Store) -> None:
     class BadCleanUp:
         info = ModelInfo(id="bad", name="Bad", provider="test")

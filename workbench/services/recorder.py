@@ -31,6 +31,9 @@ from workbench.services.run_buffer import RunBuffer
 
 _STATUS: dict[str, RunStatus] = {"stop": "done", "length": "done", "cancelled": "cancelled", "failed": "failed"}
 
+_CONDITIONS = frozenset({"ignored", "truncated"})
+"""Kinds of notices that tell that a run was asked otherwise than wanted."""
+
 
 def new_record(
     run_id: str, info: ModelInfo, request: ChatRequest, *, started_at: str, prices: Prices | None = None
@@ -101,13 +104,16 @@ class Recorder:
                 self._end_reasoning(self._token("call"))
                 self._call(event)
             case Usage():
+                _check(event)
                 self._usage = event
                 self.buffer.set_usage(event)
                 for name in Usage.__struct_fields__:
                     setattr(self.record, name, getattr(event, name))
             case RunDetails():
+                _check(event)
                 self._detail(event)
             case Finished():
+                _check(event)
                 self.finished = event
             case _:
                 self._aside(event)
@@ -127,9 +133,16 @@ class Recorder:
                     msgspec.json.encode(event.tokens)
                 )  # as it will be read again
             case Timings():
+                _check(event)
                 self._timings = event
             case Notice():
                 self.notice(event.message)
+                if event.kind in _CONDITIONS:
+                    self.record.conditions = [*self.record.conditions, event.message]
+
+    def begin(self) -> None:
+        """The run's turn has come: what it waited before is not its time."""
+        self._started = self._asked = time.monotonic()
 
     def notice(self, message: str) -> None:
         self.record.notices = [*self.record.notices, message]
@@ -238,6 +251,14 @@ def ended_early(*, cancelled: bool) -> Finished:
             hint="What had come is kept. Continue the answer or try again.",
         ),
     )
+
+
+def _check(event: msgspec.Struct) -> None:
+    """Structs do not check their fields' types; a plugin's mistake should show here and not when the run is stored.
+
+    Raises msgspec.ValidationError.
+    """
+    msgspec.convert(msgspec.to_builtins(event, enc_hook=str), type(event))
 
 
 def _whole(text: str) -> str:

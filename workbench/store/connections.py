@@ -40,9 +40,6 @@ class _Owned:
     def __init__(self, connection: sqlite3.Connection) -> None:
         self.connection = connection
 
-    def close(self) -> None:
-        self.connection.close()
-
     def __del__(self) -> None:
         with contextlib.suppress(sqlite3.Error):
             self.connection.close()
@@ -80,5 +77,6 @@ class Readers:
         with self._lock:
             self._closed = True
             for owned in list(self._all):
-                owned.connection.interrupt()
-                owned.close()
+                with contextlib.suppress(sqlite3.ProgrammingError):  # its thread has just ended and closed it
+                    owned.connection.interrupt()
+                    owned.connection.close()

@@ -162,7 +162,8 @@ class RunTables(Tables):
     def run_models(self) -> list[tuple[str, int]]:
         """Models that have runs and how many, most used first: the choices of a filter."""
         rows = self._all(
-            "SELECT model, count(*) FROM runs INDEXED BY runs_model WHERE deleted_at IS NULL GROUP BY model ORDER BY count(*) DESC, model"
+            "SELECT model, count(*) FROM runs INDEXED BY runs_model WHERE deleted_at IS NULL "
+            "GROUP BY model ORDER BY count(*) DESC, model"
         )
         return [(model, count) for model, count in rows]
 

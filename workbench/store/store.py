@@ -77,7 +77,7 @@ class Store(SessionTables, RunTables, LibraryTables):
         self._readers.close()
         if self._writer is not None:
             with contextlib.suppress(StoreError):
-                self._write(lambda db: db.execute("PRAGMA optimize").close(), alone=True)
+                self._write(_optimize, alone=True)
             self._writer.close()
 
     def __enter__(self) -> Store:
@@ -137,6 +137,12 @@ class Store(SessionTables, RunTables, LibraryTables):
             messages=counts[2],
             runs=counts[3],
         )
+
+
+def _optimize(db: sqlite3.Connection) -> None:
+    """Statistics for the query planner, from samples: closing must not read a large file."""
+    db.execute("PRAGMA analysis_limit = 400")
+    db.execute("PRAGMA optimize")
 
 
 def _check_indexes(db: sqlite3.Connection) -> list[str]:
