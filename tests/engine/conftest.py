@@ -14,7 +14,7 @@ from workbench.core.requests import LoadOptions
 from workbench.engine.client import EngineClient
 
 
-@pytest.fixture(autouse=True)
+@pytest.fixture
 def no_processes_left() -> Iterator[None]:
     """Neither running nor zombies."""
     before = set(psutil.Process().children(recursive=True))
@@ -24,7 +24,7 @@ def no_processes_left() -> Iterator[None]:
 
 
 @pytest.fixture
-def make_client(tmp_path: Path) -> Iterator[Callable[..., EngineClient]]:
+def make_client(tmp_path: Path, no_processes_left: None) -> Iterator[Callable[..., EngineClient]]:
     """Clients of the scripted child: `make_client(tokens=5, die="kill", …)`; `client_…` goes to EngineClient."""
     clients: list[EngineClient] = []
 

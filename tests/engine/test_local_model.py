@@ -20,6 +20,7 @@ from workbench.core.requests import ChatRequest, LoadOptions
 from workbench.engine import local_model
 from workbench.engine.local_model import FileHashes, LocalModel, merged
 
+pytestmark = pytest.mark.usefixtures("no_processes_left")
 HI = ChatRequest(messages=(Message.of("user", "hi there"),))
 
 
