@@ -216,13 +216,55 @@ def _tool_id(text: str) -> str:
 
 
 # --- the stream -----------------------------------------------------------------------------------------------
+class _OutputDetails(msgspec.Struct):
+    thinking_tokens: int | None = None
+
+
+class _Usage(msgspec.Struct):
+    input_tokens: int | None = None
+    output_tokens: int | None = None
+    cache_read_input_tokens: int | None = None
+    cache_creation_input_tokens: int | None = None
+    output_tokens_details: _OutputDetails | None = None
+
+
+class _Message(msgspec.Struct):
+    model: str | None = None
+    usage: _Usage | None = None
+
+
+class _Block(msgspec.Struct):
+    type: str = ""
+    text: str | None = None
+    thinking: str | None = None
+    data: str | None = None
+    id: str | None = None
+    name: str | None = None
+    input: Any = None
+
+
+class _StopDetails(msgspec.Struct):
+    explanation: str | None = None
+
+
+class _Delta(msgspec.Struct):
+    type: str = ""
+    text: str | None = None
+    thinking: str | None = None
+    signature: str | None = None
+    partial_json: str | None = None
+    stop_reason: str | None = None
+    stop_sequence: str | None = None
+    stop_details: _StopDetails | None = None
+
+
 class _Event(msgspec.Struct):
     type: str
     index: int = 0
-    message: dict[str, Any] | None = None
-    content_block: dict[str, Any] | None = None
-    delta: dict[str, Any] | None = None
-    usage: dict[str, Any] | None = None
+    message: _Message | None = None
+    content_block: _Block | None = None
+    delta: _Delta | None = None
+    usage: _Usage | None = None
 
 
 _decode = msgspec.json.Decoder(_Event).decode
@@ -234,8 +276,9 @@ class AnthropicDecoder:
         self.ended = False
         self._origin = origin
         self._usage: dict[str, Any] = {}
-        self._stop: dict[str, Any] = {}
+        self._stop = _Delta()
         self._tools: dict[int, int] = {}
+        """Index of the content block -> our index of the tool call."""
         self._thoughts: dict[int, dict[str, str]] = {}
         self._unread_input: dict[int, Any] = {}
 
@@ -243,8 +286,8 @@ class AnthropicDecoder:
         event = _decode(data)
         match event.type:
             case "message_start" if event.message is not None:
-                self.model_version = str(event.message.get("model") or "")
-                yield from self._count(event.message.get("usage"))
+                self.model_version = event.message.model or ""
+                yield from self._count(event.message.usage)
             case "content_block_start" if event.content_block is not None:
                 yield from self._start(event.index, event.content_block)
             case "content_block_delta" if event.delta is not None:
@@ -252,7 +295,7 @@ class AnthropicDecoder:
             case "content_block_stop":
                 yield from self._end(event.index)
             case "message_delta" if event.delta is not None:
-                self._stop |= {name: value for name, value in event.delta.items() if value is not None}
+                self._stop = event.delta if event.delta.stop_reason else self._stop
                 yield from self._count(event.usage)
             case "message_stop":
                 self.ended = True
@@ -262,7 +305,7 @@ class AnthropicDecoder:
                 raise ValueError(f"{event.type} without its content")
 
     def finish(self) -> Iterator[StreamEvent]:
-        reason = self._stop.get("stop_reason")
+        reason = self._stop.stop_reason
         if not reason or not self.ended:
             return
         match reason:
@@ -271,42 +314,42 @@ class AnthropicDecoder:
             case "end_turn":
                 yield Finished(reason="stop")
             case "stop_sequence":
-                yield Finished(reason="stop", detail=str(self._stop.get("stop_sequence") or reason))
+                yield Finished(reason="stop", detail=self._stop.stop_sequence or reason)
             case "refusal":
-                details = self._stop.get("stop_details")
-                why = details.get("explanation") if isinstance(details, dict) else None
+                why = self._stop.stop_details and self._stop.stop_details.explanation
                 yield Notice(f"{TITLE} declined to answer{f': {why}' if why else '.'}", kind="warning")
                 yield Finished(reason="stop", detail=reason)
             case "tool_use":
                 yield Finished(reason="stop", detail="tool_calls")
             case _:
-                yield Finished(reason="stop", detail=str(reason))
+                yield Finished(reason="stop", detail=reason)
 
-    def _start(self, index: int, block: dict[str, Any]) -> Iterator[StreamEvent]:
-        match block.get("type"):
-            case "text" if block.get("text"):
-                yield TextDelta(str(block["text"]))
+    def _start(self, index: int, block: _Block) -> Iterator[StreamEvent]:
+        match block.type:
+            case "text" if block.text:
+                yield TextDelta(block.text)
             case "thinking":
-                self._thoughts[index] = {"type": "thinking", "thinking": "", "signature": ""}
-                yield from self._delta(index, {"type": "thinking_delta", "thinking": str(block.get("thinking") or "")})
+                self._thought(index)["thinking"] = block.thinking or ""
+                if block.thinking:
+                    yield ReasoningDelta(block.thinking)
             case "redacted_thinking":
-                data = {"type": "redacted_thinking", "data": str(block.get("data") or "")}
+                data = {"type": "redacted_thinking", "data": block.data or ""}
                 yield ReasoningDelta("", signature=pack(self._origin, data))
             case "tool_use":
                 number = self._tools.setdefault(index, len(self._tools))
-                self._unread_input[index] = block.get("input")
-                yield ToolCallDelta(index=number, id=str(block.get("id") or ""), name=str(block.get("name") or ""))
+                self._unread_input[index] = block.input
+                yield ToolCallDelta(index=number, id=block.id or "", name=block.name or "")
 
-    def _delta(self, index: int, delta: dict[str, Any]) -> Iterator[StreamEvent]:
-        match delta.get("type"):
-            case "text_delta" if text := _text(delta, "text"):
+    def _delta(self, index: int, delta: _Delta) -> Iterator[StreamEvent]:
+        match delta.type:
+            case "text_delta" if text := _present(delta.text):
                 yield TextDelta(text)
-            case "thinking_delta" if text := _text(delta, "thinking"):
+            case "thinking_delta" if text := _present(delta.thinking):
                 self._thought(index)["thinking"] += text
                 yield ReasoningDelta(text)
             case "signature_delta":
-                self._thought(index)["signature"] += _text(delta, "signature")
-            case "input_json_delta" if text := _text(delta, "partial_json"):
+                self._thought(index)["signature"] += _present(delta.signature)
+            case "input_json_delta" if text := _present(delta.partial_json):
                 self._unread_input.pop(index, None)
                 yield ToolCallDelta(index=self._tools.setdefault(index, len(self._tools)), arguments=text)
 
@@ -321,29 +364,29 @@ class AnthropicDecoder:
     def _thought(self, index: int) -> dict[str, str]:
         return self._thoughts.setdefault(index, {"type": "thinking", "thinking": "", "signature": ""})
 
-    def _count(self, usage: dict[str, Any] | None) -> Iterator[Usage]:
+    def _count(self, usage: _Usage | None) -> Iterator[Usage]:
         """Counts are cumulative; the prompt's come at the start, split by how they met the cache."""
-        if not usage:
+        if usage is None:
             return
-        self._usage |= {name: value for name, value in usage.items() if value is not None}
+        told = {name: getattr(usage, name) for name in usage.__struct_fields__}
+        self._usage |= {name: value for name, value in told.items() if value is not None}
         fresh = self._usage.get("input_tokens")
         cached = self._usage.get("cache_read_input_tokens")
         written = self._usage.get("cache_creation_input_tokens")
-        details = self._usage.get("output_tokens_details") or {}
+        details = self._usage.get("output_tokens_details") or _OutputDetails()
         yield Usage(
             prompt_tokens=None if fresh is None else fresh + (cached or 0) + (written or 0),
             cached_tokens=cached,
             cache_write_tokens=written,
             completion_tokens=self._usage.get("output_tokens"),
-            reasoning_tokens=details.get("thinking_tokens"),
+            reasoning_tokens=details.thinking_tokens,
         )
 
 
-def _text(delta: dict[str, Any], name: str) -> str:
-    value = delta.get(name)
-    if not isinstance(value, str):
-        raise ValueError(f"{delta.get('type')} without {name}")
-    return value
+def _present(text: str | None) -> str:
+    if text is None:
+        raise ValueError("a delta without its text")
+    return text
 
 
 # --- the plugin -----------------------------------------------------------------------------------------------

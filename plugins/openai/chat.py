@@ -323,7 +323,7 @@ class ChatDecoder:
             if choice.index == 0:
                 yield from self._choice(choice)
         usage = chunk.usage or (chunk.x_groq or {}).get("usage")
-        if usage:
+        if usage and isinstance(usage, dict):
             yield read_usage(usage)
         if chunk.timings:
             yield _timings(chunk.timings)
@@ -429,7 +429,7 @@ def read_usage(usage: dict[str, Any]) -> Usage:
 
 def _count(values: dict[str, Any], name: str) -> int | None:
     value = values.get(name)
-    return value if isinstance(value, int) and value >= 0 else None
+    return value if isinstance(value, int) and not isinstance(value, bool) and value >= 0 else None
 
 
 def _timings(timings: dict[str, Any]) -> Timings:
@@ -437,7 +437,7 @@ def _timings(timings: dict[str, Any]) -> Timings:
 
     def number(name: str, factor: float = 1.0) -> float | None:
         value = timings.get(name)
-        return value * factor if isinstance(value, int | float) else None
+        return value * factor if isinstance(value, int | float) and not isinstance(value, bool) else None
 
     return Timings(
         prefill_s=number("prompt_ms", 0.001),

@@ -166,13 +166,49 @@ def _input_content(part: Part, omissions: Omissions) -> dict[str, Any] | None:
 
 
 # --- the stream -----------------------------------------------------------------------------------------------
+class _InputDetails(msgspec.Struct):
+    cached_tokens: int | None = None
+    cache_write_tokens: int | None = None
+
+
+class _OutputDetails(msgspec.Struct):
+    reasoning_tokens: int | None = None
+
+
+class _Usage(msgspec.Struct):
+    input_tokens: int | None = None
+    output_tokens: int | None = None
+    input_tokens_details: _InputDetails | None = None
+    output_tokens_details: _OutputDetails | None = None
+
+
+class _Incomplete(msgspec.Struct):
+    reason: str | None = None
+
+
+class _Response(msgspec.Struct):
+    model: str | None = None
+    status: str | None = None
+    error: dict[str, Any] | None = None
+    incomplete_details: _Incomplete | None = None
+    usage: _Usage | None = None
+
+
+class _Item(msgspec.Struct):
+    type: str = ""
+    id: str | None = None
+    call_id: str | None = None
+    name: str | None = None
+    summary: list[dict[str, Any]] | None = None
+    encrypted_content: str | None = None
+
+
 class _Event(msgspec.Struct):
     type: str
     delta: Any = None
-    item: dict[str, Any] | None = None
+    item: _Item | None = None
     output_index: int = 0
-    summary_index: int = 0
-    response: dict[str, Any] | None = None
+    response: _Response | None = None
 
 
 _decode = msgspec.json.Decoder(_Event).decode
@@ -185,7 +221,7 @@ class ResponsesDecoder:
         self._origin = origin
         self._title = title
         self._key_variable = key_variable
-        self._response: dict[str, Any] = {}
+        self._response: _Response | None = None
         self._tools: dict[int, int] = {}
         """Output index -> our index of the tool call."""
         self._refused = False
@@ -218,11 +254,10 @@ class ResponsesDecoder:
                 self._note(event)
 
     def _item(self, event: _Event) -> Iterator[StreamEvent]:
-        item = event.item or {}
-        if item.get("type") == "function_call" and event.type == "response.output_item.added":
-            name = str(item.get("name") or "")
-            yield ToolCallDelta(index=self._tool(event.output_index), id=str(item.get("call_id") or ""), name=name)
-        elif item.get("type") == "reasoning" and item.get("encrypted_content") and event.type.endswith(".done"):
+        item = event.item or _Item()
+        if item.type == "function_call" and event.type == "response.output_item.added":
+            yield ToolCallDelta(index=self._tool(event.output_index), id=item.call_id or "", name=item.name or "")
+        elif item.type == "reasoning" and item.encrypted_content and event.type.endswith(".done"):
             yield ReasoningDelta("", signature=pack(self._origin, _reasoning_item(item)))
 
     def _tool(self, output_index: int) -> int:
@@ -231,14 +266,14 @@ class ResponsesDecoder:
     def _error(self, event: _Event, data: str) -> ApiError:
         body: Any = msgspec.json.decode(data)
         if event.response is not None:
-            body = {"error": event.response.get("error") or {"message": "The response failed."}}
+            body = {"error": event.response.error or {"message": "The response failed."}}
         return from_stream(self._title, body, key_variable=self._key_variable)
 
     def _note(self, event: _Event) -> None:
         """Events that carry the response so far, the last one with its outcome."""
         is_last = event.type in {"response.completed", "response.incomplete"}
         if event.response is not None:
-            self.model_version = str(event.response.get("model") or self.model_version)
+            self.model_version = event.response.model or self.model_version
         if is_last:
             if event.response is None:
                 raise ValueError(f"{event.type} without a response")
@@ -246,21 +281,20 @@ class ResponsesDecoder:
             self.ended = True
 
     def finish(self) -> Iterator[StreamEvent]:
-        if not self._response:
+        response = self._response
+        if response is None:
             return
-        usage = self._response.get("usage")
-        if isinstance(usage, dict):
-            yield _usage(usage)
-        status = self._response.get("status")
-        if status == "incomplete":
-            reason = str((self._response.get("incomplete_details") or {}).get("reason") or "incomplete")
+        if response.usage is not None:
+            yield _usage(response.usage)
+        if response.status == "incomplete":
+            reason = (response.incomplete_details and response.incomplete_details.reason) or "incomplete"
             if reason == "max_output_tokens":
                 yield Finished(reason="length", detail=reason)
                 return
             yield Notice(f"{self._title} ended the answer: {reason}.", kind="warning")
             yield Finished(reason="stop", detail=reason)
             return
-        if status not in {"completed", None}:
+        if response.status not in {"completed", None}:
             raise ended_early(self._title)
         yield Finished(reason="stop", detail="refusal" if self._refused else "tool_calls" if self._tools else "")
 
@@ -271,23 +305,23 @@ def _text(value: Any) -> str:
     return value
 
 
-def _reasoning_item(item: dict[str, Any]) -> dict[str, Any]:
+def _reasoning_item(item: _Item) -> dict[str, Any]:
     """What the next turn must send back, and nothing that only a response may hold."""
     return {
         "type": "reasoning",
-        "id": item.get("id", ""),
-        "summary": item.get("summary") or [],
-        "encrypted_content": item["encrypted_content"],
+        "id": item.id or "",
+        "summary": item.summary or [],
+        "encrypted_content": item.encrypted_content,
     }
 
 
-def _usage(usage: dict[str, Any]) -> Usage:
-    of_input = usage.get("input_tokens_details") or {}
-    of_output = usage.get("output_tokens_details") or {}
+def _usage(usage: _Usage) -> Usage:
+    of_input = usage.input_tokens_details or _InputDetails()
+    of_output = usage.output_tokens_details or _OutputDetails()
     return Usage(
-        prompt_tokens=usage.get("input_tokens"),
-        cached_tokens=of_input.get("cached_tokens"),
-        cache_write_tokens=of_input.get("cache_write_tokens"),
-        completion_tokens=usage.get("output_tokens"),
-        reasoning_tokens=of_output.get("reasoning_tokens"),
+        prompt_tokens=usage.input_tokens,
+        cached_tokens=of_input.cached_tokens,
+        cache_write_tokens=of_input.cache_write_tokens,
+        completion_tokens=usage.output_tokens,
+        reasoning_tokens=of_output.reasoning_tokens,
     )
