@@ -41,7 +41,7 @@ class Program(QObject):
         self._crash: Any = None
         self._shown_reports = 0
         self.settings = SettingsModel(SettingsFile(paths.settings), self)
-        self.theme = Theme(app, self.settings.value.appearance)
+        self.theme = Theme(app, self.settings.value.appearance, self)
         self.state = UiState(paths.config / "ui-state.json", self)
         self.slot = BackendSlot(self)
         self.jobs = Jobs(self)

@@ -96,8 +96,8 @@ class Theme(QObject):
 
     changed = Signal()
 
-    def __init__(self, app: QApplication, appearance: Appearance) -> None:
-        super().__init__(app)
+    def __init__(self, app: QApplication, appearance: Appearance, parent: QObject | None = None) -> None:
+        super().__init__(parent or app)
         self._app = app
         self._appearance = appearance
         self.tokens = LIGHT

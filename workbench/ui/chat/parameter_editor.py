@@ -155,13 +155,30 @@ class ParameterEditor(QWidget):
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(8)
-        self.more = Section(tr("More"), opened=False)
+        self._rare = [parameter for parameter in parameters if not parameter.common]
+        self._defaults: dict[str, Any] = {}
         for parameter in parameters:
-            row = ParameterRow(parameter)
-            row.changed.connect(self._row_changed)
-            self.rows[parameter.name] = row
-            (column if parameter.common else self.more.content).addWidget(row)
+            if parameter.common:
+                self._add_row(parameter, column)
+        self.more = Section(tr("More"), opened=False)
+        self.more.toggled.connect(self.fill)
         column.addWidget(self.more)
+
+    @Slot()
+    def fill(self) -> None:
+        """Make the rows under “More”, when it is opened for the first time."""
+        for parameter in self._rare:
+            row = self._add_row(parameter, self.more.content)
+            row.set_value(getattr(self._value, parameter.name))
+            row.set_default(self._defaults.get(parameter.name))
+        self._rare = []
+
+    def _add_row(self, parameter: Parameter, column: QVBoxLayout) -> ParameterRow:
+        row = ParameterRow(parameter)
+        row.changed.connect(self._row_changed)
+        self.rows[parameter.name] = row
+        column.addWidget(row)
+        return row
 
     def set_value(self, value: Any) -> None:
         self._value = value
@@ -169,6 +186,7 @@ class ParameterEditor(QWidget):
             row.set_value(getattr(value, name))
 
     def set_defaults(self, values: dict[str, Any]) -> None:
+        self._defaults = values
         for name, row in self.rows.items():
             row.set_default(values.get(name))
 

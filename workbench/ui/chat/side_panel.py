@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from msgspec.structs import replace
@@ -19,11 +20,12 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from workbench.core.requests import LoadOptions, Reasoning, Sampling
+from workbench.core.requests import LoadOptions, Sampling
 from workbench.ui.chat.format_editor import FormatEditor
 from workbench.ui.chat.options import ChatOptions, from_saved, to_saved
 from workbench.ui.chat.parameter_editor import ParameterEditor
 from workbench.ui.chat.parameters import LOAD, SAMPLING
+from workbench.ui.chat.reasoning_editor import ReasoningEditor
 from workbench.ui.chat.state import ChatState
 from workbench.ui.context import Context
 from workbench.ui.icons import IconButton
@@ -36,7 +38,6 @@ if TYPE_CHECKING:
 
 WIDTH = 320
 PROMPT_SAVE_MS = 500
-EFFORTS = ("", "minimal", "low", "medium", "high")
 
 
 class SidePanel(QFrame):
@@ -53,6 +54,12 @@ class SidePanel(QFrame):
         self._presets: list[Preset] = []
         self._filling = False
         self._filled = False
+        self._waiting: list[tuple[Section, Callable[[Section], None]]] = []
+        self.system_prompt: QPlainTextEdit | None = None
+        self.sampling: ParameterEditor | None = None
+        self.format: FormatEditor | None = None
+        self.reasoning: ReasoningEditor | None = None
+        self.load: ParameterEditor | None = None
         outer = QVBoxLayout(self)
         outer.setContentsMargins(0, 0, 0, 0)
         outer.setSpacing(0)
@@ -66,11 +73,11 @@ class SidePanel(QFrame):
 
     @Slot()
     def fill(self) -> None:
-        """Make the editors: right after the window's first paint, which would otherwise wait for 200 widgets."""
+        """Make the editors: right after the window's first paint, which would otherwise wait for 200 widgets, and one
+        part in each turn of the event loop. Closed parts are made when they are opened."""
         if self._filled:
             return
         self._filled = True
-        state, context = self._state, self._context
         scroll = QScrollArea()
         scroll.setWidgetResizable(True)
         scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
@@ -81,21 +88,36 @@ class SidePanel(QFrame):
         self._column = QVBoxLayout(content)
         self._column.setContentsMargins(16, 4, 14, 16)
         self._column.setSpacing(6)
-        self._build_presets()
-        self._build_system_prompt()
-        self._build_sampling()
-        self._build_format()
-        self._build_reasoning()
-        self._build_load()
-        self._column.addStretch(1)
         scroll.setWidget(content)
         self._outer.addWidget(scroll, 1)
+        self._build_presets()
+        self._waiting = [
+            (self._section("system", tr("System prompt"), True), self._fill_system_prompt),
+            (self._section("sampling", tr("Sampling"), True), self._fill_sampling),
+            (self._section("format", tr("Response format"), False), self._fill_format),
+            (self._section("reasoning", tr("Reasoning"), False), self._fill_reasoning),
+            (self._section("load", tr("Loading"), False), self._fill_load),
+        ]
+        self.load_section = self._waiting[-1][0]
+        self._column.addStretch(1)
+        state = self._state
         state.options_changed.connect(self.show_options)
         state.model_changed.connect(self.show_model)
         state.models_changed.connect(self.show_model)
-        context.backend.when_ready(self._load_presets)
-        self.show_options()
+        self._context.backend.when_ready(self._load_presets)
         self.show_model()
+        self._fill_next()
+
+    @Slot()
+    def _fill_next(self) -> None:
+        """Make the first open part that is not made yet, and come again for the next."""
+        for position, (section, build) in enumerate(self._waiting):
+            if section.is_open:
+                del self._waiting[position]
+                build(section)
+                self.show_options()
+                QTimer.singleShot(0, self, self._fill_next)
+                return
 
     # --- building --------------------------------------------------------------------------------------------
     def _build_head(self, outer: QVBoxLayout) -> None:
@@ -115,6 +137,7 @@ class SidePanel(QFrame):
         remembered = self._context.state.value.sections
         section = Section(title, remembered.get(key, opened))
         section.toggled.connect(lambda is_open: self._remember(key, is_open))
+        section.toggled.connect(self._fill_next)
         self._column.addWidget(section)
         return section
 
@@ -135,8 +158,7 @@ class SidePanel(QFrame):
         self._column.addSpacing(4)
         self._show_presets([])
 
-    def _build_system_prompt(self) -> None:
-        section = self._section("system", tr("System prompt"), True)
+    def _fill_system_prompt(self, section: Section) -> None:
         self.system_prompt = QPlainTextEdit()
         self.system_prompt.setAccessibleName(tr("System prompt"))
         self.system_prompt.setPlaceholderText(tr("How the model should behave. Empty: no system prompt."))
@@ -149,8 +171,7 @@ class SidePanel(QFrame):
         self._prompt_timer.setInterval(PROMPT_SAVE_MS)
         self._prompt_timer.timeout.connect(self.apply_prompt)
 
-    def _build_sampling(self) -> None:
-        section = self._section("sampling", tr("Sampling"), True)
+    def _fill_sampling(self, section: Section) -> None:
         self.sampling = ParameterEditor(SAMPLING, Sampling())
         self.sampling.changed.connect(lambda value: self._change(sampling=value))
         reset = IconButton("rotate-ccw", tr("Reset sampling to the model's defaults"), size=14)
@@ -158,60 +179,38 @@ class SidePanel(QFrame):
         section.add_head_widget(reset)
         section.content.addWidget(self.sampling)
 
-    def _build_format(self) -> None:
-        section = self._section("format", tr("Response format"), False)
+    def _fill_format(self, section: Section) -> None:
         self.format = FormatEditor(self._context.jobs)
         self.format.changed.connect(lambda value: self._change(response_format=value))
         section.content.addWidget(self.format)
 
-    def _build_reasoning(self) -> None:
-        section = self._section("reasoning", tr("Reasoning"), False)
-        self.thinking = QComboBox()
-        self.thinking.setAccessibleName(tr("Thinking"))
-        for title, value in ((tr("Model's default"), None), (tr("Think first"), True), (tr("Answer at once"), False)):
-            self.thinking.addItem(title, value)
-        self.thinking.activated.connect(self._reasoning_changed)
-        section.content.addWidget(self.thinking)
-        self.effort = QComboBox()
-        self.effort.setAccessibleName(tr("Reasoning effort"))
-        for name in EFFORTS:
-            self.effort.addItem(
-                tr("Effort: {name}", name=name) if name else tr("Effort: model's default"), name or None
-            )
-        self.effort.activated.connect(self._reasoning_changed)
-        section.content.addWidget(self.effort)
-        self.budget = QLineEdit()
-        self.budget.setAccessibleName(tr("Reasoning budget in tokens"))
-        self.budget.setPlaceholderText(tr("Budget in tokens: no limit"))
-        self.budget.textEdited.connect(self._reasoning_changed)
-        section.content.addWidget(self.budget)
-        section.content.addWidget(label(tr("For models that think before they answer."), "small", wrap=True))
+    def _fill_reasoning(self, section: Section) -> None:
+        self.reasoning = ReasoningEditor()
+        self.reasoning.changed.connect(lambda value: self._change(reasoning=value))
+        section.content.addWidget(self.reasoning)
 
-    def _build_load(self) -> None:
-        self.load_section = self._section("load", tr("Loading"), False)
+    def _fill_load(self, section: Section) -> None:
         note = tr("How the local model is loaded. Other values load it again at the next message.")
-        self.load_section.content.addWidget(label(note, "small", wrap=True))
+        section.content.addWidget(label(note, "small", wrap=True))
         self.load = ParameterEditor(LOAD, LoadOptions())
         self.load.changed.connect(lambda value: self._change(load=value))
-        self.load_section.content.addWidget(self.load)
+        section.content.addWidget(self.load)
 
     # --- showing ---------------------------------------------------------------------------------------------
     @Slot()
     def show_options(self) -> None:
         options = self._state.options
         self._filling = True
-        if self.system_prompt.toPlainText() != options.system_prompt:
+        if self.system_prompt is not None and self.system_prompt.toPlainText() != options.system_prompt:
             self.system_prompt.setPlainText(options.system_prompt)
-        self.sampling.set_value(options.sampling)
-        self.format.set_value(options.response_format)
-        self.load.set_value(options.load)
-        reasoning = options.reasoning
-        self.thinking.setCurrentIndex([None, True, False].index(reasoning.enabled))
-        effort = reasoning.effort or ""
-        self.effort.setCurrentIndex(EFFORTS.index(effort) if effort in EFFORTS else 0)
-        budget = "" if reasoning.budget_tokens is None else str(reasoning.budget_tokens)
-        if self.budget.text() != budget:
-            self.budget.setText(budget)
+        if self.sampling is not None:
+            self.sampling.set_value(options.sampling)
+        if self.format is not None:
+            self.format.set_value(options.response_format)
+        if self.load is not None:
+            self.load.set_value(options.load)
+        if self.reasoning is not None:
+            self.reasoning.set_value(options.reasoning)
         self._filling = False
         self.reset.setEnabled(options != ChatOptions())
 
@@ -221,7 +220,8 @@ class SidePanel(QFrame):
         self.load_section.setVisible(model is None or not model.remote)
 
     def set_default_sampling(self, values: dict[str, Any]) -> None:
-        self.sampling.set_defaults(values)
+        if self.sampling is not None:
+            self.sampling.set_defaults(values)
 
     # --- changing --------------------------------------------------------------------------------------------
     def _change(self, **changes: Any) -> None:
@@ -236,19 +236,9 @@ class SidePanel(QFrame):
     @Slot()
     def apply_prompt(self) -> None:
         """Take over the system prompt now (it is otherwise taken a moment after typing)."""
-        if not self._filled:
-            return
-        self._prompt_timer.stop()
-        self._change(system_prompt=self.system_prompt.toPlainText())
-
-    @Slot()
-    def _reasoning_changed(self) -> None:
-        text = self.budget.text().strip()
-        budget = int(text) if text.isascii() and text.isdigit() else None
-        reasoning = Reasoning(
-            enabled=self.thinking.currentData(), effort=self.effort.currentData(), budget_tokens=budget
-        )
-        self._change(reasoning=reasoning)
+        if self.system_prompt is not None:
+            self._prompt_timer.stop()
+            self._change(system_prompt=self.system_prompt.toPlainText())
 
     @Slot()
     def _reset(self) -> None:

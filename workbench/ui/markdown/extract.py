@@ -36,9 +36,9 @@ def _add_block(groups: list[_Group], block: QTextBlock, start: int, end: int, ma
     format_ = block.blockFormat()
     if format_.hasProperty(properties.THIN) or format_.hasProperty(properties.CODE_HEADER):
         return
-    text = _inline(block, start, end, markdown)
-    table = QTextCursor(block).currentTable()
     code = format_.intProperty(properties.CODE)
+    text = _inline(block, start, end, markdown and not code)
+    table = QTextCursor(block).currentTable()
     quotes = len(format_.stringProperty(properties.QUOTES).split())
     prefix = "> " * quotes if markdown else ""
     if table is not None:
@@ -50,7 +50,7 @@ def _add_block(groups: list[_Group], block: QTextBlock, start: int, end: int, ma
         if groups and groups[-1].kind == kind:
             groups[-1].lines.append(text)
         else:
-            groups.append(_Group(kind, [text], language, prefix + "  " * (format_.indent() - quotes)))
+            groups.append(_Group(kind, [text], language, prefix + ("   " * (format_.indent() - quotes) if markdown else "")))
         return
     if format_.hasProperty(properties.RULE):
         groups.append(_Group("rule", ["---"], prefix=prefix))

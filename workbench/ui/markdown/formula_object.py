@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from functools import lru_cache
 
-from PySide6.QtCore import QPointF, QRectF, QSizeF, Qt
+from PySide6.QtCore import QPointF, QRect, QRectF, QSizeF, Qt
 from PySide6.QtGui import (
     QColor,
     QFont,
@@ -92,8 +92,9 @@ class MathObject(QPyTextObject):
         return QSizeF(formula.width * factor, formula.ascent * factor + below)
 
     def drawObject(
-        self, painter: QPainter, rect: QRectF, document: QTextDocument, position: int, format_: QTextFormat
+        self, painter: QPainter, rect: QRectF | QRect, document: QTextDocument, position: int, format_: QTextFormat
     ) -> None:
+        rect = QRectF(rect)
         formula = lookup(self._math, format_)
         if formula is None or formula.image is None:
             painter.setFont(_placeholder_font(document))

@@ -41,7 +41,7 @@ _COMMON = ("python", "bash", "json", "javascript", "sql", "cpp", "html", "yaml",
 def _kind(token: object) -> str:
     while token is not None:
         if token in _KINDS:
-            return _KINDS[token]  # type: ignore[index]
+            return _KINDS[token]
         token = token.parent  # type: ignore[attr-defined]
     return ""
 

@@ -86,6 +86,7 @@ class MarkdownDocument:
         self._stand_in: _StandIn | None = None
         self._fence: _OpenFence | None = None
         self._whole_text_matters = False
+        self._awaits_formulas = False
 
     @classmethod
     def rendered(
@@ -162,8 +163,9 @@ class MarkdownDocument:
 
     def take_formulas(self) -> bool:
         """Take over formulas that have been rendered meanwhile. True if there were any."""
-        if self._math is None:
+        if not self._awaits_formulas:
             return False
+        self._awaits_formulas = False
         taken = False
         block = self.document.begin()
         while block.isValid():
@@ -195,6 +197,7 @@ class MarkdownDocument:
         if final:
             writer.close()
         cursor.endEditBlock()
+        self._awaits_formulas |= writer.awaits_formulas
         self._rendered = tail
         self._rendered_table = bool(tokens) and _last_top_level(tokens).type == "table_open"
         if open_code is not None and tokens and tokens[-1] is open_code and open_code.level == 0:
@@ -299,6 +302,7 @@ class MarkdownDocument:
                 continue
             formula = lookup(self._math, format_)
             if formula is None:
+                self._awaits_formulas = True
                 continue
             taken = True
             if formula.image is not None:
@@ -333,22 +337,23 @@ def _last_top_level(tokens: list[Token]) -> Token:
 def _freeze_boundary(tokens: list[Token], complete_lines: int) -> int | None:
     """Index of the token from which on everything stays open: a top-level block or an item of the last list."""
     tops = [i for i, token in enumerate(tokens) if token.level == 0 and token.nesting >= 0 and token.map]
-    while tops and not _is_settled(tokens[tops[-1]], complete_lines):
-        tops.pop()
-        if not tops:
-            return None
-    if not tops:
+    settled = [i for i in tops if _is_settled(tokens[i], complete_lines)]
+    if not settled:
         return None
-    last = tops[-1]
-    if tokens[last].type in _LIST_OPEN and tokens[last].map[1] > 0 and _last_top_level(tokens) is tokens[last]:
+    last = settled[-1]
+    if tokens[last].type in _LIST_OPEN and last == tops[-1]:
         items = [
             i
             for i in range(last, len(tokens))
-            if tokens[i].type == "list_item_open" and tokens[i].level == 1 and tokens[i].map[0] < complete_lines
+            if tokens[i].type == "list_item_open" and tokens[i].level == 1 and _first_line(tokens[i]) < complete_lines
         ]
         if len(items) > 1:
             return items[-1]
     return last if last > 0 else None
+
+
+def _first_line(token: Token) -> int:
+    return token.map[0] if token.map else 0
 
 
 def _is_settled(token: Token, complete_lines: int) -> bool:

@@ -249,7 +249,7 @@ class MarkdownPainter:
         rtl = block.textDirection() == Qt.LayoutDirection.RightToLeft
         for marker in block.blockFormat().stringProperty(properties.MARKERS).split():
             level_text, kind = marker.split(":", 1)
-            edge = int(level_text) * style.indent_px
+            edge = float(int(level_text) * style.indent_px)
             if rtl:
                 edge = self._document.textWidth() - edge
             self._marker(painter, kind, edge, baseline, rtl)

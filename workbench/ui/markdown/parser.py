@@ -13,6 +13,8 @@ from workbench.ui.markdown.math_rules import math_plugin
 
 LINK_SCHEMES = frozenset({"http", "https", "mailto"})
 MAX_NESTING = 100
+MAX_OPEN_BRACKETS = 500
+"""Brackets that never close cost the parser the square of their number."""
 PLAIN_CHUNK = 4_000
 """Longest paragraph of text that could not be parsed, in characters: Qt lays out huge paragraphs slowly."""
 
@@ -54,12 +56,14 @@ class Parsed:
 
 def parse(text: str) -> Parsed:
     """Tokens of sanitised `text`."""
+    if text.count("[") - text.count("]") > MAX_OPEN_BRACKETS:
+        return Parsed(_plain(text), True)
     env: dict[str, object] = {}
     try:
         tokens = _MD.parse(text, env)
     except (RecursionError, RuntimeError, IndexError, ValueError):
         return Parsed(_plain(text), True)
-    if any(token.level >= MAX_NESTING for token in tokens):  # markdown-it drops what is nested deeper
+    if any(token.level >= MAX_NESTING - 1 for token in tokens):  # markdown-it drops what is nested deeper
         return Parsed(_plain(text), True)
     return Parsed(tokens, bool(env.get("references")))
 

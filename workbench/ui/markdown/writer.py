@@ -69,6 +69,8 @@ class DocumentWriter:
         self.open_code = open_code
         """The code block that is still being written: highlighted when it closes."""
         self.fresh = True
+        self.awaits_formulas = False
+        """Whether a formula was written that is still being rendered."""
         self._context = _Context()
 
     def write(self, tokens: list[Token]) -> None:
@@ -335,6 +337,8 @@ class DocumentWriter:
             return
         if formula is not None:
             sit_on_baseline(format_, formula, self.style.families)
+        else:
+            self.awaits_formulas = True
         self.cursor.insertText(OBJECT, format_)
 
 

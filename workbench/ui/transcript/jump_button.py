@@ -30,7 +30,7 @@ class JumpButton(QAbstractButton):
 
     def place(self, viewport: QRect, *, shown: bool) -> None:
         self.move(viewport.center().x() - SIDE // 2, viewport.bottom() - SIDE - 12)
-        if shown != self.isVisibleTo(self.parentWidget()):
+        if shown == self.isHidden():
             self.setVisible(shown)
             self.raise_()
 

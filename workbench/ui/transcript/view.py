@@ -536,7 +536,7 @@ class TranscriptView(QAbstractScrollArea):
     def copy_to_clipboard(self, text: str) -> None:
         QGuiApplication.clipboard().setText(text)
 
-    def find(self, text: str) -> int:
+    def find(self, text: str) -> int:  # type: ignore[override]
         """Highlight `text` everywhere and go to the last message that has it; the number of hits."""
         count = self.finder.search(text)
         if count:
@@ -630,10 +630,15 @@ class TranscriptView(QAbstractScrollArea):
         for row in self.board.stack.rows:
             if not changed.isdisjoint(row.pieces):
                 row.exact = False
-        anchor = self.board.anchor(self._top, self.viewport().height())
-        self.board.measure(self._top, self.viewport().height())
-        self._settle_with(anchor)
-        self.viewport().update()
+        height = self.viewport().height()
+        anchor = self.board.anchor(self._top, height)
+        if self.board.measure(self._top, height):
+            self._settle_with(anchor)
+            self.viewport().update()
+            return
+        for index in self.board.stack.visible(self._top, self._top + height):
+            for piece in changed.intersection(self.board.stack.rows[index].shown_pieces()):
+                self._update_rect(index, QRectF(piece.x, piece.y, piece.width, piece.height))
 
     # Events
 

@@ -1,0 +1,191 @@
+"""Chatting: send, stop, regenerate, edit, branch, continue, delete with undo, errors and what to do about them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from PySide6.QtCore import QMimeData, QUrl
+from PySide6.QtWidgets import QPushButton
+
+from tests.ui.driver import Driver
+
+
+def test_a_prompt_is_answered_and_kept(window: Driver) -> None:
+    window.send("hello there")
+    assert window.texts() == [("user", "hello there"), ("assistant", "1: hello there")]
+    session = window.store.sessions()[0]
+    assert session.title == "hello there"
+    stored = [message.message.text.strip() for message in window.store.messages(session.id)]
+    assert stored == ["hello there", "1: hello there"]
+    assert window.composer.text == ""
+    footer = window.page.conversation.view.items[1].footer
+    assert "3 tokens" in footer and "41.2 tok/s" in footer
+
+
+def test_shift_enter_breaks_the_line_and_the_composer_grows(window: Driver) -> None:
+    height = window.composer.edit.height()
+    window.type("one")
+    window.press("Shift+Return")
+    window.type("two")
+    assert window.composer.text == "one\ntwo"
+    assert not window.state.path
+    assert window.composer.edit.height() > height
+
+
+def test_stop_keeps_what_has_come(window: Driver) -> None:
+    window.use("fake:slow")
+    window.type("go on")
+    window.press("Return")
+    window.wait(lambda: window.state.running_here and "word5" in window.state.running_here.buffer.text)
+    assert window.composer.send.accessibleName() == "Stop"
+    window.click(window.composer.send)
+    window.wait_idle()
+    assert "word5" in window.texts()[1][1]
+    assert "stopped" in window.page.conversation.view.items[1].footer
+    assert window.composer.send.accessibleName() == "Send"
+
+
+def test_escape_stops_too(window: Driver) -> None:
+    window.use("fake:slow")
+    window.type("go on")
+    window.press("Return")
+    window.wait(lambda: window.state.running_here and "word2" in window.state.running_here.buffer.text)
+    window.shortcut("Esc")
+    window.wait_idle()
+    assert window.store.run_rows()[0].status == "cancelled"
+
+
+def test_regenerate_makes_a_sibling_and_the_arrows_go_between(window: Driver) -> None:
+    window.send("hello")
+    window.use("fake:other")
+    window.shortcut("Ctrl+R")
+    window.wait(lambda: window.page.conversation.view.items[1].sibling == (2, 2))
+    window.wait_idle()
+    first = window.state.path[1].id
+    window.shortcut("Alt+Left")
+    window.wait(lambda: window.state.path[1].id != first)
+    assert window.page.conversation.view.items[1].sibling == (1, 2)
+    assert window.page.conversation.view.items[1].title == "Echo 8B"
+    window.shortcut("Alt+Right")
+    window.wait(lambda: window.page.conversation.view.items[1].title == "Other 3B")
+    window.wait_idle()
+    assert window.store.session(window.state.session_id).leaf_id == first
+
+
+def test_editing_the_last_message_makes_a_branch(window: Driver) -> None:
+    window.send("first words")
+    window.press("Up")
+    assert window.composer.text == "first words"
+    assert window.composer.editing.isVisible()
+    window.composer.edit.selectAll()
+    window.type("other words")
+    window.press("Return")
+    window.wait(lambda: window.texts()[0] == ("user", "other words"))
+    window.wait_idle()
+    assert window.texts()[1] == ("assistant", "1: other words")
+    assert window.page.conversation.view.items[0].sibling == (2, 2)
+    assert not window.composer.editing.isVisible()
+    assert len(window.store.messages(window.state.session_id)) == 4
+
+
+def test_escape_leaves_editing_and_brings_nothing_about(window: Driver) -> None:
+    window.send("first words")
+    window.shortcut("Ctrl+E")
+    assert window.composer.text == "first words"
+    window.shortcut("Esc")
+    assert window.composer.text == ""
+    assert len(window.state.path) == 2
+
+
+def test_continue_lengthens_the_same_message(window: Driver) -> None:
+    window.send("hello")
+    window.shortcut("Ctrl+Return")
+    window.wait(lambda: window.texts()[1][1].endswith("and on"))
+    window.wait_idle()
+    assert len(window.texts()) == 2
+    assert window.texts()[1][1].startswith("1: hello")
+
+
+def test_delete_and_undo_a_message(window: Driver) -> None:
+    window.send("one")
+    window.send("two")
+    window.page.conversation.view.action_requested.emit(window.state.path[2].id, "delete")
+    window.wait(lambda: len(window.state.path) == 2)
+    assert window.window.toaster.isVisible()
+    window.click(window.window.toaster.button)
+    window.wait(lambda: len(window.state.path) == 4)
+    assert window.texts()[2] == ("user", "two")
+
+
+def test_context_overflow_offers_to_drop_the_oldest_turns_and_does_it(window: Driver) -> None:
+    window.use("fake:overflow")
+    window.send("much too long")
+    assert window.page.remedies.isVisible()
+    assert "808 too many" in window.page.remedies.title.text()
+    buttons = {button.text(): button for button in window.page.remedies.findChildren(QPushButton)}
+    window.click(buttons["Drop the oldest turns and try again"])
+    window.wait(lambda: window.texts()[-1] == ("assistant", "It fits now."))
+    window.wait_idle()
+    assert not window.page.remedies.isVisible()
+
+
+def test_a_template_error_offers_a_plain_template(window: Driver) -> None:
+    window.use("fake:template")
+    window.send("hello")
+    buttons = {button.text(): button for button in window.page.remedies.findChildren(QPushButton)}
+    window.click(buttons["Use a plain template and try again"])
+    window.wait(lambda: window.texts()[-1] == ("assistant", "Rendered with the plain template."))
+    window.wait_idle()
+
+
+def test_a_failure_keeps_the_partial_answer_and_says_what_happened(window: Driver) -> None:
+    window.use("fake:dies")
+    window.send("hello")
+    assert window.texts()[1] == ("assistant", "Half an ans")
+    item = window.page.conversation.view.items[1]
+    assert item.error is not None and "out of memory" in item.error.message
+    window.use("fake:echo")
+    window.send("again")
+    assert window.texts()[-1][0] == "assistant"
+    assert not window.page.remedies.isVisible()
+
+
+def test_an_unknown_model_gives_the_prompt_back(window: Driver) -> None:
+    window.use("fake:gone")
+    window.type("keep this")
+    window.press("Return")
+    window.wait(lambda: window.composer.text == "keep this")
+    assert window.page.remedies.isVisible()
+    assert window.store.sessions() == []
+
+
+def test_files_are_attached_sent_and_refused_with_a_reason(window: Driver, tmp_path: Path) -> None:
+    good, bad, picture = tmp_path / "notes.txt", tmp_path / "data.bin", tmp_path / "cat.png"
+    good.write_text("the notes")
+    bad.write_bytes(b"\xff\xfe\x00\x81")
+    picture.write_bytes(b"\x89PNG")
+    mime = QMimeData()
+    mime.setUrls([QUrl.fromLocalFile(str(good)), QUrl.fromLocalFile(str(bad))])
+    window.composer.edit.insertFromMimeData(mime)
+    assert "data.bin is not a text file" in window.composer.problem.text()
+    window.send("read this")
+    assert window.page.conversation.view.items[0].attachments == ("notes.txt",)
+    assert "the notes" in window.texts()[1][1]
+    window.composer.add_files([str(picture)])
+    assert "can't read images" in window.composer.problem.text()
+    window.type("look")
+    assert not window.composer.send.isEnabled()
+
+
+def test_the_record_and_the_rendered_prompt_are_shown(window: Driver) -> None:
+    window.send("hello")
+    window.shortcut("Ctrl+I")
+    dialogs: Callable[[], list] = lambda: [d for d in window.page.conversation.children() if d.inherits("QDialog")]  # noqa: E731
+    window.wait(dialogs)
+    assert "fake:echo" in dialogs()[0].view.toPlainText()
+    dialogs()[0].accept()
+    window.shortcut("Ctrl+Shift+P")
+    window.wait(lambda: len(dialogs()) == 2)
+    assert "<|user|>hello" in dialogs()[1].view.toPlainText()
+    dialogs()[1].accept()
