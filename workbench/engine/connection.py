@@ -354,8 +354,10 @@ def _start(command: list[str], log: EngineLog) -> subprocess.Popen[bytes]:
 
 
 def child_environment(environment: dict[str, str], *, frozen: bool) -> dict[str, str]:
-    """The child runs templates of strangers: it gets no keys. A frozen program's own library path is taken back."""
+    """The child runs templates of strangers: it gets no keys. A frozen program's own library path is taken back. An
+    abort is to be quick and to leave its reason in the log, not a debugger's pages."""
     kept = {name: value for name, value in environment.items() if not name.upper().endswith(SECRET_ENDINGS)}
+    kept["GGML_NO_BACKTRACE"] = "1"
     if frozen:
         original = kept.pop("LD_LIBRARY_PATH_ORIG", None)
         kept.pop("LD_LIBRARY_PATH", None)

@@ -11,6 +11,7 @@ from workbench.core.errors import BadModelFile, EngineDied, ErrorInfo, OutOfMemo
 DETAIL_LINES = 30
 SMALLER = "Choose a smaller context, fewer layers on the GPU, a smaller quantisation or a smaller model."
 AGAIN = "It starts again by itself with the next prompt."
+BAD_MODEL = "The file may be damaged or made for another version of llama.cpp: download it again or choose another."
 
 _MEMORY = re.compile(
     r"out of memory|bad_alloc|failed to allocate|unable to allocate|cudaMalloc failed|OutOfDeviceMemory|MemoryError"
@@ -29,18 +30,19 @@ def explain_exit(name: str, exit_code: int | None, log: Sequence[str], *, loadin
     text = "\n".join(log)
     ended = _signal_name(exit_code)
     when = f"while it loaded {name}" if loading else f"while it ran {name}"
-    if ended not in ("SIGTERM", "SIGINT") and (known := _known_cause(name, text, when)):
+    again = BAD_MODEL if loading else AGAIN
+    if ended not in ("SIGTERM", "SIGINT") and (known := _known_cause(name, text, when, again)):
         message, hint, kind = known
     elif ended:
-        message, hint, kind = _by_signal(ended, when)
+        message, hint, kind = _by_signal(ended, when, again)
     else:
         reason = _last_line(log)
         message = f"The engine ended {when} (exit code {exit_code})" + (f": {reason}." if reason else ".")
-        hint, kind = AGAIN, EngineDied.kind
+        hint, kind = again, EngineDied.kind
     return ErrorInfo(kind=kind, message=message, hint=hint, detail=_detail(exit_code, ended, log))
 
 
-def _known_cause(name: str, text: str, when: str) -> tuple[str, str, str] | None:
+def _known_cause(name: str, text: str, when: str, again: str) -> tuple[str, str, str] | None:
     if match := _ARCHITECTURE.search(text):
         hint = "A newer version of the program may know it; otherwise choose another model."
         return f"{name} is of the unknown architecture “{match[1]}”.", hint, BadModelFile.kind
@@ -48,29 +50,29 @@ def _known_cause(name: str, text: str, when: str) -> tuple[str, str, str] | None
         return f"Memory ran out {when}.", SMALLER, OutOfMemory.kind
     if match := _ASSERTION.search(text):
         check = (match[1] or match[2]).strip()
-        return f"The engine stopped {when}: llama.cpp's own check “{check}” failed.", AGAIN, EngineDied.kind
+        return f"The engine stopped {when}: llama.cpp's own check “{check}” failed.", again, EngineDied.kind
     if match := _MISSING_MODULE.search(text):
         hint = "Install the program again; `workbench doctor` shows what is missing."
         return f"The engine can't start: {match[1].strip().rstrip('.')}.", hint, EngineDied.kind
     return None
 
 
-def _by_signal(ended: str, when: str) -> tuple[str, str, str]:
+def _by_signal(ended: str, when: str, again: str) -> tuple[str, str, str]:
     words = {
-        "SIGKILL": (f"The engine was ended by the system {when}, often because memory ran out.", f"{AGAIN} {SMALLER}"),
+        "SIGKILL": (f"The engine was ended by the system {when}, often because memory ran out.", SMALLER),
         "SIGILL": (
             f"The engine used an instruction this processor does not have {when}.",
             "This build of llama.cpp is for a newer processor; install one built for this machine.",
         ),
-        "SIGSEGV": (f"The engine crashed {when} (memory access).", f"{AGAIN} If it repeats, download the model again."),
+        "SIGSEGV": (f"The engine crashed {when} (memory access).", again),
         "SIGBUS": (
             f"The engine lost its model file {when}: the file changed, was cut, or its disk failed.",
             "Check the disk, or download the model again.",
         ),
-        "SIGABRT": (f"The engine gave up {when}.", f"{AGAIN} The details hold its last words."),
-        "SIGTERM": (f"The engine was asked to end by another program {when}.", AGAIN),
+        "SIGABRT": (f"The engine gave up {when}.", f"{again} The details hold its last words."),
+        "SIGTERM": (f"The engine was asked to end by another program {when}.", "It starts again with the next prompt."),
     }
-    message, hint = words.get(ended, (f"The engine was ended by {ended} {when}.", AGAIN))
+    message, hint = words.get(ended, (f"The engine was ended by {ended} {when}.", again))
     return message, hint, EngineDied.kind
 
 
