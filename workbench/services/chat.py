@@ -126,14 +126,21 @@ class ChatService:
     def remember(self, session_id: str, model_id: str, options: ChatOptions) -> None:
         self._store.update_session(session_id, options={"model": model_id, **msgspec.to_builtins(options)})
 
+    def path_to(self, session_id: str, message_id: str) -> list[StoredMessage]:
+        """The branch from the root to exactly this message. Raises BadInput."""
+        return self._up_to(session_id, message_id)
+
+    def with_attachments(self, message: Message) -> Message:
+        """The message with the bytes of its attachments."""
+        return Message(message.role, tuple(self._loaded(part) for part in message.parts))
+
     # --- asking -----------------------------------------------------------------------------------------------
     def send(
         self, session_id: str, parent_id: str | None, message: Message, model_id: str, options: ChatOptions
     ) -> Run:
         """Add the user's message below `parent_id` and have it answered. Raises BadInput, UnknownModel, StoreError."""
         model = self._catalog.get(model_id)
-        above = self._up_to(session_id, parent_id)
-        request = options.request(self._sendable([*(stored.message for stored in above), message]))
+        request = self.request(session_id, parent_id, message, options)
         run = self._runner.start(
             model,
             request,
@@ -154,8 +161,7 @@ class ChatService:
         """Another answer to the same prompt, next to this one."""
         before = self._message(assistant_id, role="assistant")
         model = self._catalog.get(model_id)
-        above = self._up_to(before.session_id, before.parent_id)
-        request = options.request(self._sendable(stored.message for stored in above))
+        request = self.request(before.session_id, before.parent_id, None, options)
         run = self._runner.start(model, request, session_id=before.session_id, parent_id=before.parent_id)
         self.remember(before.session_id, model_id, options)
         return run
@@ -174,6 +180,13 @@ class ChatService:
         run = self._runner.start(model, request, session_id=before.session_id, continues=before)
         self.remember(before.session_id, model_id, options)
         return run
+
+    def request(
+        self, session_id: str, parent_id: str | None, message: Message | None, options: ChatOptions
+    ) -> ChatRequest:
+        """What would be asked with `message` below `parent_id`; without a message, what asks again."""
+        above = [stored.message for stored in self._up_to(session_id, parent_id)]
+        return options.request(self._sendable([*above, message] if message is not None else above))
 
     # --- deleting ---------------------------------------------------------------------------------------------
     def delete(self, message_id: str) -> None:
@@ -222,7 +235,7 @@ class ChatService:
         for message in messages:
             if message.role == "assistant" and all(isinstance(part, ReasoningPart) for part in message.parts):
                 continue
-            loaded = Message(message.role, tuple(self._loaded(part) for part in message.parts))
+            loaded = self.with_attachments(message)
             if sendable and sendable[-1].role == loaded.role == "user":
                 loaded = Message("user", (*sendable.pop().parts, *loaded.parts))
             sendable.append(loaded)
