@@ -15,6 +15,7 @@ def _bad_file(message: str, hint: str = "") -> Callable[[str, re.Match[str]], Wo
 
 
 _DOWNLOAD_AGAIN = "Download the file again."
+_TROUBLE = re.compile(r"error|fail|unsupported|cannot|can.t|not ", re.IGNORECASE)
 _UPDATE = "A newer version of the program may know it; otherwise choose another model."
 
 _REASONS: tuple[_Reason, ...] = (
@@ -68,6 +69,13 @@ _REASONS: tuple[_Reason, ...] = (
         ),
     ),
     (
+        re.compile(r"([KV]) cache type (\S+) with block size \d+ does not divide"),
+        lambda name, match: BadInput(
+            f"{name} can't use {match.group(2)} for its {match.group(1)} cache: its heads are too small.",
+            hint=f"Set cache_type_{match.group(1).lower()} to f16.",
+        ),
+    ),
+    (
         re.compile(r"(failed to read|invalid|duplicate|bad) .*(tensor|key|GGUF|version|string|array)", re.IGNORECASE),
         _bad_file("has a damaged header.", _DOWNLOAD_AGAIN),
     ),
@@ -84,7 +92,7 @@ def explain(name: str, lines: list[str], what: str = "could not be loaded") -> W
             error = make(name, match)
             error.detail = detail
             return error
-    last = next((_short(line) for line in reversed(lines) if "error" in line.lower() or "failed" in line.lower()), "")
+    last = next((_short(line) for line in reversed(lines) if _TROUBLE.search(line)), "")
     return BadModelFile(f"{name} {what}{': ' + last if last else ''}.", detail=detail)
 
 

@@ -147,7 +147,7 @@ def _with_context(
     n_train = lib.llama_model_n_ctx_train(handle)
     per_token = _shape(handle, metadata).bytes_per_token(type_k[0], type_v[0])
     n_ctx = options.n_ctx or memory_plan.automatic_context(n_train, per_token, memory_plan.free_memory())
-    n_parallel = options.n_parallel or DEFAULT_PARALLEL
+    n_parallel = DEFAULT_PARALLEL if options.n_parallel is None else options.n_parallel
     _check_numbers(options, n_ctx, n_parallel, 0.0 if recurrent or embeds else per_token)
     params = _context_params(options, n_ctx, type_k[1], type_v[1])
     # A recurrent state costs memory for each sequence, a parked sequence of attention costs its cells only.
@@ -161,7 +161,7 @@ def _with_context(
     info = LoadedModel(
         description=read_text(lib.llama_model_desc, handle),
         architecture=architecture,
-        quantization=(lib.llama_ftype_name(lib.llama_model_ftype(handle)) or b"").decode("utf-8", "replace"),
+        quantization=_quantization(handle),
         parameters=lib.llama_model_n_params(handle),
         size_bytes=lib.llama_model_size(handle),
         n_ctx=lib.llama_n_ctx(context) if context else n_ctx,
@@ -266,9 +266,14 @@ def _load_adapter(handle: Any, options: LoadOptions) -> list[Any]:
 def set_adapters(context: Any, adapters: list[Any], options: LoadOptions) -> None:
     if adapters:
         scale = 1.0 if options.lora_scale is None else options.lora_scale
-        handles = (ctypes.c_void_p * len(adapters))(*adapters)
+        handles = (lib.llama_adapter_lora_p_ctypes * len(adapters))(*adapters)
         if lib.llama_set_adapters_lora(context, handles, len(adapters), (ctypes.c_float * 1)(scale)) != 0:
             raise BadModelFile(f"The adapter {options.lora_path} could not be applied to this model.")
+
+
+def _quantization(handle: Any) -> str:
+    name: bytes = lib.llama_ftype_name(lib.llama_model_ftype(handle)) or b""
+    return name.decode("utf-8", "replace").removeprefix("(guessed) ").removeprefix("all ")
 
 
 def _metadata(handle: Any) -> dict[str, str]:

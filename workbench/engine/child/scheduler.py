@@ -11,7 +11,7 @@ flash attention off, and GPU kernels that choose by batch size.
 The second turn of a chat evaluates `prompt_tokens - cached_tokens` tokens, where cached_tokens is the first turn's
 prompt_tokens + completion_tokens, less one if the answer ended by length (the token drawn last was never evaluated).
 The end-of-turn token counts as new: it was drawn, but not evaluated either. An answer that the tokenizer would cut
-differently than the model wrote it is reused up to that place.
+differently than the model wrote it keeps the model's tokens, as long as it is parked.
 
 When cells run out, parked sequences go first, the longest unused at first. Then the youngest request steps back: its
 cells are given up, it waits at the head of the queue and is evaluated again, prompt and answer, when others are done.
@@ -37,6 +37,8 @@ CHUNK_S = 0.15
 """Aim for the time one chunk of a prompt takes while others generate: what they, and a cancel, wait."""
 CHUNK_ALONE_S = 0.4
 """The same where nobody else waits."""
+LEAST_CHUNK = 16
+"""Tokens of a chunk on a slow machine while others generate; a request with a seed of its own keeps to whole tiles."""
 RETURN_RESERVE_TOKENS = 256
 """Free cells a request that stepped back wants beyond its own, or it would soon step back again."""
 WORTH_WAITING_TOKENS = 32
@@ -82,6 +84,7 @@ class Scheduler:
         return not self._active and not self._queue
 
     def add(self, sequence: Sequence) -> None:
+        self._rejoin(sequence)
         self._queue.append(sequence)
 
     def cancel(self, request_id: int) -> bool:
@@ -118,8 +121,20 @@ class Scheduler:
             for sequence in [s for s in self._active if s.finished]:
                 self._active.remove(sequence)
                 if sequence.slot is not None:
-                    self.pool.park(sequence.slot, sequence.n_prompt)
+                    self.pool.park(sequence.slot, sequence.n_prompt, sequence.text(self._vocab), sequence.tokens)
                 sequence.close()
+
+    def _rejoin(self, sequence: Sequence) -> None:
+        """Let a conversation go on in the tokens the model wrote, where the tokenizer would cut its answer otherwise.
+
+        Only where what follows starts with a control token (the end of the turn): no token spans that border.
+        """
+        slot = self.pool.conversation(sequence.prompt.rendered)
+        if slot is None:
+            return
+        rest = self._vocab.tokenize(sequence.prompt.rendered[len(slot.text) :])
+        if rest and self._vocab.is_control(rest[0]) and len(slot.drawn) + len(rest) <= self._n_ctx:
+            sequence.retokenized([*slot.drawn, *rest])
 
     def _admit(self) -> None:
         for sequence in list(self._queue):
@@ -179,7 +194,7 @@ class Scheduler:
         slot = sequence.slot
         assert slot is not None
         start = len(slot.tokens)
-        size = self._chunk_size(start, len(sequence.tokens) - 1 - start)
+        size = self._chunk_size(sequence, start)
         while size > self.pool.cells_free and self.pool.evict():
             pass
         size = min(size, self.pool.cells_free)
@@ -200,11 +215,13 @@ class Scheduler:
         else:
             self._fail([sequence], code)
 
-    def _chunk_size(self, start: int, remaining: int) -> int:
+    def _chunk_size(self, sequence: Sequence, start: int) -> int:
         """So many tokens as take about `CHUNK_S`, ending at a tile's border unless the prompt ends."""
+        remaining = sequence.pending - 1
         seconds = CHUNK_S if len(self._active) > 1 else CHUNK_ALONE_S
         size = int(self._tokens_per_s * seconds) if self._tokens_per_s else ALIGNMENT
-        size = min(max(size, ALIGNMENT), self._n_batch)
+        least = ALIGNMENT if len(self._active) == 1 or sequence.seed_given else LEAST_CHUNK
+        size = min(max(size, least), self._n_batch)
         if size >= remaining:
             return remaining
         end = (start + size) // ALIGNMENT * ALIGNMENT

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import psutil
 
@@ -76,7 +76,6 @@ class Sequence:
         self._stream = TextStream((*(self.sampling.stop or ()), *self.prompt.stop))
         continued = self.request.messages[-1] if self.request.continue_last and self.request.messages else None
         self._splitter = ReasoningSplitter(self.prompt.rendered[-PROMPT_TAIL_CHARACTERS:], continued=continued)
-        self.chain.accept_prompt(self.tokens)
 
     # --- where it is ---
     @property
@@ -96,7 +95,17 @@ class Sequence:
     def is_prefilling(self) -> bool:
         return not self.finished and self.slot is not None and self.pending > 1
 
+    def text(self, vocab: Vocab) -> str:
+        """Prompt and answer as the model sees them, without what ended the answer."""
+        answer = b"".join(vocab.piece(token) or b"" for token in self.tokens[self.n_prompt :])
+        return self.prompt.rendered + answer.decode("utf-8", "replace")
+
     # --- what happens to it ---
+    def retokenized(self, tokens: list[int]) -> None:
+        """The same prompt in other tokens; before it is admitted."""
+        self.prompt = replace(self.prompt, tokens=tokens)
+        self.tokens = list(tokens)
+
     def admitted(self, slot: Slot, reused: int, order: int) -> None:
         """It has a slot, with `reused` of its tokens in it. A preempted request comes here again."""
         self.slot, self.order = slot, order
@@ -104,6 +113,7 @@ class Sequence:
         if self.started:
             return
         self.started = True
+        self.chain.accept_prompt(self.tokens)
         self.cached = reused
         self._prefill_start = time.perf_counter()
         self.events.append(self.details)

@@ -28,6 +28,10 @@ class Slot:
     """Leading tokens that were a prompt; the rest was generated."""
     in_use: bool = False
     last_used: int = 0
+    text: str = ""
+    """Of a parked one: the prompt as rendered, and the answer."""
+    drawn: list[int] = field(default_factory=list)
+    """Of a parked one: the tokens of `text`. The last one may not be evaluated."""
 
 
 class SlotPool:
@@ -106,9 +110,10 @@ class SlotPool:
             self._sharers[self._next_cell] = 1
             self._next_cell += 1
 
-    def park(self, slot: Slot, n_prompt: int) -> None:
+    def park(self, slot: Slot, n_prompt: int, text: str = "", drawn: list[int] | None = None) -> None:
         """The request is over; keep what it evaluated."""
         slot.in_use = False
+        slot.text, slot.drawn = text, drawn or []
         slot.n_prompt = min(n_prompt, len(slot.tokens))
         self._clock += 1
         slot.last_used = self._clock
@@ -119,6 +124,11 @@ class SlotPool:
         self._forget(slot, 0)
         slot.in_use = False
         slot.n_prompt = 0
+
+    def conversation(self, rendered: str) -> Slot | None:
+        """The parked slot with the longest text that the rendered prompt goes on from."""
+        found = [s for s in self._slots if not s.in_use and s.tokens and s.text and rendered.startswith(s.text)]
+        return max(found, key=lambda slot: len(slot.text), default=None)
 
     def evict(self, keep: Slot | None = None) -> bool:
         """Clear the parked slot that was used longest ago. False where there is none."""

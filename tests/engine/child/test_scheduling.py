@@ -1,0 +1,210 @@
+"""Many requests in one context: sharing, fairness, cancelling, and a cache too small for all."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from tests.engine.child.driver import Answer, Child, chat, starter_model
+from workbench.core.events import Finished, PromptProgress, StreamEvent, TextDelta
+from workbench.engine import protocol
+from workbench.engine.protocol import Cancel, LoadedModel, Status
+
+ENDLESS = {"2": -100.0, "4": -100.0}
+"""Bans the tiny models' end-of-turn tokens."""
+
+
+def status(child: Child) -> protocol.StatusReport:
+    report = child.ask(lambda i: Status(id=i))
+    assert isinstance(report, protocol.StatusReport)
+    return report
+
+
+def known(first: Answer) -> int:
+    """Tokens of a turn that are still in the cache: all but one drawn last, if the answer was cut."""
+    assert first.usage.prompt_tokens is not None and first.usage.completion_tokens is not None
+    return first.usage.prompt_tokens + first.usage.completion_tokens - (first.finished.reason == "length")
+
+
+def test_the_second_turn_evaluates_exactly_what_is_new(starter: Child) -> None:
+    question = "What is the capital of France? One sentence."
+    for values in ({"temperature": 0.0}, {"seed": 5, "temperature": 1.2}):
+        for limit in (6, 200):
+            first = starter.generate(chat(question, max_tokens=limit, **values))[0]
+            second = starter.generate(chat(question, first.text, "And of Spain?", max_tokens=4, **values))[0]
+            assert second.usage.cached_tokens == known(first)
+            assert second.usage.prompt_tokens is not None
+            assert second.evaluated == second.usage.prompt_tokens - known(first)
+            third = starter.generate(
+                chat(question, first.text, "And of Spain?", second.text, "Thanks.", max_tokens=2, **values)
+            )[0]
+            assert third.usage.cached_tokens == known(second)
+
+
+def test_an_answer_the_tokenizer_would_cut_otherwise_is_not_evaluated_again(with_tiny: Callable[..., Child]) -> None:
+    """A random model writes bytes and letters where the tokenizer would take words."""
+    child = with_tiny("llama")
+    first = child.generate(chat("the cat", temperature=1.5, seed=3, max_tokens=60))[0]
+    second = child.generate(chat("the cat", first.text, "more", max_tokens=2))[0]
+    assert second.usage.cached_tokens == known(first)
+
+
+def test_another_conversation_in_between_costs_nothing(starter: Child) -> None:
+    first = starter.generate(chat("Name a colour.", temperature=0.0, max_tokens=8))[0]
+    starter.generate(chat("How many legs has a spider?", temperature=0.0, max_tokens=8))
+    second = starter.generate(chat("Name a colour.", first.text, "Another.", temperature=0.0, max_tokens=2))[0]
+    assert second.usage.cached_tokens == known(first)
+
+
+def test_variants_of_one_prompt_evaluate_it_once(starter: Child) -> None:
+    prompt = "The history of tea is long. " * 30
+    answers = starter.generate(*(chat(prompt, seed=seed, max_tokens=3) for seed in range(4)))
+    lengths = {answer.usage.prompt_tokens for answer in answers}
+    assert len(lengths) == 1
+    (length,) = lengths
+    assert length is not None
+    assert sorted(answer.evaluated for answer in answers) == [1, 1, 1, length]
+
+
+def test_requests_that_begin_alike_evaluate_the_beginning_once(starter: Child) -> None:
+    system = "You know all about rivers and their fish. " * 12
+    answers = starter.generate(*(chat(f"{name}?", system=system, max_tokens=2) for name in ("Rhine", "Nile", "Po")))
+    cached = sorted(answer.usage.cached_tokens or 0 for answer in answers)
+    assert cached[0] == 0 and cached[1] > 100 and cached[2] > 100
+
+
+def test_long_prompts_stall_nobody(starter: Child) -> None:
+    """Whenever a chunk of a long prompt was evaluated, the running answer gets its next token."""
+    (talker,) = starter.start(chat("Count from 1 to 300.", temperature=0.0, max_tokens=120))
+    seen: list[tuple[int, StreamEvent]] = []
+    while len([event for _, event in seen if isinstance(event, TextDelta)]) < 5:
+        reply = starter.receive()
+        assert isinstance(reply, protocol.Event)
+        seen.append((reply.id, reply.event))
+    long_ids = starter.start(*(chat(f"{n} " + "word " * 300, max_tokens=2) for n in ("one", "two")))
+    timeline: list[tuple[int, StreamEvent]] = []
+    answers = starter.collect([talker, *long_ids], lambda i, event: timeline.append((i, event)))
+    end = next(n for n, (i, event) in enumerate(timeline) if i == talker and isinstance(event, Finished))
+    chunks = tokens = 0
+    for request_id, event in timeline[:end]:
+        if request_id in long_ids and isinstance(event, PromptProgress) and event.evaluated:
+            chunks += 1
+        elif request_id == talker and isinstance(event, TextDelta):
+            tokens += 1
+            chunks = 0
+        assert chunks <= 2, "two chunks without a token between them"
+    assert tokens > 10
+    assert all(answer.finished.reason == "length" for answer in answers)
+
+
+def test_more_requests_than_places_wait_their_turn(with_tiny: Callable[..., Child]) -> None:
+    child = with_tiny("llama", n_parallel=2)
+    ids = child.start(*(chat(f"{n} cat", max_tokens=8, logit_bias=ENDLESS) for n in range(7)))
+    running: set[int] = set()
+    most = 0
+
+    def watch(request_id: int, event: StreamEvent) -> None:
+        nonlocal most
+        if isinstance(event, Finished):
+            running.discard(request_id)
+        else:
+            running.add(request_id)
+        most = max(most, len(running))
+
+    answers = child.collect(ids, watch)
+    assert [answer.usage.completion_tokens for answer in answers] == [8] * 7
+    assert most == 2
+
+
+def test_cancel_while_decoding_keeps_what_was_said(starter: Child) -> None:
+    (request_id,) = starter.start(chat("Count from 1 to 500.", temperature=0.0))
+    said = ""
+    while len(said) < 20:
+        reply = starter.receive()
+        assert isinstance(reply, protocol.Event)
+        said += reply.event.text if isinstance(reply.event, TextDelta) else ""
+    starter.send(Cancel(id=request_id))
+    answer = starter.collect([request_id])[0]
+    assert answer.finished.reason == "cancelled"
+    assert len(answer.all(TextDelta)) < 60, "it went on for long"
+    assert answer.usage.completion_tokens
+    assert status(starter).running == 0
+
+
+def test_cancel_of_a_long_prompt_takes_effect_within_a_chunk(starter: Child) -> None:
+    (request_id,) = starter.start(chat("river " * 1700))
+    while not (isinstance(reply := starter.receive(), protocol.Event) and isinstance(reply.event, PromptProgress)):
+        pass
+    starter.send(Cancel(id=request_id))
+    answer = starter.collect([request_id])[0]
+    assert answer.finished.reason == "cancelled"
+    assert answer.usage.completion_tokens == 0
+    progress = answer.all(PromptProgress)
+    assert not progress or progress[-1].evaluated < progress[-1].total
+
+
+def test_cancel_in_the_queue(with_tiny: Callable[..., Child]) -> None:
+    child = with_tiny("llama", n_parallel=1)
+    ids = child.start(*(chat(f"{n} cat", max_tokens=100, logit_bias=ENDLESS) for n in range(3)))
+    child.send(Cancel(id=ids[2]))
+    answers = child.collect(ids)
+    assert [answer.finished.reason for answer in answers] == ["length", "length", "cancelled"]
+
+
+def test_a_prompt_beyond_the_context_fails_with_counts(with_tiny: Callable[..., Child]) -> None:
+    child = with_tiny("llama", n_ctx=256)
+    answer = child.generate(chat("the cat " * 100))[0]
+    error = answer.finished.error
+    assert error is not None and error.kind == "context_overflow"
+    assert "256" in error.message and "too many" in error.message
+
+
+def test_the_oldest_exchanges_are_dropped_on_request(with_tiny: Callable[..., Child]) -> None:
+    child = with_tiny("llama", n_ctx=256)
+    turns = [text for n in range(6) for text in (f"question {n} " + "a" * 20, f"answer {n}")]
+    answer = child.generate(chat(*turns, "last", system="be kind", overflow="drop_oldest", max_tokens=5))[0]
+    rendered = answer.details.rendered_prompt
+    dropped = answer.details.dropped_messages
+    assert dropped > 0 and dropped % 2 == 0, "whole exchanges"
+    assert "be kind" in rendered and "last" in rendered and "question 0" not in rendered and "question 5" in rendered
+    assert [notice.kind for notice in answer.notices] == ["truncated"]
+    assert answer.finished.reason == "length"
+    hopeless = child.generate(chat("early", "yes", "a" * 2000, overflow="drop_oldest"))[0]
+    assert hopeless.finished.error is not None and hopeless.finished.error.kind == "context_overflow"
+
+
+def test_an_answer_may_fill_the_context(with_tiny: Callable[..., Child]) -> None:
+    child = with_tiny("llama", n_ctx=256)
+    answer = child.generate(chat("the cat", logit_bias=ENDLESS))[0]
+    assert answer.finished.reason == "length"
+    assert answer.usage.prompt_tokens is not None and answer.usage.completion_tokens is not None
+    assert answer.usage.prompt_tokens + answer.usage.completion_tokens == 257, "the last token needs no cell"
+
+
+def test_requests_that_fill_the_cache_together_all_end_well(child: Child) -> None:
+    """Eight answers want 1.5 times the cells there are. Some step back, and say the same as they would alone."""
+    assert isinstance(child.load(starter_model(), n_ctx=512), LoadedModel)
+    questions = ["Name the planets.", "Write the alphabet.", "What is light?", "List five fruits.", "Explain gravity."]
+    questions += ["Who was Shakespeare?", "Count from 1 to 40.", "What is a computer?"]
+    requests = [chat(question, temperature=0.0, seed=1, max_tokens=70) for question in questions]
+    alone = [child.generate(request)[0].text for request in requests]
+    together = child.generate(*requests)
+    assert [answer.text for answer in together] == alone
+    assert status(child).cells_used <= 512
+
+
+def test_full_contexts_one_after_the_other(with_tiny: Callable[..., Child]) -> None:
+    child = with_tiny("llama", n_ctx=256)
+    answers = child.generate(*(chat(f"{n} the cat", logit_bias=ENDLESS) for n in range(6)))
+    for answer in answers:
+        assert answer.finished.reason == "length"
+        assert (answer.usage.prompt_tokens or 0) + (answer.usage.completion_tokens or 0) == 257
+    report = status(child)
+    assert (report.running, report.queued) == (0, 0)
+
+
+def test_status_counts_shared_cells_once(with_tiny: Callable[..., Child]) -> None:
+    child = with_tiny("llama", n_ctx=512)
+    answers = child.generate(*(chat("the cat " * 10, seed=n, max_tokens=4, logit_bias=ENDLESS) for n in range(3)))
+    length = answers[0].usage.prompt_tokens
+    assert length is not None
+    assert status(child).cells_used == length - 1 + 3 * (1 + 3)
