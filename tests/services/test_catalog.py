@@ -225,6 +225,15 @@ class TestIds:
         with pytest.raises(UnknownModel):
             catalog.refresh("nobody", CancelToken())
 
+    def test_prices_are_attached(self, catalog: ModelCatalog, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setenv("CLOUD_API_KEY", "secret")
+        priced = catalog.get("cloud:priced")
+        assert priced.info.prices is not None
+        assert priced.info.prices.input == 1.0
+        assert list(priced.stream(HI, CancelToken())) == [Finished(reason="stop")]
+        assert catalog.models()[-1] == priced.info
+        assert catalog.get("cloud:other").info.prices is None, "unknown is not free"
+
     def test_configured_provider(self, catalog: ModelCatalog, settings: SettingsFile) -> None:
         change(settings, providers={"mine": Provider(kind="cloud", models=("m1",)), "odd": Provider(kind="unknown")})
         assert ids(catalog) == ["starter", "mine:m1"]

@@ -3,23 +3,27 @@
 from __future__ import annotations
 
 import difflib
+import functools
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import msgspec
 
 from workbench.core.cancel import CancelToken
 from workbench.core.errors import UnknownModel, WorkbenchError
+from workbench.core.events import StreamEvent
 from workbench.core.gguf import ModelFacts
 from workbench.core.models import ChatModel, ModelInfo
-from workbench.core.paths import Paths
-from workbench.core.requests import LoadOptions
+from workbench.core.paths import Paths, bundled
+from workbench.core.requests import ChatRequest, LoadOptions
 from workbench.core.settings import Provider, SettingsFile
 from workbench.engine.local_model import FileHashes, LocalModel, describe, merged
 from workbench.hookspecs import ProviderContext, ProviderPlugin
 from workbench.plugins import PluginManager
+from workbench.providers.prices import FILE_NAME as PRICE_FILE
+from workbench.providers.prices import PriceList
 from workbench.services.header_cache import HeaderCache, starter_path
 from workbench.services.keys import Keys
 from workbench.services.model_files import FoundModel, find_models, usual_places
@@ -72,7 +76,8 @@ class ModelCatalog:
         if (model := self._by_name(model_id)) is not None:
             return model
         if (remote := self._of_provider(model_id)) is not None:
-            return remote
+            priced = self._with_price(remote.info)
+            return remote if priced is remote.info else _Priced(remote, priced)
         raise self._unknown(model_id)
 
     def loaded(self) -> list[LocalModel]:
@@ -230,13 +235,13 @@ class ModelCatalog:
         configured = name in self._settings.value.providers
         if configured or (plugin.key_variable and self._keys.get(name, plugin.key_variable)):
             names += remembered
-            names += [key.removeprefix(f"{name}:") for key in self._prices() if key.startswith(f"{name}:")]
+            names += [key.removeprefix(f"{name}:") for key in self.prices.models if key.startswith(f"{name}:")]
         context = self._context(name, plugin, config)
         known: list[ModelInfo] = []
         for model_name in dict.fromkeys(names):
             info = remembered.get(model_name) or _safe_info(plugin, context, model_name)
             if info is not None:
-                known.append(info)
+                known.append(self._with_price(info))
         return known
 
     def _of_provider(self, model_id: str) -> ChatModel | None:
@@ -254,8 +259,15 @@ class ModelCatalog:
         except (OSError, msgspec.MsgspecError):
             return {}
 
-    def _prices(self) -> dict[str, object]:
-        return dict(self._plugins.prices())
+    @functools.cached_property
+    def prices(self) -> PriceList:
+        """Of closed models: the shipped list, then plugins', then the user's `prices.json` beside the settings."""
+        override = self._paths.config / PRICE_FILE
+        return PriceList.load(bundled("resources"), override, self._plugins.prices())
+
+    def _with_price(self, info: ModelInfo) -> ModelInfo:
+        prices = info.prices or self.prices.for_model(info.id)
+        return info if prices is info.prices else msgspec.structs.replace(info, prices=prices)
 
     def _unknown(self, model_id: str) -> UnknownModel:
         looks_like_file = model_id.lower().endswith(".gguf") or "/" in model_id or "\\" in model_id
@@ -266,6 +278,17 @@ class ModelCatalog:
         if nearest:
             return UnknownModel(message, hint=f"Did you mean {' or '.join(short[match] for match in nearest)}?")
         return UnknownModel(message, hint="`workbench models` lists what can answer.")
+
+
+class _Priced:
+    """A provider's model, with the price that the price list has for it."""
+
+    def __init__(self, model: ChatModel, info: ModelInfo) -> None:
+        self._model = model
+        self.info = info
+
+    def stream(self, request: ChatRequest, cancel: CancelToken) -> Iterator[StreamEvent]:
+        return self._model.stream(request, cancel)
 
 
 class _KeyReader:
