@@ -5,7 +5,7 @@ from contextlib import ExitStack
 
 import pytest
 
-from tests.providers.doubles import CHAT, Double
+from tests.providers.doubles import CHAT, Double, Script, sse
 from tests.providers.support import ask, model_of
 from workbench.core.cancel import CancelToken
 from workbench.core.errors import Cancelled
@@ -77,6 +77,13 @@ def test_a_rate_limited_service_gets_fewer_requests_at_once() -> None:
         assert limit.limit == 2  # 8, halved twice, and one success
         assert limit.running == 0
         assert limit is model_of(CHAT, double, model_name="another")._service.limit
+
+
+def test_too_many_requests_told_inside_the_stream_count_as_well() -> None:
+    refusal = sse({"error": {"message": "slow down", "code": "rate_limit_exceeded"}})
+    with Double(Script(frames=(refusal,)), CHAT.complete("Hello")) as double:
+        assert ask(model_of(CHAT, double)).text == "Hello"
+        assert limit_for("openai", double.url + "/v1").limit == 4
 
 
 def test_every_way_out_gives_the_place_back() -> None:

@@ -4,9 +4,10 @@ import datetime
 import json
 from pathlib import Path
 
+import msgspec
 import pytest
 
-from workbench.core.models import Prices
+from workbench.core.models import ModelInfo, Prices
 from workbench.core.paths import bundled
 from workbench.providers.prices import PriceList
 
@@ -61,6 +62,15 @@ def test_a_plain_mapping_is_a_price_file(tmp_path: Path) -> None:
     prices = PriceList.load(tmp_path / "nothing", override).for_model("openai:gpt-4o")
     assert prices is not None
     assert prices.input == 1
+
+
+def test_a_model_gets_its_price(shipped: PriceList) -> None:
+    info = ModelInfo(id="openai:gpt-4o", name="gpt-4o", provider="openai", remote=True)
+    assert shipped.priced(info).prices == shipped.for_model("openai:gpt-4o")
+    told = msgspec.structs.replace(info, prices=Prices(input=1.0))
+    assert shipped.priced(told) == told
+    local = msgspec.structs.replace(info, remote=False)
+    assert shipped.priced(local).prices is None
 
 
 @pytest.mark.parametrize("text", ["{", "[]", "7", '{"models": {"a": {"input": "much"}}}', '{"models": 3}', '{"a": 1}'])

@@ -45,6 +45,19 @@ def test_no_attempt_after_the_window() -> None:
     assert backoff.next_wait_s(None) is None
 
 
+def test_time_in_the_queue_does_not_count() -> None:
+    now = 0.0
+    backoff = Backoff(RetryPolicy(window_s=300, base_s=1, random=lambda: 1.0, clock=lambda: now))
+    now = 1000.0
+    backoff.begin()
+    now = 1100.0
+    assert backoff.next_wait_s(None) == 1
+    now = 2000.0
+    backoff.begin()
+    now = 2250.0
+    assert backoff.next_wait_s(None) is None
+
+
 @given(st.floats(0, 100), st.floats(0, 1))
 def test_the_servers_wish_is_never_undercut(asked_s: float, chance: float) -> None:
     wait = Backoff(RetryPolicy(random=lambda: chance)).next_wait_s(asked_s)

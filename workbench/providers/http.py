@@ -328,7 +328,7 @@ class ApiResponse:
             return
         self._closed = True
         self._forget()
-        if self._complete and not self._cancel.cancelled:
+        if self._complete and not self._cancel.cancelled and not self._connection.aborted:
             with suppress(Exception):
                 self._response.close()
             self._client._give_back(self._connection)
@@ -342,7 +342,15 @@ class ApiResponse:
         """Read what follows the last event, which is next to nothing, but not for long."""
         if self._complete or self._closed:
             return
-        timer = threading.Timer(DRAIN_S, self._connection.abort)
+        lock = threading.Lock()
+        over = False
+
+        def give_up() -> None:
+            with lock:
+                if not over:
+                    self._connection.abort()
+
+        timer = threading.Timer(DRAIN_S, give_up)
         timer.daemon = True
         timer.start()
         try:
@@ -352,6 +360,8 @@ class ApiResponse:
             pass
         finally:
             timer.cancel()
+            with lock:  # the timer must not end what this connection is used for next
+                over = True
 
     def _next(self) -> Any:
         try:
@@ -375,18 +385,18 @@ class _Connection:
         self.requests = 0
         self.idle_since = 0.0
         self._stream: Any = None
-        self._aborted = False
+        self.aborted = False
 
     def trace(self, name: str, info: dict[str, Any]) -> None:
         """httpcore2's trace hook: the only public way to learn of a connection's socket before its response."""
         if name.endswith((".connect_tcp.complete", ".start_tls.complete")):
             self._stream = info["return_value"]
-            if self._aborted:
+            if self.aborted:
                 self.abort()
 
     def abort(self) -> None:
         """Make the thread that waits for this connection stop waiting. Safe from any thread."""
-        self._aborted = True
+        self.aborted = True
         if self._stream is None:
             return
         sock = self._stream.get_extra_info("socket")

@@ -87,11 +87,11 @@ class Slot:
         self._limit._rate_limited(self._epoch)
 
 
-_limits: dict[tuple[str, str], AdaptiveLimit] = {}
+_limits: dict[tuple[str, str, int], AdaptiveLimit] = {}
 _lock = threading.Lock()
 
 
 def limit_for(provider: str, base_url: str, *, start: int = START, maximum: int = MAXIMUM) -> AdaptiveLimit:
     """The one limit all models of a provider share."""
     with _lock:
-        return _limits.setdefault((provider, base_url), AdaptiveLimit(start, maximum))
+        return _limits.setdefault((provider, base_url, maximum), AdaptiveLimit(start, maximum))

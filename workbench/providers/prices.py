@@ -11,7 +11,7 @@ from typing import Any
 import msgspec
 
 from workbench.core.errors import BadInput
-from workbench.core.models import Prices
+from workbench.core.models import ModelInfo, Prices
 
 FILE_NAME = "prices.json"
 
@@ -66,6 +66,12 @@ class PriceList:
         if found is None:
             found = self._models.get(_SNAPSHOT.sub("", model_id))
         return found
+
+    def priced(self, info: ModelInfo) -> ModelInfo:
+        """The model with its price, unless its provider told one. Models of this machine have none."""
+        if info.prices is not None or not info.remote:
+            return info
+        return msgspec.structs.replace(info, prices=self.for_model(info.id))
 
     def __len__(self) -> int:
         return len(self._models)

@@ -226,26 +226,27 @@ class _Run:
         if limit.full:
             yield Notice(f"Waiting: {limit.running} requests to {self._service.title} are under way.")
         with limit.slot(self._cancel) as slot:
-            response = self._open(headers, slot)
+            self._backoff.begin()
             try:
-                yield from self._read(response, slot)
-            finally:
-                response.close()
+                yield from self._ask(headers, slot)
+            except ApiError as error:
+                if error.status == 429:
+                    slot.rate_limited()
+                raise
 
-    def _open(self, headers: dict[str, str], slot: Slot) -> ApiResponse:
+    def _ask(self, headers: dict[str, str], slot: Slot) -> Iterator[StreamEvent]:
+        response = self._service.client.open(
+            "POST",
+            self._call.path,
+            headers={"content-type": "application/json", "accept": "text/event-stream", **headers},
+            body=json.dumps(self._call.body, ensure_ascii=False, separators=(",", ":")).encode(),
+            cancel=self._cancel,
+            key_variable=self._service.key_variable,
+        )
         try:
-            return self._service.client.open(
-                "POST",
-                self._call.path,
-                headers={"content-type": "application/json", "accept": "text/event-stream", **headers},
-                body=json.dumps(self._call.body, ensure_ascii=False, separators=(",", ":")).encode(),
-                cancel=self._cancel,
-                key_variable=self._service.key_variable,
-            )
-        except ApiError as error:
-            if error.status == 429:
-                slot.rate_limited()
-            raise
+            yield from self._read(response, slot)
+        finally:
+            response.close()
 
     def _read(self, response: ApiResponse, slot: Slot) -> Iterator[StreamEvent]:
         decoder = self._adapter.decoder()

@@ -16,7 +16,7 @@ class RetryPolicy:
     base_s: float = 0.5
     max_s: float = 20.0
     window_s: float = 300.0
-    """No further attempt later than this after the first; a server that asks for more is not waited for."""
+    """No further attempt when attempts and waits took this long; a server that asks for more is not waited for."""
     random: Callable[[], float] = random.random
     clock: Callable[[], float] = time.monotonic
 
@@ -26,9 +26,14 @@ class Backoff:
 
     def __init__(self, policy: RetryPolicy) -> None:
         self._policy = policy
-        self._started = policy.clock()
+        self._begun = policy.clock()
+        self._spent_s = 0.0
         self.attempt = 1
         """Number of the attempt that is going on, from 1."""
+
+    def begin(self) -> None:
+        """An attempt begins now. Time before it, spent waiting for a place in the queue, does not count."""
+        self._begun = self._policy.clock()
 
     @property
     def attempts(self) -> int:
@@ -44,8 +49,11 @@ class Backoff:
             wait = retry_after_s * (1 + 0.1 * policy.random())
         else:
             wait = min(policy.max_s, policy.base_s * 2 ** (self.attempt - 1)) * (0.5 + 0.5 * policy.random())
-        if policy.clock() - self._started + wait > policy.window_s:
+        self._spent_s += policy.clock() - self._begun
+        if self._spent_s + wait > policy.window_s:
             return None
+        self._spent_s += wait
+        self._begun = policy.clock() + wait
         self.attempt += 1
         return wait
 
