@@ -151,7 +151,7 @@ def _fragment(text: str, format_: QTextCharFormat, markdown: bool) -> str:
     if format_.fontWeight() >= QFont.Weight.DemiBold and not _is_heading(format_) and text.strip():
         text = f"**{text}**"
     if format_.isAnchor() and format_.anchorHref() != text:
-        text = f"[{text.strip('[]')}]({format_.anchorHref()})"
+        text = f"[{text}]({format_.anchorHref()})"
     return text
 
 

@@ -5,9 +5,11 @@ from __future__ import annotations
 import math
 import queue
 import threading
+import warnings
 from collections import OrderedDict
 from dataclasses import dataclass
-from typing import NamedTuple
+from functools import lru_cache
+from typing import Any, NamedTuple
 
 from PySide6.QtCore import QByteArray, QObject, QRectF, QTimer, Signal, Slot
 from PySide6.QtGui import QImage, QPainter
@@ -45,12 +47,20 @@ class Formula:
 FAILED = Formula(None)
 
 
-def render(key: FormulaKey) -> Formula:
-    """Slow (13 ms on average). Never raises."""
-    import ziamath  # noqa: PLC0415 - loads fonts, 0.2 s: only when the first formula is shown
+@lru_cache(maxsize=1)
+def _load_ziamath() -> Any:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)  # of importlib.resources, in its import
+        import ziamath  # noqa: PLC0415 - loads fonts, 0.2 s: only when the first formula is shown
 
     ziamath.config.svg2 = False  # QtSvg draws no glyphs of SVG 2 files
+    return ziamath
+
+
+def render(key: FormulaKey) -> Formula:
+    """Slow (13 ms on average). Never raises."""
     try:
+        ziamath = _load_ziamath()
         latex = ziamath.Latex(key.latex, size=key.px, color=key.color, inline=not key.display)
         svg = latex.svg()
         width, height = latex.getsize()

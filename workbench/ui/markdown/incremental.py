@@ -76,6 +76,7 @@ class MarkdownDocument:
         option = self.document.defaultTextOption()
         option.setTabStopDistance(style.tab_stop_px)
         self.document.setDefaultTextOption(option)
+        self._math_object = math_object  # Qt's layout does not keep it alive
         if math_object is not None:
             self.document.documentLayout().registerHandler(properties.MATH_OBJECT, math_object)
         self._frozen_chars = 0

@@ -43,9 +43,10 @@ class Board:
         return self.metrics.reasoning if piece.muted else self.metrics.body
 
     def set_metrics(self, metrics: Metrics) -> None:
-        self.metrics = metrics
+        old, self.metrics = self.metrics, metrics
         self.documents.clear()
-        self.invalidate()
+        if (old.scale, old.families) != (metrics.scale, metrics.families):  # colours alone move nothing
+            self.invalidate()
 
     def set_viewport_width(self, viewport_width: int) -> bool:
         """True if the column has another width now, and everything must be measured again."""
