@@ -298,7 +298,10 @@ class DownloadManager:
             changed = (entry.phase, entry.message) != (progress.phase, progress.message)
             entry.phase, entry.message = progress.phase, progress.message
             entry.done = start + progress.done_bytes
-            entry.measure(now)
+            if progress.phase == "downloading":
+                entry.meter.measure(entry.done)
+            else:
+                entry.meter.stop()
             if not changed and now - entry.told < _TELL_EVERY_S:
                 return
             entry.told = now
@@ -376,20 +379,12 @@ class _Entry:
         self.told = 0.0
         self.idle = threading.Event()
         self.idle.set()
-        self._samples: list[tuple[float, int]] = []
-
-    def measure(self, now: float) -> None:
-        if self.phase != "downloading" or (self._samples and self.done < self._samples[-1][1]):
-            self._samples.clear()
-            return
-        self._samples.append((now, self.done))
-        while len(self._samples) > 2 and now - self._samples[0][0] > _SPEED_WINDOW_S:
-            del self._samples[0]
+        self.meter = SpeedMeter()
 
     def snapshot(self) -> DownloadSnapshot:
         item = self.item
         total = sum(file.size_bytes for file in item.files)
-        speed = self._speed() if item.state == "running" else 0.0
+        speed = self.meter.bytes_per_s if item.state == "running" else 0.0
         return DownloadSnapshot(
             id=item.id,
             repo_id=item.repo_id,
@@ -405,7 +400,28 @@ class _Entry:
             path=item.paths.get(item.files[0].path, "") if item.state == "done" else "",
         )
 
-    def _speed(self) -> float:
+
+class SpeedMeter:
+    """Speed over the last seconds, from how much was done at each moment."""
+
+    def __init__(self) -> None:
+        self._samples: list[tuple[float, int]] = []
+
+    def measure(self, done: int) -> float:
+        """Bytes/s now that `done` bytes are here; 0 while it can't be told."""
+        now = time.monotonic()
+        if self._samples and done < self._samples[-1][1]:
+            self._samples.clear()
+        self._samples.append((now, done))
+        while len(self._samples) > 2 and now - self._samples[0][0] > _SPEED_WINDOW_S:
+            del self._samples[0]
+        return self.bytes_per_s
+
+    def stop(self) -> None:
+        self._samples.clear()
+
+    @property
+    def bytes_per_s(self) -> float:
         if len(self._samples) < 2:
             return 0.0
         (start, first), (end, last) = self._samples[0], self._samples[-1]

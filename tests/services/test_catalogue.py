@@ -1,0 +1,38 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from workbench.core.errors import BadInput
+from workbench.core.paths import bundled
+from workbench.hub.repos import SearchQuery
+from workbench.services.catalogue import Catalogue
+
+
+@pytest.fixture
+def catalogue() -> Catalogue:
+    return Catalogue.load(bundled("resources") / "catalogue.json")
+
+
+def test_is_dated_and_complete(catalogue: Catalogue) -> None:
+    assert catalogue.as_of[:2] == "20" and len(catalogue.as_of) == 10
+    repos = [entry.repo for entry in catalogue.models]
+    assert len(set(repos)) == len(repos) >= 30
+    for entry in catalogue.models:
+        assert entry.repo.count("/") == 1 and entry.license and entry.architecture and entry.context_length
+        assert entry.parameters > 10**7 and entry.good_for
+
+
+def test_search(catalogue: Catalogue) -> None:
+    coders = catalogue.search(SearchQuery(text="code", max_parameters=8 * 10**9))
+    sizes = [repo.parameters or 0 for repo in coders]
+    assert len(coders) >= 2 and sizes == sorted(sizes) and sizes[-1] <= 8 * 10**9
+    assert all(repo.task == "image-text-to-text" for repo in catalogue.search(SearchQuery(task="image-text-to-text")))
+    assert catalogue.search(SearchQuery(text="no such model")) == []
+
+
+def test_a_damaged_catalogue_is_said(tmp_path: Path) -> None:
+    (tmp_path / "c.json").write_text("[]")
+    with pytest.raises(BadInput):
+        Catalogue.load(tmp_path / "c.json")

