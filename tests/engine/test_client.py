@@ -16,6 +16,7 @@ import msgspec
 import psutil
 import pytest
 
+from tests.fakes.models import write_model_file
 from workbench.core.cancel import CancelToken
 from workbench.core.errors import BadModelFile, EngineDied, ErrorInfo, WorkbenchError
 from workbench.core.events import Finished, LoadProgress, StreamEvent, TextDelta, Timings
@@ -388,6 +389,21 @@ class TestFiles:
         assert (error.kind, "not there" in error.message) == ("bad_model_file", True)
         with pytest.raises(BadModelFile):
             client.count(ask())
+
+    def test_parts_of_a_split_model(self, make_client: Make, tmp_path: Path) -> None:
+        split = {"split.count": 3}
+        first, second, third = (tmp_path / f"big-0000{number}-of-00003.gguf" for number in (1, 2, 3))
+        write_model_file(first, **split)
+        write_model_file(third, **split)
+        client = make_client()
+        client.path = first
+        error = error_of(answer(client)[1])
+        assert "big-00002-of-00003.gguf is not there" in error.message
+        write_model_file(second, **split)
+        third.write_bytes(third.read_bytes()[:-100])
+        assert "big-00003-of-00003.gguf: truncated" in error_of(answer(client)[1]).message
+        write_model_file(third, **split)
+        assert answer(client)[1].reason == "stop"
 
     def test_a_file_that_vanishes_after_loading(self, make_client: Make) -> None:
         client = make_client()

@@ -9,6 +9,7 @@ strangers, so every count and length is checked before it is believed; time and 
 from __future__ import annotations
 
 import os
+import re
 import struct
 from collections.abc import Callable
 from pathlib import Path
@@ -42,6 +43,7 @@ SHORT_ARRAY = 256
 SCALARS = {0: "B", 1: "b", 2: "H", 3: "h", 4: "I", 5: "i", 6: "f", 7: "?", 10: "Q", 11: "q", 12: "d"}
 """Value type -> struct format. 8 is a text, 9 an array."""
 TEXT, ARRAY = 8, 9
+_PART = re.compile(r"(.+)-\d{5}-of-\d{5}(\.gguf)$", re.IGNORECASE)
 
 
 class NeedMoreBytes(Exception):
@@ -216,6 +218,23 @@ def read_header(path: Path) -> GgufHeader:
     except BadModelFile as error:
         raise BadModelFile(f"{path.name}: {error.message}", hint=error.hint, detail=error.detail) from None
     return header
+
+
+def split_parts(path: Path, facts: ModelFacts) -> list[Path]:
+    """All files of a model, `path` being one of them. Raises BadModelFile where one is missing."""
+    match = _PART.match(path.name)
+    if facts.split_count <= 1 or match is None:
+        return [path]
+    count = facts.split_count
+    parts = [path.with_name(f"{match[1]}-{number:05}-of-{count:05}{match[2]}") for number in range(1, count + 1)]
+    missing = [part for part in parts if not part.is_file()]
+    if missing:
+        raise BadModelFile(
+            f"{path.name} is one of {count} parts; {missing[0].name} is not there"
+            + (f" and {len(missing) - 1} more." if len(missing) > 1 else "."),
+            hint="Download the missing parts into the same folder.",
+        )
+    return parts
 
 
 def truncated(expected: int, there: int) -> BadModelFile:

@@ -19,7 +19,7 @@ import msgspec
 from workbench.core.cancel import CancelToken
 from workbench.core.errors import BadModelFile, Cancelled, EngineDied, ErrorInfo, WorkbenchError
 from workbench.core.events import Finished, LoadProgress, StreamEvent, Timings
-from workbench.core.gguf import read_header
+from workbench.core.gguf import read_header, split_parts
 from workbench.core.requests import ChatRequest, LoadOptions
 from workbench.engine.connection import Connection, EngineError, Item, Wake
 from workbench.engine.failures import AGAIN
@@ -213,6 +213,8 @@ class EngineClient:
             raise BadModelFile(f"{self.path.name} is a LoRA adapter.", hint="Load it together with its base model.")
         if facts.is_projector:
             raise BadModelFile(f"{self.path.name} is an image encoder (mmproj), no model of its own.")
+        for part in split_parts(self.path, facts)[1:]:
+            read_header(part)
         if self.options.lora_path:
             read_header(Path(self.options.lora_path))
 

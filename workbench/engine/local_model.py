@@ -15,7 +15,7 @@ import msgspec
 from workbench.core.cancel import CancelToken
 from workbench.core.errors import BadInput, BadModelFile
 from workbench.core.events import Finished, LoadProgress, RunDetails, StreamEvent
-from workbench.core.gguf import ModelFacts, read_header
+from workbench.core.gguf import ModelFacts, read_header, split_parts
 from workbench.core.messages import Message
 from workbench.core.models import ModelInfo
 from workbench.core.requests import ChatRequest, LoadOptions
@@ -275,8 +275,8 @@ def describe(model_id: str, path: Path, facts: ModelFacts, size_bytes: int | Non
     if any(mark in (facts.chat_template or "") for mark in REASONING_MARKS):
         capabilities.add("reasoning")
     if size_bytes is None:
-        with contextlib.suppress(OSError):
-            size_bytes = path.stat().st_size
+        with contextlib.suppress(OSError, BadModelFile):
+            size_bytes = sum(part.stat().st_size for part in split_parts(path, facts))
     return ModelInfo(
         id=model_id,
         name=name or facts.name or path.stem,
