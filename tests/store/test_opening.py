@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from tests.store.conftest import record
+from tests.store.dump_version import fill
 from workbench.core.errors import StoreError
 from workbench.core.messages import Message, TextPart
 from workbench.store import DamagedDatabase, LockedDatabase, ReadOnlyDatabase, Store, connections, opening, schema
@@ -74,6 +75,52 @@ def test_keeps_five_backups(database: Path, tmp_path: Path) -> None:
     assert sorted((database.parent / "backups").iterdir()) == made[2:]
     with Store.open(elsewhere) as copy:
         assert copy.integrity() == []
+
+
+def test_a_backup_takes_the_place_of_a_damaged_database(database: Path) -> None:
+    with Store.open(database) as store:
+        kept = store.create_session(title="kept")
+        backup = store.backup_now()
+        store.create_session(title="after the backup")
+        assert store.available_backups() == [backup]
+    database.write_bytes(b"ruined" * 1000)
+    store, aside = Store.restore_backup(database, backup)
+    with store:
+        assert store.sessions() == [kept]
+        assert not store.read_only
+    assert aside is not None and aside.read_bytes() == b"ruined" * 1000
+    assert backup.exists()
+
+
+def test_a_damaged_backup_replaces_nothing(database: Path, tmp_path: Path) -> None:
+    with Store.open(database) as store:
+        session = store.create_session()
+    damaged = tmp_path / "damaged.db"
+    damaged.write_bytes(b"no database")
+    for backup in (damaged, tmp_path / "missing.db"):
+        with pytest.raises(StoreError):
+            Store.restore_backup(database, backup)
+    with Store.open(database) as store:
+        assert store.sessions() == [session]
+    assert sorted(path.name for path in database.parent.iterdir()) == ["workbench.db"]
+
+
+def test_erase_leaves_nothing(database: Path) -> None:
+    with Store.open(database) as store:
+        fill(store)
+        store.backup_now()
+        store.erase()
+        sizes = store.sizes()
+        assert (sizes.sessions, sizes.messages, sizes.runs, sizes.attachments) == (0, 0, 0, 0)
+        assert store.presets("chat") == [] and store.models() == [] and store.search("paris") == []
+        assert store.available_backups() == []
+        assert store.integrity() == []
+        store.create_session(title="a new beginning")
+    content = database.read_bytes()
+    for word in (b"Capitals", "große".encode(), b"Paris", b"million", b"Precise"):
+        assert word not in content
+    with Store.open(database) as store:
+        assert len(store.sessions()) == 1
 
 
 def test_a_failing_migration_changes_nothing(database: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -242,6 +289,7 @@ _LEAVES_A_RUN = """
 import os, sys
 from pathlib import Path
 from tests.store.conftest import record
+from tests.store.dump_version import fill
 from workbench.core.messages import Message
 from workbench.store import Store
 store = Store.open(Path(sys.argv[1]))

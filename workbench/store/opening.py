@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import shutil
 import sqlite3
 from datetime import UTC, datetime
 from pathlib import Path
@@ -155,9 +156,33 @@ def back_up(connection: sqlite3.Connection, folder: Path, *, reason: str = "") -
     stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%S%f")
     target = folder / f"workbench-{stamp}{'-before-' + reason if reason else ''}.db"
     copy_to(connection, target)
-    for old in sorted(folder.glob("workbench-*.db"))[:-KEEP_BACKUPS]:
+    for old in list_backups(folder)[KEEP_BACKUPS:]:
         old.unlink(missing_ok=True)
     return target
+
+
+def list_backups(folder: Path) -> list[Path]:
+    """Newest first: their names carry the time."""
+    return sorted(folder.glob("workbench-*.db"), reverse=True)
+
+
+def put_in_place(backup: Path, path: Path) -> Path | None:
+    """Copy a backup to `path`; what is there is moved aside first. Returns where that is now. Raises StoreError."""
+    partial = path.with_name(path.name + ".partial")
+    try:
+        _check_header(backup)
+        with contextlib.closing(connect(backup, read_only=True, immutable=True)) as connection:
+            _check(connection, backup)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(backup, partial)
+    except (OSError, sqlite3.Error) as error:
+        partial.unlink(missing_ok=True)
+        raise StoreError(
+            f"The backup {backup} can't be used: {error}.", hint="Nothing was changed. Try another backup."
+        ) from error
+    aside = set_aside(path) if path.exists() else None
+    partial.replace(path)
+    return aside
 
 
 def copy_to(connection: sqlite3.Connection, target: Path) -> None:
@@ -181,9 +206,9 @@ def copy_to(connection: sqlite3.Connection, target: Path) -> None:
 
 
 def set_aside(path: Path) -> Path:
-    """Move a damaged database and its log out of the way; return where the database is now. Raises StoreError."""
+    """Move a database and its log out of the way; return where the database is now. Raises StoreError."""
     stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%S%f")
-    aside = path.with_name(f"{path.stem}-damaged-{stamp}{path.suffix}")
+    aside = path.with_name(f"{path.stem}-aside-{stamp}{path.suffix}")
     try:
         path.rename(aside)
         for suffix in ("-wal", "-shm"):

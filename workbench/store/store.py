@@ -65,6 +65,15 @@ class Store(SessionTables, RunTables, LibraryTables):
         aside = opening.set_aside(path)
         return cls.open(path, backups), aside
 
+    @classmethod
+    def restore_backup(cls, path: Path, backup: Path, backups: Path | None = None) -> tuple[Store, Path | None]:
+        """Put a backup in the place of the database, which is moved aside, and open it. No store may be open on `path`.
+
+        Returns the store, and where the former database is now (None if there was none). Raises StoreError.
+        """
+        aside = opening.put_in_place(backup, path)
+        return cls.open(path, backups), aside
+
     @property
     def is_closed(self) -> bool:
         return self._closed
@@ -117,6 +126,20 @@ class Store(SessionTables, RunTables, LibraryTables):
             raise explained(error, self.path) from error
         return path
 
+    def available_backups(self) -> list[Path]:
+        """Newest first."""
+        return opening.list_backups(self.backups)
+
+    def erase(self) -> None:
+        """Delete everything that is kept, the backups included, and overwrite it. There is no undo."""
+        self._write(lambda db: db.execute("PRAGMA secure_delete = ON").close(), alone=True)
+        self._write(_delete_all_rows)
+        self.vacuum()
+        self._write(lambda db: db.execute("PRAGMA secure_delete = OFF").close(), alone=True)
+        for backup in self.available_backups():
+            with contextlib.suppress(OSError):
+                backup.unlink()
+
     def sizes(self) -> Sizes:
         pages = self._one("SELECT * FROM pragma_freelist_count, pragma_page_size") or (0, 0)
         counts = [
@@ -137,6 +160,16 @@ class Store(SessionTables, RunTables, LibraryTables):
             messages=counts[2],
             runs=counts[3],
         )
+
+
+def _delete_all_rows(db: sqlite3.Connection) -> None:
+    db.execute("PRAGMA defer_foreign_keys = ON")
+    tables = db.execute("SELECT name FROM pragma_table_list WHERE schema = 'main' AND type = 'table'").fetchall()
+    for (table,) in tables:
+        if not table.startswith(("sqlite_", "_sqlite_")):
+            db.execute(f"DELETE FROM {table}")
+    for index in ("messages_fts", "sessions_fts"):
+        db.execute(f"INSERT INTO {index} ({index}) VALUES ('rebuild')")
 
 
 def _optimize(db: sqlite3.Connection) -> None:
