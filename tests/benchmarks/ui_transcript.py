@@ -263,7 +263,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     for row in frames:
         print(
             f"{row.panes} panes x {options.rate:.0f} tokens/s above {options.history} messages: UI thread "
-            f"p50 {row.p50_ms} p95 {row.p95_ms} p99 {row.p99_ms} max {row.max_ms} ms (goal p99 {GOAL_P99_MS}), load {row.load_percent} %"
+            f"p50 {row.p50_ms} p95 {row.p95_ms} p99 {row.p99_ms} max {row.max_ms} ms (goal p99 {GOAL_P99_MS}), "
+            f"load {row.load_percent} %"
         )
     print(f"memory of the process: {rss} MB")
     if options.json:

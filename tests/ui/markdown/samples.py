@@ -26,6 +26,7 @@ CASES = [
     "text\n| a | b |\n|---|---|---|\nnot a table",
     "text\n$$\nx^2\n$$\nmore $a$ and \\(b\\) and \\[c\\]\n\n\\[\nd\n\\]\n",
     "text\n$$\nx\n\ny\n$$\nend",
+    "$$\n- item\n$$y$$\n\n$$\na\n$$ b\n$$",
     "$$ stray\n\nnormal",
     "price $5 and $6, $a + b$ too",
     "para\n***\npara\n***bold***\n",

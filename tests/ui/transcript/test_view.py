@@ -172,6 +172,17 @@ class TestStreaming:
         assert row.reasoning_label() == "Thought for 1.0 s"
         assert not row.item.streaming
 
+    def test_a_complete_answer_is_continued(self, view: TranscriptView) -> None:
+        view.set_items([answer("a", "One, **two")])
+        view.viewport().repaint()
+        view.begin_stream("a")
+        view.feed("a", ", three**.")
+        view.flush()
+        view.viewport().repaint()
+        document = view.board.rendering(view.board.stack.rows[0].pieces[0]).markdown.document
+        assert document.toPlainText() == "One, two, three."
+        view.end_stream("a", answer("a", "One, **two, three**."))
+
     def test_a_last_state_other_than_what_was_streamed_wins(self, view: TranscriptView) -> None:
         view.set_items([answer("a", "", streaming=True)])
         view.begin_stream("a")
@@ -399,6 +410,14 @@ class TestKeyboard:
             next(action for action in menu.actions() if action.text() == "Delete").trigger()
         assert requested.args == ["a", "delete"]
         menu.close()
+
+    def test_the_window_may_show_its_own_menu(self, view: TranscriptView, qtbot: QtBot) -> None:
+        view.set_items([answer("a", "text")])
+        view.set_current(0)
+        with qtbot.waitSignal(view.context_menu_requested) as requested:
+            qtbot.keyClick(view, Qt.Key.Key_Return)
+        assert requested.args is not None and requested.args[0] == "a"
+        assert QApplication.activePopupWidget() is None
 
     def test_space_unfolds_the_reasoning(self, view: TranscriptView, qtbot: QtBot) -> None:
         view.set_items([answer("a", "text", reasoning="hm")])

@@ -50,7 +50,8 @@ def _add_block(groups: list[_Group], block: QTextBlock, start: int, end: int, ma
         if groups and groups[-1].kind == kind:
             groups[-1].lines.append(text)
         else:
-            groups.append(_Group(kind, [text], language, prefix + ("   " * (format_.indent() - quotes) if markdown else "")))
+            indent = "   " * (format_.indent() - quotes) if markdown else ""
+            groups.append(_Group(kind, [text], language, prefix + indent))
         return
     if format_.hasProperty(properties.RULE):
         groups.append(_Group("rule", ["---"], prefix=prefix))

@@ -42,9 +42,7 @@ def _block_rule(state: StateBlock, start: int, end: int, silent: bool) -> bool:
         text = _line(state, line).rstrip()
         if not text:
             return False
-        if closing in text:
-            if not text.endswith(closing):
-                return False
+        if text.endswith(closing):
             lines.append(text[:-2])
             return _push_block(state, markup, "\n".join(lines), start, line + 1, True, silent)
         lines.append(text)

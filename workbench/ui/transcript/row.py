@@ -78,10 +78,14 @@ class Row:
         self._texts[kind] = whole
         splitter = self._splitters.setdefault(kind, Splitter())
         pieces = self.pieces_of(kind)
-        if not pieces:
-            pieces = [self._add(kind, "")]
-        documents.begin_live(pieces[-1])
         start = splitter.start
+        if sum(len(piece.source) for piece in pieces) <= start:
+            pieces.append(self._add(kind, ""))
+        known = documents.cached(pieces[-1])
+        if known is not None and known.markdown.finished:  # a complete text is continued
+            documents.forget(pieces[-1])
+            pieces[-1].exact = False
+        documents.begin_live(pieces[-1])
         while (cut := splitter.next_cut(whole)) is not None:
             self._end_piece(pieces[-1], whole[start:cut], documents)
             pieces.append(self._add(kind, ""))

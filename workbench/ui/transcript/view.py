@@ -58,7 +58,7 @@ class TranscriptView(QAbstractScrollArea):
     code_copied = Signal(str)
     following_changed = Signal(bool)
     context_menu_requested = Signal(str, QPoint)
-    """(key, global position), after the view's own menu has been opened."""
+    """(key, global position). Where it is connected, the window shows the menu instead of the view."""
     files_dropped = Signal(list)
     """Paths (str) of local files dropped onto the transcript."""
 
@@ -177,7 +177,7 @@ class TranscriptView(QAbstractScrollArea):
             row.dirty = True
 
     def flush(self) -> None:
-        """Show what was fed. Call about 30 times a second, from the window's shared timer."""
+        """Show what was fed. Call about 30 times a second, from the window's shared timer, also when nothing came."""
         for index in range(len(self.board.stack.rows) - 1, -1, -1):
             row = self.board.stack.rows[index]
             if not row.item.streaming:
@@ -567,9 +567,12 @@ class TranscriptView(QAbstractScrollArea):
             box = row.places.bar
             y = min(self.board.stack.tops[index] + box.top() - self._top, self.viewport().height() - 20)
             position = self.viewport().mapToGlobal(QPoint(int(self.board.left + 8), int(max(0, y))))
-        menu = build_menu(self, index)
-        menu.popup(position)
-        self.context_menu_requested.emit(row.item.key, position)
+        meta = self.metaObject()
+        signal = meta.method(meta.indexOfSignal("context_menu_requested(QString,QPoint)"))
+        if self.isSignalConnected(signal):
+            self.context_menu_requested.emit(row.item.key, position)
+        else:
+            build_menu(self, index).popup(position)
 
     # Painting
 
