@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 
 from workbench.store.connections import Readers
 from workbench.store.errors import ReadOnlyDatabase, explained
+from workbench.store.records import Rows
 from workbench.store.writer import Write, Writer
 
 T = TypeVar("T")
@@ -31,18 +32,16 @@ class Tables:
         """Returns after the commit. Raises StoreError."""
         return self._submit(write, alone=alone).result()
 
-    def _query(self, sql: str, parameters: Sequence[Any] = ()) -> sqlite3.Cursor:
-        """Rows of one statement on this thread's own connection. Raises StoreError."""
+    def _query(self, sql: str, parameters: Sequence[Any] = ()) -> Rows:
+        """All rows of one statement, on this thread's own connection. Raises StoreError."""
         try:
-            return self._readers.get().execute(sql, parameters)
+            cursor = self._readers.get().execute(sql, parameters)
+            return Rows([column[0] for column in cursor.description], cursor.fetchall())
         except sqlite3.Error as error:
             raise explained(error, self.path) from error
 
     def _all(self, sql: str, parameters: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
-        try:
-            return self._readers.get().execute(sql, parameters).fetchall()
-        except sqlite3.Error as error:
-            raise explained(error, self.path) from error
+        return self._query(sql, parameters).rows
 
     def _one(self, sql: str, parameters: Sequence[Any] = ()) -> tuple[Any, ...] | None:
         rows = self._all(sql, parameters)

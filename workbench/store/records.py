@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import sqlite3
-from typing import Any, TypeVar, get_origin
+from typing import Any, NamedTuple, TypeVar, get_origin
 
 import msgspec
 
@@ -161,15 +160,21 @@ def _lengthen_reasoning(parts: list[Part], record: RunRecord, signature: str) ->
     parts.insert(0, ReasoningPart(record.reasoning, signature, record.reasoning_s))
 
 
-def row_of(kind: type[S], cursor: sqlite3.Cursor) -> list[S]:
-    """Rows as structs whose fields are the cursor's columns; JSON text and 0/1 are converted as the fields say."""
-    names = [column[0] for column in cursor.description]
+class Rows(NamedTuple):
+    """What a statement gave."""
+
+    names: list[str]
+    rows: list[tuple[Any, ...]]
+
+
+def row_of(kind: type[S], found: Rows) -> list[S]:
+    """Rows as structs whose fields are the columns; JSON text and 0/1 are converted as the fields' types say."""
     json_fields = {f.name for f in msgspec.structs.fields(kind) if get_origin(f.type) in (list, dict, tuple)}
-    rows = []
-    for row in cursor:
-        values = dict(zip(names, row, strict=True))
+    structs = []
+    for row in found.rows:
+        values = dict(zip(found.names, row, strict=True))
         for name in json_fields:
             if isinstance(values.get(name), str):
                 values[name] = from_json(values[name])
-        rows.append(msgspec.convert(values, kind, strict=False))
-    return rows
+        structs.append(msgspec.convert(values, kind, strict=False))
+    return structs

@@ -16,6 +16,7 @@ from workbench.store.records import (
     MESSAGE_COLUMNS,
     RUN_COLUMNS,
     RUN_FIELDS,
+    Rows,
     clean,
     message_of,
     row_of,
@@ -135,7 +136,7 @@ class RunTables(Tables):
         descending: bool = True,
     ) -> list[RunRecord]:
         """Complete records, newest first unless told otherwise."""
-        rows = self._sorted(RUN_COLUMNS, "", filter, session_id, limit, offset, sort, descending).fetchall()
+        rows = self._sorted(RUN_COLUMNS, "", filter, session_id, limit, offset, sort, descending).rows
         return [run_of(row) for row in rows]
 
     def run_rows(
@@ -190,7 +191,7 @@ class RunTables(Tables):
         offset: int,
         sort: RunSort,
         descending: bool,
-    ) -> sqlite3.Cursor:
+    ) -> Rows:
         """Chooses the page by the covering index first, then reads the rows of that page only."""
         filter = filter or RunFilter()
         where, values = _condition(filter, session_id)
