@@ -255,6 +255,7 @@ def test_mutations_never_do_anything_else(seed: int) -> None:
     outcome(bytes(data))
 
 
+@settings(deadline=None)
 @given(st.binary(max_size=200))
 def test_random_bytes_after_the_magic(data: bytes) -> None:
     outcome(b"GGUF" + struct.pack("<I", 3) + data)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 
 import pytest
-from hypothesis import example, given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from workbench.core.events import ReasoningDelta, TextDelta
@@ -45,6 +45,7 @@ def cut(text: str, borders: list[int]) -> list[str]:
     return [text[a:b] for a, b in itertools.pairwise(edges)]
 
 
+@settings(deadline=None)
 @given(answers, cuts)
 @example("<think>a</think>b", list(range(20)))
 def test_agrees_with_the_oracle(text: str, borders: list[int]) -> None:
@@ -58,12 +59,14 @@ HARMONY = (
 )
 
 
+@settings(deadline=None)
 @given(cuts)
 def test_harmony_at_any_border(borders: list[int]) -> None:
     prompt = "<|start|>user<|message|>Hi<|end|><|start|>assistant"
     assert split(cut(HARMONY, borders), prompt) == ("They greet.", "Looking. Hello <|channel|> is a tag")
 
 
+@settings(deadline=None)
 @given(
     st.lists(st.sampled_from(["<|channel|>", "analysis", "<|message|>", "x", " ", "<|end|>", "<|start|>assistant"])),
     cuts,
@@ -131,6 +134,11 @@ def test_leading_white_space_without_reasoning_is_kept() -> None:
 def test_goes_on_inside_unfinished_reasoning() -> None:
     message = Message("assistant", (ReasoningPart("first"),))
     assert split([" then</think>yes"], "assistant\n<think>\nfirst", message) == (" then", "yes")
+
+
+def test_goes_on_inside_long_reasoning_whose_tag_is_out_of_sight() -> None:
+    message = Message("assistant", (ReasoningPart("word " * 500),))
+    assert split([" then[/THI", "NK]yes"], "word " * 20, message) == (" then", "yes")
 
 
 def test_goes_on_inside_an_unfinished_answer() -> None:

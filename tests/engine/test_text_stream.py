@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from workbench.engine.text_stream import TextStream
@@ -30,6 +30,7 @@ def oracle(text: str, stop: tuple[str, ...]) -> tuple[str, str | None]:
     return text, None
 
 
+@settings(deadline=None)
 @given(texts, stops, cuts)
 def test_agrees_with_the_oracle(text: str, stop: tuple[str, ...], borders: list[int]) -> None:
     stream = TextStream(stop)
@@ -37,6 +38,7 @@ def test_agrees_with_the_oracle(text: str, stop: tuple[str, ...], borders: list[
     assert (got, stream.stopped_by) == oracle(text, stop)
 
 
+@settings(deadline=None)
 @given(st.binary(max_size=80), cuts)
 def test_any_bytes_decode_as_if_whole(data: bytes, borders: list[int]) -> None:
     stream = TextStream(())
@@ -44,6 +46,7 @@ def test_any_bytes_decode_as_if_whole(data: bytes, borders: list[int]) -> None:
     assert got == data.decode("utf-8", "replace")
 
 
+@settings(deadline=None)
 @given(texts, stops, cuts)
 def test_text_is_held_back_only_while_it_may_become_a_stop_string(
     text: str, stop: tuple[str, ...], borders: list[int]

@@ -45,7 +45,7 @@ class ReasoningSplitter:
         self._buffer = ""
         self._space: list[str] = []
         self._out: list[Piece] = []
-        self._closer = ""
+        self._closers: tuple[str, ...] = ()
         self._opener = ""
         self._state: Callable[[], bool] = self._at_start
         self._keep_space = True
@@ -74,7 +74,7 @@ class ReasoningSplitter:
             return
         for opener, closer in TAGS.items():
             if tail.endswith(opener):
-                self._opener, self._closer = opener, closer
+                self._opener, self._closers = opener, (closer,)
                 self._state = self._at_reasoning_start
         if tail.endswith(CHANNEL):
             self._state = self._in_harmony_header
@@ -87,11 +87,11 @@ class ReasoningSplitter:
             self._state = self._in_text
             return
         opened = max(((tail.rfind(opener), opener) for opener in TAGS), default=(-1, ""))
-        if continued.reasoning and opened[0] >= 0:
-            self._closer = TAGS[opened[1]]
-            self._state = self._in_reasoning
-        elif continued.reasoning and CHANNEL in tail:
+        if continued.reasoning and CHANNEL in tail:
             self._state = self._in_harmony_reasoning
+        elif continued.reasoning:  # its opening tag may be further back than the tail reaches
+            self._closers = (TAGS[opened[1]],) if opened[0] >= 0 else tuple(TAGS.values())
+            self._state = self._in_reasoning
 
     # Each state reads what it can from the buffer; True: another state may go on with the rest.
     def _at_start(self) -> bool:
@@ -106,7 +106,7 @@ class ReasoningSplitter:
             if text.startswith(opener):
                 self._buffer = text[len(opener) :]
                 self._space.clear()
-                self._opener, self._closer = "", closer
+                self._opener, self._closers = "", (closer,)
                 self._state = self._at_reasoning_start
                 return True
         if text.startswith(CHANNEL):
@@ -135,7 +135,7 @@ class ReasoningSplitter:
         return True
 
     def _in_reasoning(self) -> bool:
-        return self._reason_until((self._closer,), self._after_reasoning)
+        return self._reason_until(self._closers, self._after_reasoning)
 
     def _in_harmony_reasoning(self) -> bool:
         return self._reason_until(HARMONY_ENDS, self._between_messages)
