@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import gguf
+import msgspec
 import numpy as np
 
 from tests.engine.child import tiny_models
@@ -107,6 +108,8 @@ def cases(folder: Path, large: bool) -> Iterator[tuple[str, Path, LoadOptions]]:
 
 def measure(path: Path, options: LoadOptions, logs: Path, repeats: int = 0) -> int:
     """The child's memory after a prompt that fills at least one batch."""
+    # one thread: memory is the same, and other work on the machine can't hold up threads that wait for each other
+    options = msgspec.structs.replace(options, n_threads=1, n_threads_batch=1)
     client = EngineClient(path, options, log_dir=logs)
     try:
         prompt = ChatRequest(

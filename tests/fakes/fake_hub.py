@@ -402,6 +402,8 @@ class _HubHandler(_Handler):
             self._search()
         elif self.route.startswith("/api/models/"):
             self._model(parts[2:])
+        elif self.route.startswith("/api/resolve-cache/"):
+            self._from_cache(parts)
         elif self.route == "/api/whoami-v2":
             self.send_json({"type": "user", "name": "tester"}) if self._token() else self.refuse(401)
         elif "resolve" in parts:
@@ -489,9 +491,24 @@ class _HubHandler(_Handler):
         elif (file := repo.files.get(name)) is None:
             self.refuse(404, "EntryNotFound", "Entry not found")
         elif not file.lfs:
-            self.send_file(file, {"X-Repo-Commit": repo.commit, "ETag": f'"{file.git_oid}"'}, "resolve")
+            self._send_on(f"/api/resolve-cache/models/{quote(repo.id)}/{repo.commit}/{quote(name)}", repo)
         else:
             self._redirect(repo, file, name)
+
+    def _send_on(self, location: str, repo: FakeRepo) -> None:
+        """Small files come from the Hub's own cache."""
+        self.send_response(307)
+        for header, value in {"Location": location, "X-Repo-Commit": repo.commit, "Content-Length": "0"}.items():
+            self.send_header(header, value)
+        self.end_headers()
+
+    def _from_cache(self, parts: list[str]) -> None:
+        repo = self._allowed("/".join(parts[3:5]))
+        file = repo.files.get("/".join(parts[6:])) if repo else None
+        if repo and file:
+            self.send_file(file, {"X-Repo-Commit": repo.commit, "ETag": f'"{file.git_oid}"'}, "resolve")
+        elif repo:
+            self.refuse(404, "EntryNotFound", "Entry not found")
 
     def _redirect(self, repo: FakeRepo, file: FakeFile, name: str) -> None:
         changed = self.hub.take("resolve", self.route, self.command, ("etag",))

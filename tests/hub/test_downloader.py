@@ -10,12 +10,13 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import replace
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import huggingface_hub
 import pytest
 
-from tests.fakes.fake_hub import FakeFile, FakeHub
+from tests.fakes.fake_hub import FakeFile, FakeHub, Fault
 from tests.hub.conftest import QUICK
 from workbench.core.cancel import CancelToken
 from workbench.core.errors import Cancelled
@@ -274,17 +275,22 @@ def test_damage_where_a_transfer_broke_off_is_mended_in_place(make: Make, hub: F
 def test_cancel_takes_effect_at_once_even_in_a_stall(make: Make, repo: str, hub: FakeHub) -> None:
     downloader = make(options=replace(QUICK, stall_s=30))
     for kind, on in (("stall", "cdn"), ("hang", "cdn"), ("hang", "resolve")):
-        fault = hub.fault(kind, on=on, after=100_000)
-        cancel, over = CancelToken(), []
-        thread = threading.Thread(target=lambda c=cancel, o=over: o.append(_cancelled(downloader, c)))
-        thread.start()
-        _until(lambda f=fault: f.times == 0)
-        time.sleep(0.1)
-        started = time.monotonic()
-        cancel.cancel()
-        thread.join(5)
-        assert over == [True]
-        assert time.monotonic() - started < 0.2, f"cancel in {kind} on {on} was slow"
+        taken = [_time_of_cancel(downloader, hub.fault(kind, on=on, after=100_000)) for _ in range(3)]
+        assert min(taken) < 0.2, f"cancel in {kind} on {on} was slow: {taken}"  # the machine may be busy once or twice
+
+
+def _time_of_cancel(downloader: Downloader, fault: Fault) -> float:
+    cancel = CancelToken()
+    over: list[bool] = []
+    thread = threading.Thread(target=lambda: over.append(_cancelled(downloader, cancel)))
+    thread.start()
+    _until(lambda: fault.times == 0)
+    time.sleep(0.1)  # lets the client get into its waiting
+    started = time.monotonic()
+    cancel.cancel()
+    thread.join(5)
+    assert over == [True]
+    return time.monotonic() - started
 
 
 def _cancelled(downloader: Downloader, cancel: CancelToken) -> bool:
@@ -385,3 +391,47 @@ def test_names_that_leave_the_cache_are_refused(make: Make, hub: FakeHub, name: 
     hub.add("org/evil", {name: weights})
     with pytest.raises(HubError, match="kept safely"):
         fetch(make(), "org/evil", name)
+
+
+def test_a_mirror_that_sends_on_to_the_hub(make: Make, repo: str, weights: bytes, hub: FakeHub) -> None:
+    hub.tokens["hf_secret"] = set()
+    mirror = Mirror(hub.endpoint)
+    try:
+        path = fetch(make(endpoint=mirror.endpoint, token=lambda: "hf_secret"))
+    finally:
+        mirror.close()
+    assert path.read_bytes() == weights
+    assert {r.headers.get("authorization") for r in hub.requests} == {None}, "the token went to another host"
+
+
+class Mirror:
+    """Answers every request with a redirect to the same path elsewhere."""
+
+    def __init__(self, target: str) -> None:
+        class Handler(BaseHTTPRequestHandler):
+            def do_HEAD(self) -> None:  # GET goes to the storage's link
+                self.send_response(308)
+                self.send_header("Location", target + self.path)
+                self.end_headers()
+
+            def log_message(self, *_: object) -> None:
+                pass
+
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.02,))
+        self._thread.start()
+        self.endpoint = f"http://127.0.0.1:{self._server.server_port}"
+
+    def close(self) -> None:
+        self._server.shutdown()
+        self._server.server_close()
+        self._thread.join()
+
+
+@pytest.mark.parametrize("revision", ["../../x", "/abs"])
+def test_revisions_that_leave_the_cache_are_refused(cache: Path, revision: str) -> None:
+    repo = RepoCache(cache, "org/a")
+    repo.prepare("e" * 64)
+    repo.blob("e" * 64).write_bytes(b"x")
+    with pytest.raises(HubError, match="revision"):
+        repo.link("e" * 64, "1" * 40, "a.gguf", revision)

@@ -66,3 +66,15 @@ def _start(hub: FakeHub, cache: Path) -> subprocess.Popen[str]:
     child.stdin.write("go\n")
     child.stdin.flush()
     return child
+
+
+def test_two_programs_at_once_fetch_it_once(hub: FakeHub, cache: Path) -> None:
+    weights = random.Random(6).randbytes(3_000_000)
+    hub.add("org/tiny-GGUF", {"tiny-Q4_K_M.gguf": weights})
+    hub.fault("slow", bytes_per_s=6_000_000)
+    with _start(hub, cache) as first, _start(hub, cache) as second:
+        for child in (first, second):
+            assert child.stdin is not None and child.stdout is not None
+            assert Path(child.stdout.readline().strip()).read_bytes() == weights
+            child.stdin.close()
+    assert len(hub.of("cdn")) == 1

@@ -105,7 +105,10 @@ class RepoCache:
             pointer.unlink(missing_ok=True)
             _link(blob, pointer, new_blob)
         if revision != commit:
-            ref = self.folder.joinpath("refs", *PurePosixPath(revision).parts)
+            parts = PurePosixPath(revision).parts
+            if not parts or any(part in ("..", "/") or "\\" in part for part in parts):
+                raise HubError(f"{revision!r} is not the name of a revision.")
+            ref = self.folder.joinpath("refs", *parts)
             _write_ref(ref, commit, self.folder)
         return pointer
 

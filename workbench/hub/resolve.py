@@ -16,6 +16,7 @@ from workbench.hub.errors import GatedRepo, HubError, Offline, RepoNotFound
 from workbench.hub.network import HubTransport, is_offline, unreachable, user_agent
 
 _REDIRECTS = 5
+_IDENTITY = ("x-repo-commit", "x-linked-etag", "x-linked-size", "etag", "content-length")
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,13 +63,16 @@ class HubSession:
         """Ask the Hub for a file. Raises HubError or Cancelled."""
         url = f"{self.endpoint}/{repo_id}/resolve/{quote(revision, safe='')}/{quote(filename)}"
         at = httpx2.URL(url)
+        known: dict[str, str] = {}
         for _ in range(_REDIRECTS):
             response = self._send("HEAD", at, {}, cancel)
             response.close()
+            known |= {name: response.headers[name] for name in _IDENTITY if name in response.headers}
             target = at.join(response.headers["location"]) if response.has_redirect_location else None
-            if target is None or not self._is_hub(target):
+            # a mirror may send on to the Hub before anyone has said which file it is
+            if target is None or (not self._is_hub(target) and "x-repo-commit" in known):
                 self._check(response, repo_id, filename)
-                return _resolved(response, url, str(target or at))
+                return _resolved(known, url, str(target or at))
             at = target
         raise HubError(f"The Hub sends {filename} round in circles.", detail=str(at))
 
@@ -137,8 +141,7 @@ class HubSession:
         )
 
 
-def _resolved(response: httpx2.Response, url: str, link: str) -> Resolved:
-    headers = response.headers
+def _resolved(headers: dict[str, str], url: str, link: str) -> Resolved:
     etag = _plain(headers.get("x-linked-etag") or headers.get("etag", ""))
     size = headers.get("x-linked-size") or headers.get("content-length", "")
     commit = headers.get("x-repo-commit", "")
@@ -146,7 +149,7 @@ def _resolved(response: httpx2.Response, url: str, link: str) -> Resolved:
         raise HubError(
             "The answer is not the Hub's: it names no commit, ETag or size.",
             hint="Is HF_ENDPOINT right, or does a network log-in page stand in between?",
-            detail=str(dict(headers))[:1000],
+            detail=str(headers)[:1000],
         )
     is_sha256 = bool(re.fullmatch(r"[0-9a-f]{64}", etag))
     return Resolved(commit=commit, etag=etag, size=int(size), sha256=etag if is_sha256 else "", url=url, link=link)

@@ -351,10 +351,20 @@ def _rank(model: Quantization) -> int:
     return _GOOD.index(label) if label in _GOOD else len(_GOOD)
 
 
+_USUAL: tuple[tuple[float, int, int, int, int], ...] = (
+    (0.4e9, 768, 2_048, 30, 192),
+    (1.5e9, 2_048, 8_192, 24, 384),
+    (4.0e9, 3_072, 8_192, 28, 1_024),
+    (12e9, 4_096, 14_336, 36, 1_024),
+    (40e9, 5_120, 25_600, 64, 1_024),
+    (float("inf"), 8_192, 28_672, 80, 1_024),
+)
+"""Up to this file size: embedding length, feed-forward length, layers and values of a layer's K cache for a token."""
+
+
 def rough_shape(size_bytes: int) -> ModelShape:
-    """A usual model of this file size, where its header is not known: right within about a fifth."""
-    layers = 32
-    values = 1024 if size_bytes > 2e9 else 512
+    """A usual model of this file size, where its header is not known: a first guess."""
+    n_embd, n_ff, layers, values = next(sizes for limit, *sizes in _USUAL if size_bytes <= limit)
     return ModelShape(
         architecture="",
         context_length=USUAL_CONTEXT,
@@ -364,8 +374,8 @@ def rough_shape(size_bytes: int) -> ModelShape:
         tied=False,
         k_values=(values,) * layers,
         v_values=(values,) * layers,
-        n_embd=4096 if size_bytes > 2e9 else 2048,
-        n_ff=14336 if size_bytes > 2e9 else 8192,
-        n_head=32,
-        n_vocab=128_000,
+        n_embd=n_embd,
+        n_ff=n_ff,
+        n_head=n_embd // 128,
+        n_vocab=100_000,
     )
