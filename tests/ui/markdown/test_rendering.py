@@ -110,6 +110,17 @@ def test_part_of_a_text_counts_characters_as_qt_does(style: MarkdownStyle) -> No
     assert text_between(document, 5, 6, markdown=True) == "**b**"
 
 
+def test_a_table_of_many_columns_fits_a_narrow_pane(style: MarkdownStyle) -> None:
+    row = "| some words " * 8 + "|\n"
+    document = MarkdownDocument.rendered(row + "|---" * 8 + "|\n" + row, style, width=360)
+    assert document.document.size().width() <= 362
+    document.set_width(900)
+    table = document.document.rootFrame().childFrames()[0]
+    wide = document.document.documentLayout().frameBoundingRect(table).width()
+    document.set_width(500)
+    assert document.document.documentLayout().frameBoundingRect(table).width() < wide <= 900
+
+
 HOSTILE = {
     "one line": "x" * 60_000,
     "many words": "word " * 12_000,

@@ -483,3 +483,18 @@ class TestAccessible:
         assert interface.text(QAccessible.Text.Value) == "Model. Error: It broke.. hi"
         view.set_current(0)
         assert interface.text(QAccessible.Text.Value) == "You. hello"
+
+    def test_each_message_is_a_child(self, view: TranscriptView) -> None:
+        view.set_items([user("u", "hello"), answer("a", "hi")])
+        interface = QAccessible.queryAccessibleInterface(view)
+        assert interface.childCount() == 2
+        child = interface.child(1)
+        assert child.role() == QAccessible.Role.ListItem
+        assert child.text(QAccessible.Text.Name) == "Model"
+        assert child.text(QAccessible.Text.Value) == "Model. hi"
+        assert child.parent().role() == QAccessible.Role.List
+        assert child.rect().height() > 20
+        view.remove_item("a")
+        assert not child.isValid()
+        assert child.text(QAccessible.Text.Value) == ""
+        assert interface.child(1) is None

@@ -94,8 +94,9 @@ def fit(table: QTextTable, text_width: float, style: MarkdownStyle) -> None:
     least = [min(width, MIN_EM * style.text_px + 2 * style.cell_pad_px) for width in natural]
     if sum(natural) <= available:
         widths = natural
-    elif sum(least) >= available:
-        widths = least
+    elif sum(least) >= available:  # many columns: narrower than reads well rather than cut off
+        narrowest = 2 * style.text_px + 2 * style.cell_pad_px
+        widths = [max(narrowest, int(width * available / sum(least))) for width in least]
     else:
         share = (available - sum(least)) / (sum(natural) - sum(least))
         widths = [int(low + (high - low) * share) for low, high in zip(least, natural, strict=True)]

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from PySide6.QtGui import QAccessible, QAccessibleAnnouncementEvent, QAccessibleInterface
+from PySide6.QtCore import QObject, QPoint, QPointF, QRect, QSize
+from PySide6.QtGui import QAccessible, QAccessibleAnnouncementEvent, QAccessibleInterface, QWindow
 from PySide6.QtWidgets import QAccessibleWidget, QWidget
+from shiboken6 import Shiboken
 
 from workbench.ui.tr import tr
 from workbench.ui.transcript.items import TranscriptItem
@@ -34,10 +36,14 @@ def _factory(_key: str, owner: object) -> QAccessibleInterface | None:
     return None
 
 
+# PySide's stubs do not know that Qt takes null for "there is none".
 class AccessibleTranscript(QAccessibleWidget):
+    """A list whose children are the messages."""
+
     def __init__(self, view: TranscriptView) -> None:
         super().__init__(view, QAccessible.Role.List, view.accessibleName())
         self._view = view
+        self._children: dict[str, AccessibleMessage] = {}
 
     def text(self, kind: QAccessible.Text) -> str:
         if kind == QAccessible.Text.Value:
@@ -49,9 +55,100 @@ class AccessibleTranscript(QAccessibleWidget):
             return tr("{count} messages", count=len(self._view.board.stack.rows))
         return str(super().text(kind))
 
+    def childCount(self) -> int:
+        return len(self._view.board.stack.rows)
 
-def describe(item: TranscriptItem) -> str:
-    """A message as it is read out."""
+    def child(self, index: int) -> QAccessibleInterface | None:  # type: ignore[override]
+        rows = self._view.board.stack.rows
+        if not 0 <= index < len(rows):
+            return None
+        key = rows[index].item.key
+        if key not in self._children:
+            message = AccessibleMessage(self._view, self, key)
+            self._children[key] = message
+            QAccessible.registerAccessibleInterface(message)
+        return self._children[key]
+
+    def indexOfChild(self, child: QAccessibleInterface) -> int:
+        return self._view.board.stack.find(child.key) or 0 if isinstance(child, AccessibleMessage) else -1
+
+    def focusChild(self) -> QAccessibleInterface | None:  # type: ignore[override]
+        return self.child(self._view.current) if self._view.current >= 0 else None
+
+    def childAt(self, x: int, y: int) -> QAccessibleInterface | None:  # type: ignore[override]
+        point = self._view.viewport().mapFromGlobal(QPoint(x, y))
+        return self.child(self._view.row_at(QPointF(point)))
+
+
+class AccessibleMessage(QAccessibleInterface):
+    """One message: named after who wrote it, its text as value."""
+
+    def __init__(self, view: TranscriptView, parent: AccessibleTranscript, key: str) -> None:
+        super().__init__()
+        self._view = view
+        self._parent = parent
+        self.key = key
+
+    def isValid(self) -> bool:
+        return Shiboken.isValid(self._view) and self._view.board.stack.find(self.key) is not None
+
+    def object(self) -> QObject | None:  # type: ignore[override]
+        return None
+
+    def window(self) -> QWindow | None:  # type: ignore[override]
+        return self._view.window().windowHandle()
+
+    def parent(self) -> QAccessibleInterface:
+        return self._parent
+
+    def child(self, _index: int) -> QAccessibleInterface | None:  # type: ignore[override]
+        return None
+
+    def childAt(self, _x: int, _y: int) -> QAccessibleInterface | None:  # type: ignore[override]
+        return None
+
+    def childCount(self) -> int:
+        return 0
+
+    def indexOfChild(self, _child: QAccessibleInterface) -> int:
+        return -1
+
+    def role(self) -> QAccessible.Role:
+        return QAccessible.Role.ListItem
+
+    def rect(self) -> QRect:
+        index = self._view.board.stack.find(self.key)
+        if index is None:
+            return QRect()
+        board = self._view.board
+        y = board.stack.tops[index] - self._view.verticalScrollBar().value()
+        corner = self._view.viewport().mapToGlobal(QPoint(int(board.left), int(y)))
+        return QRect(corner, QSize(int(board.width), int(board.stack.rows[index].height)))
+
+    def state(self) -> QAccessible.State:
+        state = QAccessible.State()
+        index = self._view.board.stack.find(self.key)
+        state.focusable = True
+        state.readOnly = True
+        state.focused = index == self._view.current and self._view.hasFocus()
+        return state
+
+    def setText(self, _kind: QAccessible.Text, _text: str) -> None:
+        """Messages are read-only."""
+
+    def text(self, kind: QAccessible.Text) -> str:
+        item = self._view.item(self.key)
+        if item is None:
+            return ""
+        if kind == QAccessible.Text.Name:
+            return writer(item)
+        if kind in (QAccessible.Text.Value, QAccessible.Text.Description):
+            return describe(item)
+        return ""
+
+
+def writer(item: TranscriptItem) -> str:
+    """Who wrote a message."""
     names = {
         "user": tr("You"),
         "assistant": item.title or tr("Answer"),
@@ -59,7 +156,12 @@ def describe(item: TranscriptItem) -> str:
         "tool": tr("Tool"),
         "notice": tr("Note"),
     }
-    parts = [names[item.role]]
+    return names[item.role]
+
+
+def describe(item: TranscriptItem) -> str:
+    """A message as it is read out."""
+    parts = [writer(item)]
     if item.error is not None:
         parts.append(tr("Error: {message}", message=str(item.error)))
     if item.attachments:
