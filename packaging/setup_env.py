@@ -18,7 +18,7 @@ import sys
 import tempfile
 import time
 import tomllib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import IO
 
@@ -113,9 +113,11 @@ def main(arguments: list[str]) -> int:
             need_display(os.environ)
         if not checkout.is_ready(purpose):
             set_up(checkout, purpose)
-        need_qt_libraries(checkout, purpose, rest)
         if purpose == "test":
-            offer_test_programs()
+            need_qt_libraries(checkout, ["offscreen", "minimal"])
+            offer_a_screen(checkout)
+        elif opens_window(rest):
+            need_qt_libraries(checkout, window_platforms(os.environ))
     except system.SetupError as error:
         print(f"{purpose}: {error}", file=sys.stderr)
         return 1
@@ -134,7 +136,7 @@ def opens_window(arguments: Sequence[str]) -> bool:
     return all(not name.startswith("-") and name.lower().endswith(".gguf") for name in arguments)
 
 
-def need_display(environ: os._Environ[str] | dict[str, str]) -> None:
+def need_display(environ: Mapping[str, str]) -> None:
     if not sys.platform.startswith("linux"):
         return
     if not any(environ.get(name) for name in ("DISPLAY", "WAYLAND_DISPLAY", "QT_QPA_PLATFORM")):
@@ -210,14 +212,13 @@ def install(checkout: Checkout, extra: str) -> None:
         raise system.SetupError(f"pip could not install the packages; all of its output is in {checkout.log}")
 
 
-def need_qt_libraries(checkout: Checkout, purpose: str, arguments: Sequence[str]) -> None:
-    """The libraries Qt needs for what is about to open. Looked for once for each kind of screen."""
-    if purpose == "test":
-        platforms = ["offscreen", "minimal", "xcb"] if system.can_apt_install() else ["offscreen"]
-    elif opens_window(arguments):
-        platforms = ["wayland"] if os.environ.get("WAYLAND_DISPLAY") and not os.environ.get("DISPLAY") else ["xcb"]
-    else:
-        return
+def window_platforms(environ: Mapping[str, str]) -> list[str]:
+    """Qt's platform plugins that may draw the window here."""
+    return ["wayland"] if environ.get("WAYLAND_DISPLAY") and not environ.get("DISPLAY") else ["xcb"]
+
+
+def need_qt_libraries(checkout: Checkout, platforms: list[str]) -> None:
+    """The system's libraries for these platform plugins of Qt. Looked for once for each kind and version."""
     name, seen = f"qt-{'-'.join(platforms)}", _pyside_version(checkout)
     if checkout.read_stamp().get(name) == seen:
         return
@@ -229,15 +230,18 @@ def need_qt_libraries(checkout: Checkout, purpose: str, arguments: Sequence[str]
     checkout.write_stamp(**{name: seen})
 
 
-def offer_test_programs() -> None:
-    """The end-to-end tests need a virtual screen; without it they are skipped and the others run."""
-    missing = system.missing_test_programs() if sys.platform.startswith("linux") else []
-    if not missing:
+def offer_a_screen(checkout: Checkout) -> None:
+    """What the end-to-end tests need for a virtual screen: installed if we may, else those tests are skipped."""
+    if not sys.platform.startswith("linux"):
         return
-    if system.can_apt_install():
-        system.apt_install(missing, say)
-    else:
-        say(f"Tests that need a screen will be skipped. {system.how_to_install(missing)}")
+    try:
+        if system.can_apt_install():
+            need_qt_libraries(checkout, ["xcb"])
+        missing = system.missing_test_programs()
+        if missing:
+            system.need_packages(missing, f"Not installed: {', '.join(missing)}.", say)
+    except system.SetupError as error:
+        say(f"Tests that need a screen will be skipped. {error}")
 
 
 def take_over(command: list[str]) -> int:

@@ -288,3 +288,31 @@ def test_a_failing_apt_is_said_in_one_line(monkeypatch: pytest.MonkeyPatch) -> N
 def test_on_fedora_libraries_are_asked_for_by_name(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(system_packages.shutil, "which", lambda name: "/usr/bin/dnf" if name == "dnf" else None)
     assert "'libEGL.so.1()(64bit)'" in system_packages.how_to_install(["libegl1"])
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="apt")
+def test_tests_go_on_where_a_screen_cannot_be_had(
+    checkout: Checkout, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def no_network(packages: Sequence[str], say: object, run: object = None) -> None:
+        raise SetupError(f"{packages} could not be installed")
+
+    monkeypatch.setattr(system_packages, "missing_test_programs", lambda: ["xvfb"])
+    monkeypatch.setattr(system_packages, "can_apt_install", lambda: True)
+    monkeypatch.setattr(system_packages, "apt_install", no_network)
+    setup_env.offer_a_screen(checkout)
+    assert "will be skipped" in capsys.readouterr().err
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="ldd")
+def test_qt_libraries_are_looked_for_once(checkout: Checkout, monkeypatch: pytest.MonkeyPatch) -> None:
+    (checkout.site_packages() / "pyside6_essentials-6.11.3.dist-info").mkdir()
+    looked: list[object] = []
+    monkeypatch.setattr(system_packages, "missing_libraries", lambda files: looked.append(files) or [])
+    for _ in range(2):
+        setup_env.need_qt_libraries(checkout, ["xcb"])
+    assert len(looked) == 1
+    setup_env.need_qt_libraries(checkout, ["wayland"])
+    assert len(looked) == 2
+    assert setup_env.window_platforms({"WAYLAND_DISPLAY": "w"}) == ["wayland"]
+    assert setup_env.window_platforms({"WAYLAND_DISPLAY": "w", "DISPLAY": ":0"}) == ["xcb"]
