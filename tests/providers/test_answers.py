@@ -14,6 +14,7 @@ from tests.providers.support import Outcome, ask, model_of, request
 from workbench.core.events import RunDetails, ToolCallDelta, Usage
 from workbench.core.messages import Message, ReasoningPart, TextPart, ToolCallPart, ToolResultPart
 from workbench.core.requests import ChatRequest, Sampling
+from workbench.providers.signatures import pack
 
 RICH = {
     CHAT.name: rich.CHAT_RICH,
@@ -128,12 +129,18 @@ def _gemini_turn(body: dict[str, Any]) -> None:
 
 
 @each_vendor
-def test_another_vendors_signature_stays_here(vendor: Vendor) -> None:
+def test_another_models_signature_stays_here(vendor: Vendor) -> None:
     with Double(vendor.complete("Hello")) as double:
-        part = ReasoningPart("secret thought", '{"from":"elsewhere","data":{"type":"thinking","signature":"x"}}\n')
+        foreign = [
+            {"type": "thinking", "thinking": "foreign", "signature": "foreign"},
+            {"type": "reasoning", "id": "foreign", "summary": [], "encrypted_content": "foreign"},
+            {"signature": "foreign"},
+            [{"type": "reasoning.encrypted", "data": "foreign"}],
+        ]
+        part = ReasoningPart("secret thought", "".join(pack(f"{vendor.kind}:another-model", data) for data in foreign))
         what = ChatRequest(messages=(Message("assistant", (part, TextPart("Hi"))), Message.of("user", "Hello")))
         assert ask(model_of(vendor, double), what).finished.reason == "stop"
-        assert "elsewhere" not in json.dumps(double.seen[0].body)
+        assert "foreign" not in json.dumps(double.seen[0].body)
         assert "secret thought" not in json.dumps(double.seen[0].body)
 
 

@@ -333,7 +333,6 @@ class ApiResponse:
                 self._response.close()
             self._client._give_back(self._connection)
             return
-        self._connection.abort()
         with suppress(Exception):  # closing a broken connection may say again that it is broken
             self._response.close()
         self._connection.client.close()
