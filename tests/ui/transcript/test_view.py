@@ -126,10 +126,10 @@ class TestScrolling:
             view.flush()
             view.viewport().repaint()
         assert bar.value() == value < bar.maximum() - 500
-        assert view._jump.isVisible()
-        qtbot.mouseClick(view._jump, LEFT)
+        assert view.jump.isVisible()
+        qtbot.mouseClick(view.jump, LEFT)
         assert view.following and bar.value() == bar.maximum()
-        assert not view._jump.isVisible()
+        assert not view.jump.isVisible()
 
     def test_scroll_to_a_message_far_away(self, view: TranscriptView) -> None:
         view.set_items(conversation(500))
@@ -293,7 +293,7 @@ class TestSelection:
         qtbot.waitUntil(lambda: view.verticalScrollBar().value() < value - 300)
         QTest.mouseRelease(view.viewport(), LEFT, pos=QPoint(300, -40))
         assert len(view.selected_text()) > 200
-        assert not view._mouse._auto_scroll.isActive()
+        assert not view.mouse._auto_scroll.isActive()
 
     def test_it_survives_a_new_theme(self, view: TranscriptView, point_of: Place) -> None:
         view.set_items([answer("a", "alpha beta gamma")])

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import replace
 
-from PySide6.QtCore import QEvent, QPoint, QPointF, QRectF, QSize, Qt, QTimer, Signal, Slot
+from PySide6.QtCore import QEvent, QPoint, QPointF, QRectF, QSize, Qt, Signal, Slot
 from PySide6.QtGui import (
     QColor,
     QContextMenuEvent,
@@ -30,6 +29,7 @@ from workbench.ui.tokens import LIGHT, Tokens
 from workbench.ui.tr import tr
 from workbench.ui.transcript import accessible
 from workbench.ui.transcript.board import Board
+from workbench.ui.transcript.commands import Commands
 from workbench.ui.transcript.finder import Finder
 from workbench.ui.transcript.items import Action, ItemRole, TranscriptItem
 from workbench.ui.transcript.jump_button import JumpButton
@@ -40,11 +40,8 @@ from workbench.ui.transcript.mouse import MouseControl
 from workbench.ui.transcript.pieces import Piece
 from workbench.ui.transcript.row import Row
 from workbench.ui.transcript.row_painter import Look, RowPainter
+from workbench.ui.transcript.scroller import Scroller
 from workbench.ui.transcript.targets import Bar, Kind, Target, hit_row
-
-NEAR_END_PX = 4
-COPIED_MS = 1_500
-SETTLE_ROUNDS = 4
 
 
 class TranscriptView(QAbstractScrollArea):
@@ -79,23 +76,19 @@ class TranscriptView(QAbstractScrollArea):
         self._painter = RowPainter(self.board.metrics, self.board.documents)
         self._background = ""
         self._actions: dict[str, list[Action]] = {}
-        self._following = True
-        self._adjusting = False
         self._hovered = -1
         self._target: Target | None = None
-        self._copied: Target | None = None
         self._phase = 0.0
         self.current = -1
         """The row the keyboard is at, -1 for none."""
         self.finder = Finder(self.board)
-        self._mouse = MouseControl(self)
+        self.mouse = MouseControl(self)
+        self.commands = Commands(self)
         self._keys = KeyControl(self)
-        self._copied_timer = QTimer(self, singleShot=True, interval=COPIED_MS)
-        self._copied_timer.timeout.connect(self._forget_copied)
-        self._jump = JumpButton(self)
-        self._jump.clicked.connect(self.scroll_to_end)
+        self.jump = JumpButton(self)
+        self.scroller = Scroller(self)
+        self.jump.clicked.connect(self.scroll_to_end)
         self.verticalScrollBar().setSingleStep(40)
-        self.verticalScrollBar().valueChanged.connect(self._on_scrolled)
         accessible.install()
 
     # Items
@@ -115,13 +108,13 @@ class TranscriptView(QAbstractScrollArea):
         self.board.documents.forget_live()
         self.board.set_viewport_width(self.viewport().width())
         self.board.stack.set_items(list(items), self.board.metrics, self.board.width)
-        self._set_following(True)
-        self._update_range()
+        self.scroller.set_following(True)
+        self.scroller.update_range()
         self.viewport().update()
 
     def append_item(self, item: TranscriptItem) -> None:
         self.board.stack.append(item, self.board.metrics, self.board.width)
-        self._update_range()
+        self.scroller.update_range()
         self.viewport().update()
 
     def update_item(self, key: str, item: TranscriptItem) -> None:
@@ -131,7 +124,7 @@ class TranscriptView(QAbstractScrollArea):
         row.replace(replace(item, key=key), self.board.documents)
         if not row.pieces:
             row.estimate(self.board.metrics, self.board.width)
-        self._remeasure(index)
+        self.scroller.remeasure(index)
 
     def remove_item(self, key: str) -> None:
         index = self.board.stack.index(key)
@@ -139,7 +132,7 @@ class TranscriptView(QAbstractScrollArea):
         row = self.board.stack.remove(index, self.board.metrics)
         for piece in row.pieces:
             self.board.documents.forget(piece)
-        self._update_range()
+        self.scroller.update_range()
         self.viewport().update()
 
     def set_actions(self, role: ItemRole, actions: Sequence[Action]) -> None:
@@ -156,7 +149,7 @@ class TranscriptView(QAbstractScrollArea):
         row = self.board.stack.rows[self.board.stack.index(key)]
         row.load()
         row.item = replace(row.item, streaming=True)
-        self._remeasure(self.board.stack.index(key))
+        self.scroller.remeasure(self.board.stack.index(key))
 
     def set_status(self, key: str, status: str) -> None:
         """What is shown while there is no text yet, "Reading the prompt, 40 %"; empty: dots only."""
@@ -164,7 +157,7 @@ class TranscriptView(QAbstractScrollArea):
         row = self.board.stack.rows[index]
         if row.item.status != status:
             row.item = replace(row.item, status=status)
-            self._remeasure(index)
+            self.scroller.remeasure(index)
 
     def feed(self, key: str, text: str = "", reasoning: str = "") -> None:
         """Add streamed text; cheap, it is shown at the next `flush`."""
@@ -198,12 +191,12 @@ class TranscriptView(QAbstractScrollArea):
         row.end_stream(self.board.documents)
         row.dirty = False
         row.replace(replace(item, key=key, streaming=False, status=""), self.board.documents)
-        self._remeasure(index)
+        self.scroller.remeasure(index)
         accessible.announce(self, accessible.finished_text(row.item))
 
     def _flush_row(self, index: int) -> None:
         row = self.board.stack.rows[index]
-        top = self.board.stack.tops[index] - self._top
+        top = self.board.stack.tops[index] - self.scroller.top
         changed = row.height
         for piece in row.shown_pieces():
             if piece.exact and not self.board.documents.is_live(piece):
@@ -229,8 +222,8 @@ class TranscriptView(QAbstractScrollArea):
             changed = 0.0
         if abs(row.height - height) > 0.5:
             self.board.stack.restack(self.board.metrics, index)
-            self._update_range()
-        y = int(self.board.stack.tops[index] - self._top + changed) - self.board.metrics.px(40)
+            self.scroller.update_range()
+        y = int(self.board.stack.tops[index] - self.scroller.top + changed) - self.board.metrics.px(40)
         if y < self.viewport().height():
             self.viewport().update(0, max(0, y), self.viewport().width(), self.viewport().height())
 
@@ -242,7 +235,7 @@ class TranscriptView(QAbstractScrollArea):
 
     def set_tokens(self, tokens: Tokens) -> None:
         self._set_metrics(Metrics(tokens, self._families(), self.board.metrics.scale))
-        self._jump.set_tokens(tokens)
+        self.jump.set_tokens(tokens)
 
     def set_background(self, color: str) -> None:
         """#rrggbb; empty: the palette's panel."""
@@ -262,11 +255,11 @@ class TranscriptView(QAbstractScrollArea):
         return tuple(QApplication.font().families())
 
     def _set_metrics(self, metrics: Metrics) -> None:
-        anchor = self.board.anchor(self._top, self.viewport().height())
+        anchor = self.board.anchor(self.scroller.top, self.viewport().height())
         self.board.set_metrics(metrics)
         self._painter = RowPainter(metrics, self.board.documents)
         self.board.set_viewport_width(self.viewport().width())
-        self._settle_with(anchor)
+        self.scroller.settle_with(anchor)
         self.viewport().update()
 
     # Scrolling
@@ -274,118 +267,24 @@ class TranscriptView(QAbstractScrollArea):
     @property
     def following(self) -> bool:
         """Whether the view stays at the end while text arrives."""
-        return self._following
+        return self.scroller.following
 
     @Slot()
     def scroll_to_end(self) -> None:
-        self._set_following(True)
-        self._update_range()
-        self.viewport().update()
+        self.scroller.to_end()
 
     def scroll_to(self, key: str) -> None:
         """Bring the message's beginning into view. KeyError if unknown."""
-        index = self.board.stack.index(key)
-        self.show_row(index, 0.0)
-
-    def show_row(self, index: int, y: float, *, margin: float = 12.0) -> None:
-        """Scroll so that `y` (in the row's coordinates) is at the top, with `margin` pixels above it."""
-        for _ in range(SETTLE_ROUNDS):
-            self._set_value(self.board.stack.tops[index] + y - margin, following=False)
-            before = self.board.stack.tops[index]
-            if not self.board.measure(self._top, self.viewport().height()):
-                break
-            self._update_range()
-            if before == self.board.stack.tops[index]:
-                break
-        self._set_value(self.board.stack.tops[index] + y - margin, following=False)
-        bar = self.verticalScrollBar()
-        self._set_following(bar.value() >= bar.maximum() - NEAR_END_PX)
-        self.viewport().update()
-
-    def ensure_visible(self, index: int, top: float, bottom: float) -> None:
-        """Scroll as little as needed to show from `top` to `bottom` of a row."""
-        height = self.viewport().height()
-        y = self.board.stack.tops[index]
-        if y + top < self._top or bottom - top > height - 24:
-            self.show_row(index, top)
-        elif y + bottom > self._top + height:
-            self.show_row(index, bottom - height, margin=-12.0)
+        self.scroller.show_row(self.board.stack.index(key), 0.0)
 
     def scroll_by(self, pixels: int) -> None:
-        bar = self.verticalScrollBar()
-        bar.setValue(bar.value() + pixels)
-
-    @property
-    def _top(self) -> int:
-        return self.verticalScrollBar().value()
-
-    def _set_value(self, top: float, *, following: bool) -> None:
-        self._adjusting = True
-        self.verticalScrollBar().setValue(math.floor(top + 0.5))
-        self._adjusting = False
-        if not following:
-            self._set_following(False)
-
-    def _update_range(self) -> None:
-        bar = self.verticalScrollBar()
-        height = self.viewport().height()
-        self._adjusting = True
-        bar.setRange(0, max(0, math.ceil(self.board.stack.total(self.board.metrics)) - height))
-        bar.setPageStep(height)
-        if self._following and not self._mouse.selecting:
-            bar.setValue(bar.maximum())
-        self._adjusting = False
-        self._place_jump()
-
-    def _settle(self) -> None:
-        """Measure what is in view, keeping what the user looks at where it is."""
-        height = self.viewport().height()
-        for _ in range(SETTLE_ROUNDS):
-            anchor = self.board.anchor(self._top, height)
-            if not self.board.measure(self._top, height):
-                return
-            self._settle_with(anchor)
-
-    def _settle_with(self, anchor: object) -> None:
-        self._update_range()
-        if anchor is not None and not self._following:
-            self._set_value(self.board.anchored_top(anchor), following=True)  # type: ignore[arg-type]
-
-    def _remeasure(self, index: int) -> None:
-        """One row has changed: measure it if it is in view, and restack."""
-        self.board.stack.rows[index].exact = False
-        height = self.viewport().height()
-        anchor = self.board.anchor(self._top, height)
-        top = self.board.stack.tops[index]
-        if top < self._top + height and top + self.board.stack.rows[index].height > self._top:
-            self.board.measure_row(index, self._top - top, self._top - top + height)
-        elif self.board.stack.rows[index].pieces:
-            self.board.stack.rows[index].arrange(self.board.metrics, self.board.width)
-        self.board.stack.restack(self.board.metrics, index)
-        self._settle_with(anchor)
-        self.viewport().update()
-
-    def _set_following(self, following: bool) -> None:
-        if following != self._following:
-            self._following = following
-            self.following_changed.emit(following)
-        self._place_jump()
-
-    @Slot(int)
-    def _on_scrolled(self, value: int) -> None:
-        if not self._adjusting:
-            self._set_following(value >= self.verticalScrollBar().maximum() - NEAR_END_PX)
-        self._mouse.refresh_hover()
-
-    def _place_jump(self) -> None:
-        bar = self.verticalScrollBar()
-        self._jump.place(self.viewport().geometry(), shown=not self._following and bar.maximum() - bar.value() > 40)
+        self.scroller.by(pixels)
 
     # Hits, hover, marks
 
     def to_content(self, point: QPointF) -> QPointF:
         """Viewport coordinates to the board's."""
-        return QPointF(point.x() - self.board.left, point.y() + self._top)
+        return QPointF(point.x() - self.board.left, point.y() + self.scroller.top)
 
     def target_at(self, point: QPointF) -> Target | None:
         """What is clickable at this place of the viewport."""
@@ -401,7 +300,7 @@ class TranscriptView(QAbstractScrollArea):
 
     def row_at(self, point: QPointF) -> int:
         """The row at this place of the viewport, -1 beyond them."""
-        y = point.y() + self._top
+        y = point.y() + self.scroller.top
         index = self.board.stack.at(y)
         if index < 0 or y > self.board.stack.tops[index] + self.board.stack.rows[index].height:
             return -1
@@ -410,12 +309,12 @@ class TranscriptView(QAbstractScrollArea):
     def set_hover(self, row: int, target: Target | None) -> None:
         if row != self._hovered:
             for index in (row, self._hovered):
-                self._update_row(index)
+                self.update_row(index)
             self._hovered = row
         if target != self._target:
             for changed in (target, self._target):
                 if changed is not None:
-                    self._update_row(changed.row)
+                    self.update_row(changed.row)
             old, new = self._target, target
             self._target = target
             url = new.value if new is not None and new.kind is Kind.LINK else ""
@@ -427,42 +326,18 @@ class TranscriptView(QAbstractScrollArea):
         index = max(-1, min(index, len(self.board.stack.rows) - 1))
         old, self.current = self.current, index
         for changed in (old, index):
-            self._update_row(changed)
+            self.update_row(changed)
         if index >= 0:
-            self.ensure_visible(index, 0, self.board.stack.rows[index].height)
+            self.scroller.ensure_visible(index, 0, self.board.stack.rows[index].height)
             accessible.focus_row(self, index)
 
     def activate(self, target: Target) -> None:
         """Do what a click on `target` does."""
-        row = self.board.stack.rows[target.row]
-        match target.kind:
-            case Kind.TOGGLE:
-                self.set_expanded(row.item.key, not row.expanded)
-            case Kind.LINK:
-                self.link_activated.emit(target.value)
-            case Kind.COPY_CODE | Kind.WRAP_CODE:
-                self._activate_code(target)
-            case Kind.COPY_ERROR:
-                error = row.item.error
-                if error is not None:
-                    self.copy_to_clipboard("\n".join(filter(None, (error.message, error.hint, error.detail))))
-                    self._show_copied(target)
-            case Kind.ACTION:
-                self.trigger(target.row, target.value)
-            case Kind.PREVIOUS | Kind.NEXT:
-                number, count = row.item.sibling
-                if 1 <= number + (1 if target.kind is Kind.NEXT else -1) <= count:
-                    self.action_requested.emit(row.item.key, str(target.kind))
-            case Kind.MENU:
-                self.open_menu(target.row)
+        self.commands.activate(target)
 
     def trigger(self, index: int, action: str) -> None:
         """Run a message's action: "copy" here, everything else by the window."""
-        row = self.board.stack.rows[index]
-        if action == "copy":
-            self.copy_to_clipboard(row.text_of("body"))
-            self._show_copied(Target(Kind.ACTION, index, "copy"))
-        self.action_requested.emit(row.item.key, action)
+        self.commands.trigger(index, action)
 
     def set_expanded(self, key: str, expanded: bool) -> None:
         """Show or hide a message's reasoning."""
@@ -472,44 +347,15 @@ class TranscriptView(QAbstractScrollArea):
             row.load()
             row.expanded = expanded
             self.board.selection.clear()
-            self._set_following(self._following and index == len(self.board.stack.rows) - 1 and row.item.streaming)
-            self._remeasure(index)
-
-    def _activate_code(self, target: Target) -> None:
-        assert target.piece is not None
-        rendering = self.board.documents.cached(target.piece)
-        if rendering is None:
-            return
-        panel = next((p for p in rendering.panels.all() if p.number == target.panel), None)
-        if panel is None:
-            return
-        if target.kind is Kind.COPY_CODE:
-            code = rendering.panels.text(panel)
-            self.copy_to_clipboard(code)
-            self._show_copied(target)
-            self.code_copied.emit(code)
-            self.action_requested.emit(self.board.stack.rows[target.row].item.key, "copy_code")
-        else:
-            rendering.panels.set_wrapped(panel, panel.number not in rendering.panels.wrapped)
-            target.piece.exact = False
-            self._set_following(False)
-            self._remeasure(target.row)
-
-    def _show_copied(self, target: Target) -> None:
-        self._copied = target
-        self._copied_timer.start()
-        self._update_row(target.row)
-
-    @Slot()
-    def _forget_copied(self) -> None:
-        self._copied = None
-        self.viewport().update()
+            at_live_end = index == len(self.board.stack.rows) - 1 and row.item.streaming
+            self.scroller.set_following(self.following and at_live_end)
+            self.scroller.remeasure(index)
 
     def _reset_marks(self) -> None:
         self.board.selection.clear()
         self.finder.clear()
         self._hovered = self.current = -1
-        self._target = self._copied = None
+        self._target = self.commands.copied = None
 
     # Text
 
@@ -552,11 +398,11 @@ class TranscriptView(QAbstractScrollArea):
             piece = row.pieces[hit.piece]
             if piece.kind == "reasoning" and not row.expanded:
                 self.set_expanded(row.item.key, True)
-            self.show_row(hit.row, piece.y, margin=self.viewport().height() / 3)
+            self.scroller.show_row(hit.row, piece.y, margin=self.viewport().height() / 3)
             document = self.board.rendering(piece).markdown.document
             block = document.findBlock(hit.start)
             rect = document.documentLayout().blockBoundingRect(block)
-            self.show_row(hit.row, piece.y + rect.top(), margin=self.viewport().height() / 3)
+            self.scroller.show_row(hit.row, piece.y + rect.top(), margin=self.viewport().height() / 3)
         self.viewport().update()
         return self.finder.place
 
@@ -565,7 +411,7 @@ class TranscriptView(QAbstractScrollArea):
         row = self.board.stack.rows[index]
         if position is None:
             box = row.places.bar
-            y = min(self.board.stack.tops[index] + box.top() - self._top, self.viewport().height() - 20)
+            y = min(self.board.stack.tops[index] + box.top() - self.scroller.top, self.viewport().height() - 20)
             position = self.viewport().mapToGlobal(QPoint(int(self.board.left + 8), int(max(0, y))))
         meta = self.metaObject()
         signal = meta.method(meta.indexOfSignal("context_menu_requested(QString,QPoint)"))
@@ -577,28 +423,32 @@ class TranscriptView(QAbstractScrollArea):
     # Painting
 
     def paintEvent(self, event: QPaintEvent) -> None:
-        self._settle()
+        self.scroller.settle()
         painter = QPainter(self.viewport())
         clip = QRectF(event.rect())
         painter.fillRect(clip, QColor(self._background or self.tokens.panel))
         stack = self.board.stack
         left = self.board.left
-        for index in stack.visible(self._top + clip.top() - 8, self._top + clip.bottom() + 8):
+        for index in stack.visible(self.scroller.top + clip.top() - 8, self.scroller.top + clip.bottom() + 8):
             row = stack.rows[index]
-            y = stack.tops[index] - self._top
+            y = stack.tops[index] - self.scroller.top
             painter.save()
             painter.translate(left, y)
-            look = Look(
-                hovered=index == self._hovered,
-                current=index == self.current and self.hasFocus(),
-                target=self._target if self._target is not None and self._target.row == index else None,
-                copied=self._copied if self._copied is not None and self._copied.row == index else None,
-                highlights=self._highlights(index, row),
-                phase=self._phase,
-            )
+            look = self._look(index, row)
             self._painter.paint(painter, row, clip.translated(-left, -y), look, self.actions_for(row))
             painter.restore()
         painter.end()
+
+    def _look(self, index: int, row: Row) -> Look:
+        target, copied = self._target, self.commands.copied
+        return Look(
+            hovered=index == self._hovered,
+            current=index == self.current and self.hasFocus(),
+            target=target if target is not None and target.row == index else None,
+            copied=copied if copied is not None and copied.row == index else None,
+            highlights=self._highlights(index, row),
+            phase=self._phase,
+        )
 
     def _highlights(self, index: int, row: Row) -> dict[Piece, list[Highlight]]:
         result: dict[Piece, list[Highlight]] = {}
@@ -612,13 +462,13 @@ class TranscriptView(QAbstractScrollArea):
                 result[piece] = marks
         return result
 
-    def _update_row(self, index: int) -> None:
+    def update_row(self, index: int) -> None:
         if 0 <= index < len(self.board.stack.rows):
             row = self.board.stack.rows[index]
             self._update_rect(index, QRectF(-12, -8, self.board.width + 24, row.height + 16))
 
     def _update_rect(self, index: int, rect: QRectF) -> None:
-        y = self.board.stack.tops[index] - self._top
+        y = self.board.stack.tops[index] - self.scroller.top
         self.viewport().update(rect.translated(self.board.left, y).toAlignedRect().adjusted(-2, -2, 2, 2))
 
     @Slot()
@@ -634,12 +484,12 @@ class TranscriptView(QAbstractScrollArea):
             if not changed.isdisjoint(row.pieces):
                 row.exact = False
         height = self.viewport().height()
-        anchor = self.board.anchor(self._top, height)
-        if self.board.measure(self._top, height):
-            self._settle_with(anchor)
+        anchor = self.board.anchor(self.scroller.top, height)
+        if self.board.measure(self.scroller.top, height):
+            self.scroller.settle_with(anchor)
             self.viewport().update()
             return
-        for index in self.board.stack.visible(self._top, self._top + height):
+        for index in self.board.stack.visible(self.scroller.top, self.scroller.top + height):
             for piece in changed.intersection(self.board.stack.rows[index].shown_pieces()):
                 self._update_rect(index, QRectF(piece.x, piece.y, piece.width, piece.height))
 
@@ -663,9 +513,9 @@ class TranscriptView(QAbstractScrollArea):
             self.viewport().update()
 
     def resizeEvent(self, event: QResizeEvent) -> None:
-        anchor = self.board.anchor(self._top, event.oldSize().height() if event.oldSize().isValid() else 0)
+        anchor = self.board.anchor(self.scroller.top, event.oldSize().height() if event.oldSize().isValid() else 0)
         self.board.set_viewport_width(self.viewport().width())
-        self._settle_with(anchor)
+        self.scroller.settle_with(anchor)
         self.viewport().update()
 
     def changeEvent(self, event: QEvent) -> None:
@@ -674,19 +524,19 @@ class TranscriptView(QAbstractScrollArea):
             self._math.ratio = max(2.0, self.devicePixelRatioF())
 
     def mousePressEvent(self, event: QMouseEvent) -> None:
-        self._mouse.press(event)
+        self.mouse.press(event)
 
     def mouseMoveEvent(self, event: QMouseEvent) -> None:
-        self._mouse.move(event)
+        self.mouse.move(event)
 
     def mouseReleaseEvent(self, event: QMouseEvent) -> None:
-        self._mouse.release(event)
+        self.mouse.release(event)
 
     def mouseDoubleClickEvent(self, event: QMouseEvent) -> None:
-        self._mouse.double_click(event)
+        self.mouse.double_click(event)
 
     def wheelEvent(self, event: QWheelEvent) -> None:
-        if not self._mouse.wheel(event):
+        if not self.mouse.wheel(event):
             super().wheelEvent(event)
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
@@ -699,7 +549,7 @@ class TranscriptView(QAbstractScrollArea):
 
     def focusOutEvent(self, event: QFocusEvent) -> None:
         super().focusOutEvent(event)
-        self._update_row(self.current)
+        self.update_row(self.current)
 
     def contextMenuEvent(self, event: QContextMenuEvent) -> None:
         if event.reason() == QContextMenuEvent.Reason.Keyboard:
