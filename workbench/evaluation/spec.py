@@ -121,7 +121,7 @@ def parse_spec(document: dict[str, Any], path: Path) -> EvalSpec:
 
 def to_document(spec: EvalSpec) -> dict[str, Any]:
     """The spec as plain values that `parse_spec` reads back."""
-    document: dict[str, Any] = msgspec.to_builtins(spec)
+    document: dict[str, Any] = msgspec.json.decode(msgspec.json.encode(spec))  # lists for tuples, as a file has them
     empty: tuple[Any, ...] = (None, "", [], {}, ())
     return {key: value for key, value in document.items() if value not in empty or key in {"name", "models", "cases"}}
 

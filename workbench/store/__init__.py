@@ -1,6 +1,7 @@
 """Sessions, messages, runs and all that is kept, in one SQLite file the user owns."""
 
 from workbench.store.errors import DamagedDatabase, DiskFull, LockedDatabase, ReadOnlyDatabase
+from workbench.store.evaluations import EvaluationRow, ResultRow, TestCaseRow, TestSetRow, case_row_id
 from workbench.store.ids import new_id, now
 from workbench.store.records import with_answer
 from workbench.store.store import Store
@@ -29,12 +30,14 @@ __all__ = [
     "Comparison",
     "DamagedDatabase",
     "DiskFull",
+    "EvaluationRow",
     "LedgerEntry",
     "LockedDatabase",
     "ModelRow",
     "Preset",
     "Rating",
     "ReadOnlyDatabase",
+    "ResultRow",
     "RunFilter",
     "RunRow",
     "RunSort",
@@ -44,7 +47,10 @@ __all__ = [
     "Sizes",
     "Store",
     "StoredMessage",
+    "TestCaseRow",
+    "TestSetRow",
     "Vote",
+    "case_row_id",
     "new_id",
     "now",
     "with_answer",

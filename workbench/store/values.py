@@ -8,7 +8,7 @@ import msgspec
 
 from workbench.core.messages import Message
 
-SessionKind = Literal["chat", "comparison"]
+SessionKind = Literal["chat", "comparison", "evaluation"]
 
 
 class Session(msgspec.Struct, frozen=True, kw_only=True):

@@ -1,0 +1,336 @@
+"""Running evaluations: answers, grades, resume, reuse, budget, stop, and a program killed fifty times."""
+
+from __future__ import annotations
+
+import json
+import random
+import signal
+import sqlite3
+import subprocess
+import sys
+import threading
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from tests.evaluation.eval_victim import Exact
+from workbench.core.cancel import CancelToken
+from workbench.core.errors import BadInput, ErrorInfo
+from workbench.core.events import Finished, StreamEvent, TextDelta, Usage
+from workbench.core.models import ModelInfo, Prices
+from workbench.core.requests import ChatRequest
+from workbench.evaluation.analysis import analyse
+from workbench.evaluation.grading import Grading
+from workbench.evaluation.prompts import build_request, render
+from workbench.evaluation.recorded import freeze
+from workbench.evaluation.running import Evaluation
+from workbench.evaluation.spec import EvalSpec, parse_spec
+from workbench.services.runner import Runner
+from workbench.store import Store
+
+
+class Capitals:
+    """Knows some capitals; fails where told to."""
+
+    def __init__(self, name: str, known: dict[str, str], *, remote: bool = False, fails: tuple[str, ...] = ()) -> None:
+        prices = Prices(input=1.0, output=1.0) if remote else None
+        self.info = ModelInfo(id=name, name=name, provider="test", remote=remote, prices=prices)
+        self.known = known
+        self.fails = fails
+        self.asked: list[str] = []
+        self.hold: threading.Event | None = None
+
+    def stream(self, request: ChatRequest, cancel: CancelToken) -> Iterator[StreamEvent]:
+        question = request.messages[-1].text
+        self.asked.append(question)
+        if self.hold is not None:
+            while not self.hold.wait(0.01):
+                if cancel.cancelled:
+                    yield Finished(reason="cancelled")
+                    return
+        if question in self.fails:
+            yield TextDelta("par")
+            yield Finished(reason="failed", error=ErrorInfo(kind="provider_error", message="The service broke off."))
+            return
+        yield TextDelta(self.known.get(question, "no idea"))
+        yield Usage(prompt_tokens=1_000, completion_tokens=1_000)
+        yield Finished(reason="stop")
+
+
+CAPITALS = {"France": "Paris", "Italy": "Rome", "Spain": "Madrid", "Peru": "Lima"}
+
+
+def spec(tmp_path: Path, **changes) -> EvalSpec:
+    document = {
+        "name": "capitals",
+        "models": ["local"],
+        "baseline": "api",
+        "prompts": ["{{ country }}"],
+        "graders": ["exact"],
+        "cases": [{"id": c, "country": c, "expected": e} for c, e in CAPITALS.items()],
+        **changes,
+    }
+    return parse_spec(document, tmp_path / "spec.yaml")
+
+
+class Shelf(dict):
+    def get(self, model_id: str, default: object = None):
+        return self[model_id]
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Iterator[Store]:
+    with Store.open(tmp_path / "workbench.db") as store:
+        yield store
+
+
+@pytest.fixture
+def runner(store: Store) -> Iterator[Runner]:
+    runner = Runner(store)
+    yield runner
+    runner.close()
+
+
+def evaluation(tmp_path: Path, store: Store, runner: Runner, spec: EvalSpec, *models: Capitals) -> Evaluation:
+    shelf = Shelf({model.info.id: model for model in models})
+    return Evaluation(spec, store, runner, shelf, Grading(spec.graders, [Exact()]), folder=tmp_path)
+
+
+def test_every_answer_is_a_run_with_grades(tmp_path: Path, store: Store, runner: Runner) -> None:
+    local = Capitals("local", {"France": "Paris"})
+    work = evaluation(tmp_path, store, runner, spec(tmp_path), local, Capitals("api", CAPITALS, remote=True))
+    row = work.run()
+    assert row.status == "done"
+    assert {(a.contestant, a.case_id): a.score for a in work.answers} == {
+        **{("api", country): 1.0 for country in CAPITALS},
+        **{("local", country): float(country == "France") for country in CAPITALS},
+    }
+    for answer in work.answers:
+        assert store.run(answer.run_id).text == answer.text
+    assert len([r for r in store.results(row.id) if r.grader == "exact"]) == 8
+    assert analyse(work.answers, "api", 0.05).comparisons[0].verdict.only_baseline == 3
+
+
+def test_an_error_is_an_error_and_never_a_wrong_answer(tmp_path: Path, store: Store, runner: Runner) -> None:
+    api = Capitals("api", CAPITALS, remote=True, fails=("Italy",))
+    work = evaluation(tmp_path, store, runner, spec(tmp_path), Capitals("local", CAPITALS), api)
+    work.run()
+    failed = next(a for a in work.answers if a.contestant == "api" and a.case_id == "Italy")
+    assert failed.score is None
+    assert "broke off" in failed.error
+    assert work.progress().errors == 1
+
+
+def test_resume_asks_only_for_what_is_missing(tmp_path: Path, store: Store, runner: Runner) -> None:
+    api = Capitals("api", CAPITALS, remote=True, fails=("Italy", "Peru"))
+    local = Capitals("local", CAPITALS)
+    first = evaluation(tmp_path, store, runner, spec(tmp_path), local, api)
+    row = first.run()
+    api.fails = ()
+    second = evaluation(tmp_path, store, runner, spec(tmp_path), local, api)
+    again = second.run(resume=row.id)
+    assert again.id == row.id
+    assert sorted(api.asked) == sorted([*CAPITALS, "Italy", "Peru"])
+    assert sorted(local.asked) == sorted(CAPITALS)
+    assert all(a.score == 1.0 for a in second.answers)
+    assert len(second.answers) == 8
+
+
+def test_resume_refuses_another_evaluation(tmp_path: Path, store: Store, runner: Runner) -> None:
+    models = Capitals("local", CAPITALS), Capitals("api", CAPITALS, remote=True)
+    row = evaluation(tmp_path, store, runner, spec(tmp_path), *models).run()
+    other = spec(tmp_path, prompts=["Capital of {{ country }}"])
+    with pytest.raises(BadInput, match="other models, prompts"):
+        evaluation(tmp_path, store, runner, other, *models).run(resume=row.id)
+    with pytest.raises(BadInput, match="no evaluation"):
+        evaluation(tmp_path, store, runner, other, *models).run(resume="nothing")
+
+
+def test_identical_requests_are_answered_from_the_log_when_allowed(
+    tmp_path: Path, store: Store, runner: Runner
+) -> None:
+    local, api = Capitals("local", CAPITALS), Capitals("api", CAPITALS, remote=True)
+    evaluation(tmp_path, store, runner, spec(tmp_path), local, api).run()
+    again = evaluation(tmp_path, store, runner, spec(tmp_path), local, api)
+    again.run()
+    assert len(api.asked) == 4
+    assert again.progress().reused == 8
+    fresh = evaluation(tmp_path, store, runner, spec(tmp_path, reuse_answers=False), local, api)
+    fresh.run()
+    assert len(api.asked) == 8
+
+
+def test_the_budget_is_hard(tmp_path: Path, store: Store, runner: Runner) -> None:
+    """Each answer costs 0.002 dollars; an answer of at most 1,000 tokens is reserved with about 0.001."""
+    limited = spec(tmp_path, budget={"usd": 0.004}, models=[{"model": "local"}])
+    limited = msgspec.structs.replace(
+        limited,
+        baseline=msgspec.structs.replace(
+            limited.baseline, sampling=msgspec.structs.replace(limited.baseline.sampling, max_tokens=1_000)
+        ),
+    )
+    api = Capitals("api", CAPITALS, remote=True)
+    row = evaluation(tmp_path, store, runner, limited, Capitals("local", CAPITALS), api).run()
+    assert row.status == "over_budget"
+    assert 1 <= len(api.asked) <= 3
+    none = spec(tmp_path, budget={"usd": 1.0}, reuse_answers=False)
+    unpriced = Capitals("api", CAPITALS, remote=True)
+    unpriced.info = msgspec.structs.replace(unpriced.info, prices=None)
+    evaluation(tmp_path, store, runner, none, Capitals("local", CAPITALS), unpriced).run()
+    assert unpriced.asked == []
+
+
+def test_stop_keeps_what_is_complete_and_resume_goes_on(tmp_path: Path, store: Store, runner: Runner) -> None:
+    local, api = Capitals("local", CAPITALS), Capitals("api", CAPITALS, remote=True)
+    api.hold = threading.Event()
+    work = evaluation(tmp_path, store, runner, spec(tmp_path), local, api)
+    done = threading.Event()
+    local_answers = []
+
+    def watch(answer) -> None:
+        local_answers.append(answer)
+        if len(local_answers) == 4:
+            done.set()
+
+    work.on_answer = watch
+    thread = threading.Thread(target=work.run)
+    thread.start()
+    assert done.wait(10)
+    work.stop()
+    thread.join(10)
+    assert work.row is not None
+    assert work.row.status == "stopped"
+    api.hold = None
+    second = evaluation(tmp_path, store, runner, spec(tmp_path), local, api)
+    assert second.run(resume=work.row.id).status == "done"
+    assert len(local.asked) == 4
+
+
+def test_a_frozen_baseline_answers_for_ever(tmp_path: Path, store: Store, runner: Runner) -> None:
+    work = evaluation(
+        tmp_path, store, runner, spec(tmp_path), Capitals("local", {}), Capitals("api", CAPITALS, remote=True)
+    )
+    work.run()
+    frozen = freeze([a for a in work.answers if a.contestant == "api"], "2026-01-01")
+    (tmp_path / "baseline.jsonl").write_text(frozen)
+    offline = spec(tmp_path, baseline={"recorded": "baseline.jsonl", "label": "api (recorded)"})
+    again = evaluation(tmp_path, store, runner, offline, Capitals("local", {}))
+    again.run()
+    recorded = [a for a in again.answers if a.recorded]
+    assert [a.score for a in recorded] == [1.0] * 4
+    assert recorded[0].cost_usd == pytest.approx(0.002)
+    (tmp_path / "baseline.jsonl").write_text('{"case": 3}')
+    with pytest.raises(BadInput, match="row 1"):
+        evaluation(tmp_path, store, runner, offline, Capitals("local", {})).run()
+
+
+def test_a_grader_that_can_not_judge_is_an_error(tmp_path: Path, store: Store, runner: Runner) -> None:
+    class Broken:
+        name = "exact"
+        title = ""
+
+        def grade(self, answer: str, expected: object, options: dict):
+            raise ZeroDivisionError("oops")
+
+    one = spec(tmp_path, rule="not_worse_than_rate", baseline=None)
+    shelf = Shelf({"local": Capitals("local", CAPITALS)})
+    work = Evaluation(one, store, runner, shelf, Grading(one.graders, [Broken()]), folder=tmp_path)
+    work.run()
+    assert all("ZeroDivisionError" in a.error and a.score is None for a in work.answers)
+    unknown = spec(tmp_path, graders=["vibes"])
+    with pytest.raises(BadInput, match="vibes"):
+        evaluation(tmp_path, store, runner, unknown, Capitals("local", {}), Capitals("api", {})).run()
+
+
+@pytest.mark.parametrize(
+    ("template", "says"),
+    [
+        ("{{ nothing }}", "not there"),
+        ("{{ 1 + }}", "line 1"),
+        ("{% for i in range(10**9) %}x{% endfor %}", "went wrong"),
+        ("{{ ().__class__.__mro__ }}", "template"),
+    ],
+)
+def test_bad_templates_are_told_plainly(template: str, says: str) -> None:
+    with pytest.raises(BadInput, match=says):
+        render(template, {"country": "France"})
+
+
+def test_requests_have_system_examples_messages_and_prompt_in_order(tmp_path: Path) -> None:
+    full = spec(
+        tmp_path,
+        prompts=[
+            {
+                "name": "p",
+                "system": "About {{ country }}.",
+                "text": "{{ country }}?",
+                "examples": [{"user": "Japan?", "assistant": "Tokyo"}],
+            }
+        ],
+    )
+    request = build_request(full.models[0], full.prompts[0], full.cases[0], seed=7)
+    assert [(m.role, m.text) for m in request.messages] == [
+        ("system", "About France."),
+        ("user", "Japan?"),
+        ("assistant", "Tokyo"),
+        ("user", "France?"),
+    ]
+    assert request.sampling.seed == 7
+
+
+def done_runs(home: Path) -> set[str]:
+    """Prompts of runs that the database calls done."""
+    with sqlite3.connect(home / "workbench.db") as db:
+        rows = db.execute(
+            "SELECT u.text FROM runs r JOIN messages a ON a.id = r.message_id JOIN messages u ON u.id = a.parent_id "
+            "WHERE r.status = 'done'"
+        ).fetchall()
+    db.close()
+    return {text for (text,) in rows}
+
+
+def evaluation_id(home: Path) -> str:
+    db = sqlite3.connect(home / "workbench.db")
+    rows = db.execute("SELECT id FROM evaluations").fetchall()
+    db.close()
+    return rows[0][0] if rows else "-"
+
+
+@pytest.mark.slow
+def test_killed_fifty_times_it_neither_repeats_nor_loses_a_complete_answer(tmp_path: Path) -> None:
+    generator, cases, kills = random.Random(7), 1_500, 0
+    log = tmp_path / "requests.log"
+    complete: set[str] = set()
+    while kills < 50:
+        asked_before = len(log.read_text().split("\n")) if log.exists() else 0
+        command = [sys.executable, "-m", "tests.evaluation.eval_victim", str(tmp_path)]
+        command += [evaluation_id(tmp_path) if kills else "-", str(cases)]
+        victim = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+        assert victim.stdout is not None
+        assert victim.stdout.readline() == "ready\n"
+        try:
+            victim.wait(generator.uniform(0.05, 0.35))
+        except subprocess.TimeoutExpired:
+            victim.send_signal(signal.SIGKILL)
+        victim.wait(10)
+        victim.stdout.close()
+        kills += 1
+        asked_now = log.read_text().split("\n")[max(asked_before - 1, 0) :] if log.exists() else []
+        repeated = {line.removeprefix("asked ") for line in asked_now if line} & complete
+        assert not repeated, f"after kill {kills}: complete answers were asked again"
+        complete = done_runs(tmp_path)
+    last = subprocess.run(
+        [sys.executable, "-m", "tests.evaluation.eval_victim", str(tmp_path), evaluation_id(tmp_path), str(cases)],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert last.stdout.split("\n")[1] == f"done {cases} {float(cases)}"
+    counts = Counter(line.removeprefix("asked ") for line in log.read_text().split("\n") if line)
+    assert len(counts) == cases
+    # Only what was under way when it was killed is asked for twice: at most 16 at a time.
+    assert sum(counts.values()) - cases <= 50 * 16
+    assert json.dumps(sorted(complete))
