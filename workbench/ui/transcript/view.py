@@ -41,6 +41,7 @@ from workbench.ui.transcript.pieces import Piece
 from workbench.ui.transcript.row import Row
 from workbench.ui.transcript.row_painter import Look, RowPainter
 from workbench.ui.transcript.scroller import Scroller
+from workbench.ui.transcript.streaming import Streaming
 from workbench.ui.transcript.targets import Bar, Kind, Target, hit_row
 
 
@@ -78,7 +79,7 @@ class TranscriptView(QAbstractScrollArea):
         self._actions: dict[str, list[Action]] = {}
         self._hovered = -1
         self._target: Target | None = None
-        self._phase = 0.0
+        self._streaming = Streaming(self)
         self.current = -1
         """The row the keyboard is at, -1 for none."""
         self.finder = Finder(self.board)
@@ -146,86 +147,23 @@ class TranscriptView(QAbstractScrollArea):
 
     def begin_stream(self, key: str) -> None:
         """The message will get text by `feed`. KeyError if unknown."""
-        row = self.board.stack.rows[self.board.stack.index(key)]
-        row.load()
-        row.item = replace(row.item, streaming=True)
-        self.scroller.remeasure(self.board.stack.index(key))
+        self._streaming.begin(key)
 
     def set_status(self, key: str, status: str) -> None:
         """What is shown while there is no text yet, "Reading the prompt, 40 %"; empty: dots only."""
-        index = self.board.stack.index(key)
-        row = self.board.stack.rows[index]
-        if row.item.status != status:
-            row.item = replace(row.item, status=status)
-            self.scroller.remeasure(index)
+        self._streaming.set_status(key, status)
 
     def feed(self, key: str, text: str = "", reasoning: str = "") -> None:
         """Add streamed text; cheap, it is shown at the next `flush`."""
-        row = self.board.stack.rows[self.board.stack.index(key)]
-        if reasoning:
-            row.feed("reasoning", reasoning, self.board.documents)
-            row.dirty = True
-        if text:
-            row.feed("body", text, self.board.documents)
-            row.dirty = True
+        self._streaming.feed(key, text, reasoning)
 
     def flush(self) -> None:
         """Show what was fed. Call about 30 times a second, from the window's shared timer, also when nothing came."""
-        for index in range(len(self.board.stack.rows) - 1, -1, -1):
-            row = self.board.stack.rows[index]
-            if not row.item.streaming:
-                if len(self.board.stack.rows) - index > 16:
-                    break
-                continue
-            if row.dirty:
-                row.dirty = False
-                self._flush_row(index)
-            elif not row.places.status.isEmpty():
-                self._phase = (self._phase + 1 / 40) % 1.0
-                self._update_rect(index, row.places.status)
+        self._streaming.flush()
 
     def end_stream(self, key: str, item: TranscriptItem) -> None:
         """The message is complete; `item` is its last state. Texts equal to what was fed keep their documents."""
-        index = self.board.stack.index(key)
-        row = self.board.stack.rows[index]
-        row.end_stream(self.board.documents)
-        row.dirty = False
-        row.replace(replace(item, key=key, streaming=False, status=""), self.board.documents)
-        self.scroller.remeasure(index)
-        accessible.announce(self, accessible.finished_text(row.item))
-
-    def _flush_row(self, index: int) -> None:
-        row = self.board.stack.rows[index]
-        top = self.board.stack.tops[index] - self.scroller.top
-        changed = row.height
-        for piece in row.shown_pieces():
-            if piece.exact and not self.board.documents.is_live(piece):
-                continue
-            rendering = self.board.documents.cached(piece)
-            if rendering is None:
-                changed = min(changed, piece.y)
-                piece.exact = False
-                continue
-            position = rendering.markdown.flush()
-            if position is None and piece.exact:
-                continue
-            document = rendering.markdown.document
-            block = document.findBlock(position or 0)
-            offset = document.documentLayout().blockBoundingRect(block).top() if position else 0.0
-            changed = min(changed, piece.y + offset)
-            piece.exact = False
-        row.exact = False
-        height = row.height
-        status_shown = not row.places.status.isEmpty()
-        self.board.measure_row(index, -top, -top + self.viewport().height())
-        if status_shown != (not row.places.status.isEmpty()):
-            changed = 0.0
-        if abs(row.height - height) > 0.5:
-            self.board.stack.restack(self.board.metrics, index)
-            self.scroller.update_range()
-        y = int(self.board.stack.tops[index] - self.scroller.top + changed) - self.board.metrics.px(40)
-        if y < self.viewport().height():
-            self.viewport().update(0, max(0, y), self.viewport().width(), self.viewport().height())
+        self._streaming.end(key, item)
 
     # Look
 
@@ -447,7 +385,7 @@ class TranscriptView(QAbstractScrollArea):
             target=target if target is not None and target.row == index else None,
             copied=copied if copied is not None and copied.row == index else None,
             highlights=self._highlights(index, row),
-            phase=self._phase,
+            phase=self._streaming.phase,
         )
 
     def _highlights(self, index: int, row: Row) -> dict[Piece, list[Highlight]]:
@@ -465,9 +403,9 @@ class TranscriptView(QAbstractScrollArea):
     def update_row(self, index: int) -> None:
         if 0 <= index < len(self.board.stack.rows):
             row = self.board.stack.rows[index]
-            self._update_rect(index, QRectF(-12, -8, self.board.width + 24, row.height + 16))
+            self.update_rect(index, QRectF(-12, -8, self.board.width + 24, row.height + 16))
 
-    def _update_rect(self, index: int, rect: QRectF) -> None:
+    def update_rect(self, index: int, rect: QRectF) -> None:
         y = self.board.stack.tops[index] - self.scroller.top
         self.viewport().update(rect.translated(self.board.left, y).toAlignedRect().adjusted(-2, -2, 2, 2))
 
@@ -491,7 +429,7 @@ class TranscriptView(QAbstractScrollArea):
             return
         for index in self.board.stack.visible(self.scroller.top, self.scroller.top + height):
             for piece in changed.intersection(self.board.stack.rows[index].shown_pieces()):
-                self._update_rect(index, QRectF(piece.x, piece.y, piece.width, piece.height))
+                self.update_rect(index, QRectF(piece.x, piece.y, piece.width, piece.height))
 
     # Events
 
