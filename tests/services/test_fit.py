@@ -74,6 +74,14 @@ def test_cache_by_layer_experts_and_compressed_attention() -> None:
     assert mamba.cache_bytes_per_token() == 0 and mamba.state_bytes == 2 * (3 * 128 + 128 * 16) * 4
 
 
+def test_the_copy_that_the_cpu_backend_makes_counts_where_it_makes_one() -> None:
+    model = shape(repacked_bytes=4 * GB)
+    plain, copied = judge(shape(), machine()), judge(model, machine())
+    assert copied.ram_bytes - plain.ram_bytes == pytest.approx(4 * GB, rel=0.01)
+    assert judge(model, machine(), LoadOptions(use_mmap=False)).ram_bytes == plain.ram_bytes
+    assert judge(model, machine(vram=24)).ram_bytes < GB
+
+
 def test_split_models_are_added_up() -> None:
     first = header("x", {"blk.0.a": 10, "token_embd.weight": 5}, block_count=2)
     second = header("", {"blk.1.a": 20, "output.weight": 7})

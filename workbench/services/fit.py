@@ -22,7 +22,7 @@ from workbench.hub.repos import Quantization
 from workbench.services.model_shape import ModelShape
 
 Verdict = Literal["vram", "ram", "partly", "no"]
-PROCESS_BYTES = 36 << 20
+PROCESS_BYTES = 39 << 20
 """The engine's process with its libraries, before any model."""
 BYTES_PER_TOKEN_OF_VOCABULARY = 400
 N_UBATCH = 512
@@ -36,6 +36,8 @@ EFFICIENCY = 0.7
 GPU_TIMES_FASTER = 8.0
 """A consumer GPU's bandwidth against the machine's RAM, until something was measured."""
 USUAL_CONTEXT = 8192
+USUAL_FILL = 1024
+"""Tokens a conversation usually has when its speed is looked at."""
 COMFORTABLE_TOKENS_PER_S = 12.0
 _KEPT = 30
 
@@ -189,10 +191,13 @@ def judge(
     offloaded = _offloaded_bytes(shape, cache, on_gpu)
     gpu_buffers = _gpu_compute_bytes(shape, n_ctx, options) if on_gpu else 0
     in_ram = shape.weights_bytes + cache - offloaded + (0 if on_gpu > layers else compute)
+    # of repacked weights two copies count, unless mmap is off; the mapped one gives way when memory is short
+    spare = shape.repacked_bytes * max(0, layers + 1 - on_gpu) // (layers + 1) if options.use_mmap is not False else 0
+    in_ram += spare
     ram = int((in_ram + process) * experience.memory_factor)
-    fits = ram <= machine.ram_available + freed_ram
+    fits = ram - spare <= machine.ram_available + freed_ram
     verdict: Verdict = "no" if not fits else "vram" if on_gpu > layers else "partly" if on_gpu else "ram"
-    speed = _tokens_per_s(shape, cache, on_gpu, machine, experience) if fits else 0.0
+    speed = _tokens_per_s(shape, cache, n_ctx, on_gpu, machine, experience) if fits else 0.0
     fit = Fit(
         verdict=verdict,
         n_ctx=n_ctx,
@@ -252,11 +257,13 @@ def _offloaded_bytes(shape: ModelShape, cache: int, gpu_layers: int) -> int:
     return weights + (cache * repeating // layers if layers else 0)
 
 
-def _tokens_per_s(shape: ModelShape, cache: int, gpu_layers: int, machine: Machine, experience: Experience) -> float:
-    """Bandwidth over the bytes a token reads, with the cache half full."""
+def _tokens_per_s(
+    shape: ModelShape, cache: int, n_ctx: int, gpu_layers: int, machine: Machine, experience: Experience
+) -> float:
+    """Bandwidth over the bytes a token reads, with `USUAL_FILL` tokens in the cache."""
     layers = max(1, len(shape.layer_bytes))
     share = min(1.0, gpu_layers / (layers + 1))
-    needed = shape.bytes_read_per_token + cache / 2
+    needed = shape.bytes_read_per_token + cache * min(1.0, USUAL_FILL / n_ctx)
     if needed <= 0:
         return 0.0
     cpu = machine.bandwidth_bytes_per_s * EFFICIENCY * experience.speed_factor()
@@ -310,7 +317,7 @@ def fits(
     """A judgement of each quantisation of one model. `shape`: from the header of any of them, where it is known."""
     return [
         judge(
-            shape.scaled(model.size_bytes) if shape is not None else rough_shape(model.size_bytes),
+            (shape or rough_shape(model.size_bytes)).scaled(model.size_bytes, model.label),
             machine,
             experience=experience,
             freed_ram=freed_ram,

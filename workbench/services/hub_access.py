@@ -76,7 +76,7 @@ class HubAccess:
         )
 
     def token(self) -> str | None:
-        """The access token: environment, keyring, then where `hf auth login` keeps it."""
+        """The access token: keyring, `HF_TOKEN`, then where `hf auth login` keeps it."""
         token = self._keys.get(TOKEN_PROVIDER, "HF_TOKEN") or usual_token()
         if token:
             register_secret(token)
