@@ -62,7 +62,14 @@ def modules_after(code: str, *, without_qt: bool = False) -> set[str]:
 
 @pytest.mark.parametrize(
     "module",
-    ["workbench.cli.main", "workbench.cli.run", "workbench.cli.models", "workbench.cli.log", "workbench.cli.doctor"],
+    [
+        "workbench.cli.main",
+        "workbench.cli.run",
+        "workbench.cli.models",
+        "workbench.cli.log",
+        "workbench.cli.doctor",
+        "workbench.cli.hub",
+    ],
 )
 def test_the_command_line_starts_lean_and_without_qt(module: str) -> None:
     loaded = modules_after(f"import {module}", without_qt=True)

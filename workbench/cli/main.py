@@ -22,6 +22,9 @@ from workbench.core.errors import WorkbenchError
 COMMANDS = {
     "run": "workbench.cli.run:run",
     "models": "workbench.cli.models:models",
+    "search": "workbench.cli.hub:search",
+    "download": "workbench.cli.hub:download",
+    "remove": "workbench.cli.hub:remove",
     "log": "workbench.cli.log:log",
     "inspect": "workbench.cli.inspect:inspect",
     "doctor": "workbench.cli.doctor:doctor",
