@@ -121,6 +121,8 @@ class Child:
         return self._next_id
 
     def load(self, path: Path, **options: Any) -> LoadedModel | protocol.Failed:
+        """One thread unless `options` say otherwise: on a busy machine several spend their time waiting for each other."""
+        options = {"n_threads": 1} | options
         self.send(protocol.Load(id=self.new_id(), path=str(path), options=LoadOptions(**options)))
         while True:
             reply = self.receive()

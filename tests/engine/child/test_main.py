@@ -196,9 +196,7 @@ def test_options_are_followed(child: Child, tiny: dict[str, Path]) -> None:
     assert (details.n_ctx, details.n_threads, details.cache_type_k) == (256, 1, "q8_0")
 
 
-def test_a_lora_adapter_changes_the_answer_by_its_scale(
-    with_tiny: Callable[..., Child], tiny: dict[str, Path]
-) -> None:
+def test_a_lora_adapter_changes_the_answer_by_its_scale(with_tiny: Callable[..., Child], tiny: dict[str, Path]) -> None:
     request = chat("the cat", temperature=0.0, max_tokens=40)
     plain = with_tiny("llama").generate(request)[0]
     off = with_tiny("llama", lora_path=str(tiny["lora"]), lora_scale=0.0).generate(request)[0]

@@ -71,9 +71,12 @@ def gbnf_of(response: ResponseFormat) -> tuple[str | None, list[str]]:
     if response.kind == "json_schema":
         if response.schema is None:
             raise BadInput("The response format is a JSON schema, but none is given.")
-        _check_schema(response.schema)
         ignored: set[str] = set()
-        schema = _normalise(response.schema, ignored)
+        try:
+            _check_schema(response.schema)
+            schema = _normalise(response.schema, ignored)
+        except RecursionError:
+            raise BadInput("The JSON schema is nested too deep.") from None
         return _convert(schema), sorted(ignored)
     return None, []
 

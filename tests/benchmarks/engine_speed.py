@@ -1,0 +1,215 @@
+"""Speed of the engine's child against `llama_cpp.Llama` and llama.cpp's own server, as ratios of one run.
+
+    python -m tests.benchmarks.engine_speed --json OUT [--rounds N] [--tokens N] [--threads N]
+
+Contestants take turns within each round, so that a busy machine slows all of them; each ratio is the median of the
+rounds' ratios. The server comes with the benchmark extra (`xllamacpp`) and is left out where it is missing.
+"""
+
+from __future__ import annotations
+
+import argparse
+import concurrent.futures
+import json
+import statistics
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from tests.engine.child.driver import Answer, Child, chat, starter_model
+from workbench.core.events import TextDelta
+
+N_CTX = 8192
+PROMPT = "Write a long story about a lighthouse keeper and the sea."
+LONG_PROMPT = "The history of tea is long and full of journeys. " * 100
+NO_END = {"0": -100.0, "2": -100.0}
+"""Bans SmolLM2's end tokens, so that all contestants generate the same number of tokens."""
+
+
+class Engine:
+    def __init__(self, threads: int, folder: Path) -> None:
+        self.child = Child(folder / "engine.log")
+        self.child.load(starter_model(), n_ctx=N_CTX, n_threads=threads, n_threads_batch=threads)
+        self._n = 0
+
+    def decode(self, streams: int, tokens: int) -> float:
+        """Tokens per second, all streams together, from the first token of the last to the end of the first."""
+        self._n += 1
+        requests = [
+            chat(f"{self._n}.{i} {PROMPT}", seed=i, max_tokens=tokens, logit_bias=NO_END) for i in range(streams)
+        ]
+        times: dict[int, list[float]] = {}
+
+        def note(request_id: int, event: Any) -> None:
+            if isinstance(event, TextDelta):
+                times.setdefault(request_id, []).append(time.perf_counter())
+
+        self.child.collect(self.child.start(*requests), note)
+        return _common_speed(list(times.values()))
+
+    def variants(self, tokens: int) -> float:
+        """Seconds for four variants of one long prompt."""
+        self._n += 1
+        began = time.perf_counter()
+        prompt = f"{self._n} {LONG_PROMPT}"
+        self.child.generate(*(chat(prompt, seed=i, max_tokens=tokens, logit_bias=NO_END) for i in range(4)))
+        return time.perf_counter() - began
+
+    def second_turn(self) -> tuple[int, int]:
+        """Tokens evaluated in the second turn, and how many of them are new."""
+        first: Answer = self.child.generate(chat(PROMPT, temperature=0.0, max_tokens=300))[0]
+        second = self.child.generate(chat(PROMPT, first.text, "Go on.", temperature=0.0, max_tokens=2))[0]
+        held = (first.usage.prompt_tokens or 0) + (first.usage.completion_tokens or 0)
+        held -= first.finished.reason == "length"
+        return second.evaluated, (second.usage.prompt_tokens or 0) - held
+
+
+class HighLevel:
+    """llama_cpp.Llama."""
+
+    def __init__(self, threads: int) -> None:
+        import llama_cpp
+
+        self.llama = llama_cpp.Llama(
+            str(starter_model()),
+            n_ctx=N_CTX,
+            n_threads=threads,
+            n_threads_batch=threads,
+            flash_attn=True,
+            verbose=False,
+        )
+        self._n = 0
+
+    def decode(self, tokens: int) -> float:
+        self._n += 1
+        times = []
+        for _ in self._stream(f"{self._n} {PROMPT}", tokens):
+            times.append(time.perf_counter())
+        return _common_speed([times])
+
+    def variants(self, tokens: int) -> float:
+        self._n += 1
+        began = time.perf_counter()
+        for _ in range(4):
+            self.llama.reset()
+            for _piece in self._stream(f"{self._n} {LONG_PROMPT}", tokens):
+                pass
+        return time.perf_counter() - began
+
+    def _stream(self, prompt: str, tokens: int) -> Any:
+        return self.llama.create_chat_completion(
+            [{"role": "user", "content": prompt}],
+            stream=True,
+            max_tokens=tokens,
+            seed=1,
+            temperature=0.8,
+            logit_bias={0: -100.0, 2: -100.0},
+        )
+
+
+class Server:
+    """llama.cpp's own server, in this process."""
+
+    def __init__(self, threads: int, slots: int) -> None:
+        import xllamacpp
+
+        params = xllamacpp.CommonParams()
+        params.model.path = str(starter_model())
+        params.n_ctx = N_CTX
+        params.n_parallel = slots
+        params.cpuparams.n_threads = threads
+        params.cpuparams_batch.n_threads = threads
+        params.warmup = False
+        params.verbosity = -1
+        self.server = xllamacpp.Server(params)
+        self._n = 0
+
+    def decode(self, streams: int, tokens: int) -> float:
+        self._n += 1
+        with concurrent.futures.ThreadPoolExecutor(streams) as pool:
+            return _common_speed(list(pool.map(lambda i: self._times(i, tokens), range(streams))))
+
+    def _times(self, index: int, tokens: int) -> list[float]:
+        times: list[float] = []
+        body = {
+            "messages": [{"role": "user", "content": f"{self._n}.{index} {PROMPT}"}],
+            "stream": True,
+            "max_tokens": tokens,
+            "seed": index,
+            "temperature": 0.8,
+            "logit_bias": [[0, -100.0], [2, -100.0]],
+        }
+
+        def note(piece: Any) -> bool:
+            times.extend([time.perf_counter()] * (str(piece).count("'content'") + str(piece).count('"content"') > 0))
+            return False
+
+        self.server.handle_chat_completions(json.dumps(body), note)
+        return times
+
+
+def _common_speed(streams: list[list[float]]) -> float:
+    """Tokens per second of all streams while all of them were generating."""
+    start = max(times[0] for times in streams)
+    end = min(times[-1] for times in streams)
+    count = sum(sum(start < moment <= end for moment in times) for times in streams)
+    return count / (end - start)
+
+
+def _ratios(pairs: list[tuple[float, float]]) -> float:
+    return statistics.median(ours / theirs for ours, theirs in pairs)
+
+
+def measure(rounds: int, tokens: int, threads: int) -> dict[str, Any]:
+    with tempfile.TemporaryDirectory() as folder:
+        engine, high = Engine(threads, Path(folder)), HighLevel(threads)
+        result: dict[str, Any] = {"threads": threads, "rounds": rounds, "tokens": tokens}
+        engine.decode(1, 8), high.decode(8)  # page the weights in
+        result["one_stream_vs_llama"] = _ratios(
+            [(engine.decode(1, tokens), high.decode(tokens)) for _ in range(rounds)]
+        )
+        # Seconds: the other way round, so that more is better everywhere.
+        times = [(engine.variants(16), high.variants(16)) for _ in range(max(rounds // 2, 1))]
+        result["four_variants_speedup"] = statistics.median(theirs / ours for ours, theirs in times)
+        result["second_turn_evaluated"], result["second_turn_new"] = engine.second_turn()
+        _against_server(result, engine, rounds, tokens, threads)
+        engine.child.close()
+    return result
+
+
+def _against_server(result: dict[str, Any], engine: Engine, rounds: int, tokens: int, threads: int) -> None:
+    for streams in (1, 4, 8):
+        try:
+            server = Server(threads, streams)
+        except ImportError:
+            print("xllamacpp is not installed; the server is left out", file=sys.stderr)
+            return
+        server.decode(streams, 4)
+        run: Callable[[], tuple[float, float]] = lambda: (  # noqa: E731
+            engine.decode(streams, tokens),  # noqa: B023
+            server.decode(streams, tokens),  # noqa: B023
+        )
+        result[f"{streams}_streams_vs_server"] = _ratios([run() for _ in range(rounds)])
+        del server
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
+    parser.add_argument("--json", type=Path)
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--tokens", type=int, default=96)
+    parser.add_argument("--threads", type=int, default=2)
+    options = parser.parse_args()
+    result = measure(options.rounds, options.tokens, options.threads)
+    width = max(map(len, result))
+    for name, value in result.items():
+        print(f"{name:{width}}  {value:.3f}" if isinstance(value, float) else f"{name:{width}}  {value}")
+    if options.json:
+        options.json.write_text(json.dumps(result, indent=2))
+
+
+if __name__ == "__main__":
+    main()
