@@ -31,6 +31,7 @@ class Watchdog(QObject):
     def __init__(self) -> None:
         super().__init__()
         self.stalls: list[str] = []
+        self.cpu_limit_s = CPU_LIMIT_S
         self._ident = threading.get_ident()
         self._task = Path(f"/proc/self/task/{threading.get_native_id()}/stat")
         self._clock = time.pthread_getcpuclockid(self._ident)
@@ -63,7 +64,7 @@ class Watchdog(QObject):
                 continue
             cpu_s = time.clock_gettime(self._clock) - self._beat_cpu
             asleep_s += LOOK_EVERY_S if self._is_asleep() else 0.0
-            if cpu_s > CPU_LIMIT_S or asleep_s > ASLEEP_LIMIT_S:
+            if cpu_s > self.cpu_limit_s or asleep_s > ASLEEP_LIMIT_S:
                 told = True
                 stack = "".join(traceback.format_stack(frame)[-8:])
                 self.stalls.append(

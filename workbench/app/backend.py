@@ -6,6 +6,7 @@ from pathlib import Path
 
 import msgspec
 
+from workbench.core.errors import StoreError
 from workbench.core.paths import Paths, bundled
 from workbench.core.settings import SettingsFile
 from workbench.plugins import PluginManager
@@ -13,13 +14,22 @@ from workbench.services.catalog import ModelCatalog
 from workbench.services.chat import ChatOptions, ChatService
 from workbench.services.keys import Keys
 from workbench.services.runner import Runner
-from workbench.store import Store
+from workbench.store import DamagedDatabase, Store
 from workbench.ui.backend import Backend
+
+
+class DamagedStore(StoreError):
+    """The window offers to keep the damaged file aside and to start an empty one."""
+
+    kind = "damaged_database"
 
 
 def open_backend(paths: Paths, settings: SettingsFile) -> Backend:
     """Open the database, load the plugins, build the rest on top. Raises StoreError."""
-    store = Store.open(paths.database, paths.backups)
+    try:
+        store = Store.open(paths.database, paths.backups)
+    except DamagedDatabase as error:
+        raise DamagedStore(error.message, hint=error.hint, detail=error.detail) from error
     return backend_on(store, paths, settings)
 
 

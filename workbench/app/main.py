@@ -98,6 +98,7 @@ class Program(QObject):
         self.jobs.run(_preload, owner=self)
 
     def _backend_failed(self, error: ErrorInfo) -> None:
+        self.slot.failed.emit()
         action = (tr("Try again"), self.open_backend)
         if error.kind == "damaged_database":
             action = (tr("Keep it aside and start empty"), self._recover)

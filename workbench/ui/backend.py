@@ -40,6 +40,7 @@ class BackendSlot(QObject):
     """Holds the backend as soon as it is open. Views draw themselves without it and fill in when it comes."""
 
     ready = Signal()
+    failed = Signal()
 
     def __init__(self, parent: QObject | None = None) -> None:
         super().__init__(parent)

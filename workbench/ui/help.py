@@ -6,10 +6,12 @@ from pathlib import Path
 
 from PySide6.QtCore import QModelIndex, QSize, Qt, Slot
 from PySide6.QtGui import QStandardItem, QStandardItemModel
-from PySide6.QtWidgets import QDialog, QHBoxLayout, QListView, QTextBrowser, QWidget
+from PySide6.QtWidgets import QDialog, QHBoxLayout, QListView, QWidget
 
 from workbench.core.paths import bundled
+from workbench.ui.theme import Theme
 from workbench.ui.tr import tr
+from workbench.ui.transcript import TranscriptItem, TranscriptView
 
 PATH_ROLE = Qt.ItemDataRole.UserRole + 1
 
@@ -26,17 +28,19 @@ def pages() -> list[tuple[str, str, Path]]:
 class HelpWindow(QDialog):
     """A list of pages and the chosen one. Links to other sites are not followed."""
 
-    def __init__(self, parent: QWidget | None = None) -> None:
+    def __init__(self, theme: Theme, parent: QWidget | None = None) -> None:
         super().__init__(parent)
+        self._theme = theme
         self.setWindowTitle(tr("Help"))
         self.setAccessibleName(tr("Help"))
         self.resize(820, 560)
         row = QHBoxLayout(self)
-        row.setContentsMargins(12, 12, 12, 12)
+        row.setContentsMargins(4, 12, 12, 12)
         row.setSpacing(12)
         self.list = QListView()
         self.list.setAccessibleName(tr("Help pages"))
-        self.list.setFixedWidth(190)
+        self.list.setObjectName("navigation")
+        self.list.setFixedWidth(200)
         self.list.setEditTriggers(QListView.EditTrigger.NoEditTriggers)
         self._model = QStandardItemModel(self)
         for page_id, title, path in pages():
@@ -48,12 +52,11 @@ class HelpWindow(QDialog):
         self.list.setModel(self._model)
         self.list.selectionModel().currentChanged.connect(self._show_index)
         row.addWidget(self.list)
-        self.text = QTextBrowser()
-        self.text.setObjectName("card")
+        self.text = TranscriptView()
         self.text.setAccessibleName(tr("Help text"))
-        self.text.setOpenLinks(False)
-        self.text.document().setDocumentMargin(16)
         row.addWidget(self.text, 1)
+        theme.changed.connect(self._theme_changed)
+        self._theme_changed()
         self.show_page("")
 
     def show_page(self, page_id: str) -> None:
@@ -67,4 +70,11 @@ class HelpWindow(QDialog):
     def _show_index(self, current: QModelIndex, _previous: QModelIndex) -> None:
         path = current.data(PATH_ROLE)
         if path:
-            self.text.setMarkdown(Path(path).read_text(encoding="utf-8"))
+            text = Path(path).read_text(encoding="utf-8")
+            self.text.set_items([TranscriptItem(key=path, role="assistant", text=text)])
+            self.text.verticalScrollBar().setValue(0)
+
+    @Slot()
+    def _theme_changed(self) -> None:
+        self.text.set_tokens(self._theme.tokens)
+        self.text.set_text_scale(self._theme.scale)

@@ -123,7 +123,8 @@ class PushButton(_Tinted, QPushButton):
         primary: bool = False,
         object_name: str = "",
     ) -> None:
-        super().__init__(text, parent)
+        super().__init__(f" {text}" if icon_name else text, parent)
+        self.setAccessibleName(text)
         role = QPalette.ColorRole.HighlightedText if primary else QPalette.ColorRole.ButtonText
         self._setup_icon(icon_name, 16, role)
         if primary or object_name:

@@ -151,6 +151,9 @@ class CommandPalette(QFrame):
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:
         if event.type() == QEvent.Type.FocusOut and self.isVisible():
             self.hide()
+        if event.type() == QEvent.Type.ShortcutOverride and isinstance(event, QKeyEvent):
+            event.accept()  # Escape and Enter are the palette's now, not the window's shortcuts
+            return False
         if isinstance(event, QKeyEvent) and event.type() == QEvent.Type.KeyPress:
             return self._key(event.key())
         return False
@@ -175,7 +178,8 @@ class CommandPalette(QFrame):
         for position, action in enumerate(self._actions):
             hit = match(query, action.text())
             if hit is not None and action.isEnabled() and action.objectName() != "palette":
-                found.append((hit.score, position, action))
+                is_part = not query and action.objectName().startswith("settings.")  # many, and rarely wanted
+                found.append((hit.score + (1 if is_part else 0), position, action))
         found.sort(key=lambda entry: entry[:2])
         self._model.clear()
         for _score, _position, action in found:

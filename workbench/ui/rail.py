@@ -10,6 +10,7 @@ from PySide6.QtWidgets import QApplication, QButtonGroup, QFrame, QToolButton, Q
 
 from workbench.ui import icons
 from workbench.ui.places import Place
+from workbench.ui.theme import scaled
 from workbench.ui.tr import tr
 
 WIDTH = 72
@@ -29,7 +30,6 @@ class RailButton(QToolButton):
         self.setIconSize(QSize(20, 20))
         self.setCheckable(True)
         self.setCursor(Qt.CursorShape.PointingHandCursor)
-        self.setMinimumSize(WIDTH - 12, 52)
         self.toggled.connect(self._tint)
         self._tint()
 
@@ -55,7 +55,6 @@ class Rail(QFrame):
         super().__init__(parent)
         self.setObjectName("rail")
         self.setAccessibleName(tr("Places"))
-        self.setMinimumWidth(WIDTH)
         self._group = QButtonGroup(self)
         self._group.setExclusive(True)
         self._buttons: dict[str, RailButton] = {}
@@ -71,6 +70,7 @@ class Rail(QFrame):
         column.addLayout(self._bottom)
         for place in places:
             self.add(place)
+        self.set_scale(100)
 
     def add(self, place: Place) -> None:
         button = RailButton(place)
@@ -78,6 +78,12 @@ class Rail(QFrame):
         self._group.addButton(button)
         self._buttons[place.id] = button
         (self._bottom if place.bottom else self._top).addWidget(button)
+
+    def set_scale(self, percent: int) -> None:
+        """Make room for a text size."""
+        self.setMinimumWidth(scaled(WIDTH, percent))
+        for button in self._buttons.values():
+            button.setMinimumSize(scaled(WIDTH, percent) - 12, 40 + scaled(12, percent))
 
     def select(self, place_id: str) -> None:
         if place_id in self._buttons:

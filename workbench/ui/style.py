@@ -30,7 +30,7 @@ QMainWindow, QDialog { background: $bg; }
 #separator { background: $border; border: 0; }
 
 /* buttons */
-QPushButton { background: $panel; border: 1px solid $border; border-radius: 8px; padding: 6px 12px; color: $text; }
+QPushButton { background: $button; border: 1px solid $border; border-radius: 8px; padding: 6px 12px; color: $text; }
 QPushButton:hover { background: $hover; }
 QPushButton:pressed { background: $selected; }
 QPushButton:focus { border-color: $accent; }

@@ -28,6 +28,8 @@ from workbench.ui.icons import IconButton, IconLabel, PushButton
 from workbench.ui.tr import tr
 
 TOAST_MS = 8000
+TOAST_BOTTOM = 168
+"""Pixels between a toast and the lower edge: clear of the composer and the status bar."""
 
 
 def label(text: str = "", name: str = "", *, wrap: bool = False, selectable: bool = False) -> QLabel:
@@ -173,6 +175,7 @@ class Toast(QFrame):
         self.text = label("")
         row.addWidget(self.text)
         self.button = QPushButton()
+        self.button.setAccessibleName(tr("Undo"))
         self.button.setCursor(Qt.CursorShape.PointingHandCursor)
         self.button.clicked.connect(self._clicked)
         row.addWidget(self.button)
@@ -186,6 +189,7 @@ class Toast(QFrame):
         self.text.setText(text)
         self.setAccessibleName(text)
         self.button.setText(action)
+        self.button.setAccessibleName(action)
         self.button.setVisible(bool(action))
         self._callback = callback
         self.adjustSize()
@@ -216,7 +220,7 @@ class Toast(QFrame):
 
     def _place(self) -> None:
         parent = self.parentWidget()
-        self.move((parent.width() - self.width()) // 2, parent.height() - self.height() - 56)
+        self.move((parent.width() - self.width()) // 2, parent.height() - self.height() - TOAST_BOTTOM)
 
 
 class Section(QWidget):

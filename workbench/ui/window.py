@@ -30,7 +30,7 @@ from workbench.ui.jobs import Jobs
 from workbench.ui.places import PLACES, Page, Place, create
 from workbench.ui.rail import Rail
 from workbench.ui.status import StatusBar, toggle_offline
-from workbench.ui.theme import Theme
+from workbench.ui.theme import Theme, scaled
 from workbench.ui.tr import tr
 from workbench.ui.ui_state import UiState
 from workbench.ui.widgets import Banner, Toast
@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from workbench.ui.palette import CommandPalette
 
 LIST_WIDTH = 248
+LIST_MINIMUM = 190
 _log = logging.getLogger(__name__)
 
 
@@ -75,6 +76,8 @@ class MainWindow(QMainWindow):
         self._build(backend)
         self._add_actions()
         settings.changed.connect(self._settings_changed)
+        theme.changed.connect(self._scale)
+        self._scale()
         backend.when_ready(self._add_panels)
         self._restore()
 
@@ -176,6 +179,11 @@ class MainWindow(QMainWindow):
             self.splitter.setSizes([LIST_WIDTH, max(self.width() - LIST_WIDTH - 72, 400)])
         self.show_place(remembered.place if remembered.place in self._places else next(iter(self._places)))
 
+    @Slot()
+    def _scale(self) -> None:
+        self.list_frame.setMinimumWidth(scaled(LIST_MINIMUM, self.context.theme.scale))
+        self.rail.set_scale(self.context.theme.scale)
+
     # --- Shell -----------------------------------------------------------------------------------------------
     @property
     def place(self) -> str:
@@ -251,7 +259,7 @@ class MainWindow(QMainWindow):
 
     def show_help(self, page: str = "") -> None:
         if self._help is None:
-            self._help = importlib.import_module("workbench.ui.help").HelpWindow(self)
+            self._help = importlib.import_module("workbench.ui.help").HelpWindow(self.context.theme, self)
             assert self._help is not None
         self._help.show_page(page)
         self._help.show()

@@ -22,6 +22,7 @@ from workbench.ui.chat.welcome import Welcome
 from workbench.ui.context import Context
 from workbench.ui.icons import IconButton
 from workbench.ui.places import PLACES, Page
+from workbench.ui.theme import scaled
 from workbench.ui.tr import tr
 from workbench.ui.widgets import ElidedLabel, label
 
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from workbench.ui.chat.model_picker import ModelPicker
 
 DRAFT_SAVE_MS = 600
+PANEL_WIDTH = 272
 TEXT_WIDTH = 860
 """Widest column of text; wider lines are hard to read."""
 
@@ -130,6 +132,7 @@ class ChatPage(Page):
         state.model_changed.connect(self._show_model)
         state.models_changed.connect(self._show_model)
         state.run_started.connect(self._run_started)
+        state.running_changed.connect(self._show_running)
         state.run_finished.connect(self._run_finished)
         state.failed.connect(self._show_failure)
         state.draft_returned.connect(composer.set_text)
@@ -142,6 +145,9 @@ class ChatPage(Page):
         self.side_panel.hide_requested.connect(self.toggle_panel)
         self.meter.counted.connect(composer.set_count)
         self.context.backend.when_ready(self._backend_ready)
+        self.context.backend.failed.connect(self.welcome.show_problem)
+        self.context.theme.changed.connect(self._scale)
+        self._scale()
         self._draft_timer = QTimer(self)
         self._draft_timer.setSingleShot(True)
         self._draft_timer.setInterval(DRAFT_SAVE_MS)
@@ -299,6 +305,10 @@ class ChatPage(Page):
         self._show_model()
 
     @Slot()
+    def _scale(self) -> None:
+        self.side_panel.setMinimumWidth(scaled(PANEL_WIDTH, self.context.theme.scale))
+
+    @Slot()
     def _show_session(self) -> None:
         state = self.state
         new_id = state.session_id
@@ -334,7 +344,7 @@ class ChatPage(Page):
     def _show_model(self) -> None:
         model = self.state.model
         name = model.name if model else self.state.model_id.rpartition("/")[2]
-        self.model_button.setText(f" {name} ")
+        self.model_button.setText(f" {name}")
         self.model_button.set_icon("cloud" if model and model.remote else "cpu")
         self.model_button.set_title(tr("Model: {name}. Choose another", name=name), "Ctrl+M")
         where = tr("API") if model and model.remote else model.quantization if model else ""
@@ -350,9 +360,12 @@ class ChatPage(Page):
         self.conversation.run_started(message_id)
         self.composer.set_busy(self.state.running_here is not None)
 
+    @Slot()
+    def _show_running(self) -> None:
+        self.composer.set_busy(self.state.running_here is not None)
+
     @Slot(str)
     def _run_finished(self, _message_id: str) -> None:
-        self.composer.set_busy(self.state.running_here is not None)
         self.remedies.refresh()
         self.meter.count_soon(self.composer.text)
 
@@ -441,10 +454,11 @@ class ChatPage(Page):
             self.cancel_edit()
             self.state.edit_and_send(message_id, message)
         else:
+            if not self.state.send(message):
+                return
             self.composer.clear()
             self._draft_timer.stop()
             self.state.save_draft(self._draft_of, "")
-            self.state.send(message)
         self.remedies.clear()
 
     @Slot(str)

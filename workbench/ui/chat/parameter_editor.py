@@ -14,7 +14,7 @@ from workbench.ui.icons import IconButton
 from workbench.ui.tr import tr
 from workbench.ui.widgets import Section, label, restyle
 
-FIELD_WIDTH = 104
+FIELD_CHARACTERS = 11
 
 
 class ParameterRow(QWidget):
@@ -43,7 +43,7 @@ class ParameterRow(QWidget):
         self.field.setAccessibleDescription(tr(parameter.explanation))
         tall = parameter.kind in ("words", "bias")
         if not tall:
-            self.field.setFixedWidth(FIELD_WIDTH)
+            self.field.setFixedWidth(self.field.fontMetrics().averageCharWidth() * FIELD_CHARACTERS + 24)
             row.addWidget(self.field)
         name.setBuddy(self.field)
         column.addLayout(row)

@@ -13,7 +13,7 @@ from workbench.ui.chat.options import ChatOptions
 from workbench.ui.chat.state import ChatState
 from workbench.ui.icons import IconButton, PushButton
 from workbench.ui.tr import tr
-from workbench.ui.widgets import clear_layout, copy_text, error_text, label
+from workbench.ui.widgets import clear_layout, copy_text, error_text, label, restyle
 
 SMALLEST_RAISED_CONTEXT = 4096
 PLAIN_TEMPLATE = (
@@ -30,12 +30,10 @@ class RemedyBar(QFrame):
 
     def __init__(self, state: ChatState, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self.setObjectName("errorCard")
         self._state = state
         self._dismissed = ""
         self._error: ErrorInfo | None = None
-        column = QVBoxLayout(self)
-        column.setContentsMargins(14, 10, 8, 10)
+        column = self._layout = QVBoxLayout(self)
         column.setSpacing(8)
         head = QHBoxLayout()
         head.setSpacing(4)
@@ -69,13 +67,12 @@ class RemedyBar(QFrame):
                 self.hide()
             return
         if last.id != self._dismissed:
-            row = view.runs.get(last.id) if view else None
-            self._show(error, self._remedies(last.id, error, row.model if row else ""))
+            self._show(error, self._remedies(last.id, error), in_transcript=True)
 
     def show_error(self, error: ErrorInfo) -> None:
         """An error that belongs to no message: sending itself failed."""
         self._error = error
-        self._show(error, [])
+        self._show(error, [], in_transcript=False)
 
     @Slot()
     def clear(self) -> None:
@@ -84,11 +81,19 @@ class RemedyBar(QFrame):
             self._dismissed = self._state.path[-1].id
         self.hide()
 
-    def _show(self, error: ErrorInfo, remedies: list[Remedy]) -> None:
+    def _show(self, error: ErrorInfo, remedies: list[Remedy], *, in_transcript: bool) -> None:
+        """`in_transcript`: the message itself stands there already; only what can be done is shown here."""
         self._shown = error
         self.title.setText(error.message)
         self.hint.setText(error.hint)
-        self.hint.setVisible(bool(error.hint))
+        for widget in (self.title, self.copy, self.close_button):
+            widget.setVisible(not in_transcript)
+        self.hint.setVisible(bool(error.hint) and not in_transcript)
+        self._layout.setContentsMargins(*((0, 0, 0, 0) if in_transcript else (14, 10, 8, 10)))
+        name = "remedies" if in_transcript else "errorCard"
+        if self.objectName() != name:
+            self.setObjectName(name)
+            restyle(self)
         self.setAccessibleName(str(error))
         clear_layout(self._buttons)
         for title, callback in remedies:
@@ -98,7 +103,7 @@ class RemedyBar(QFrame):
         self._buttons.addStretch(1)
         self.show()
 
-    def _remedies(self, message_id: str, error: ErrorInfo, model_id: str) -> list[Remedy]:
+    def _remedies(self, message_id: str, error: ErrorInfo) -> list[Remedy]:
         options = self._state.options
         remedies: list[Remedy] = []
 

@@ -46,7 +46,7 @@ from workbench.ui.chat.state import ChatState
 from workbench.ui.context import Context
 from workbench.ui.icons import IconButton, PushButton
 from workbench.ui.tr import tr
-from workbench.ui.widgets import label
+from workbench.ui.widgets import ElidedLabel, label
 
 if TYPE_CHECKING:
     from workbench.store.values import SearchHit, Session
@@ -220,9 +220,7 @@ class SessionList(QWidget):
     def _build_head(self, column: QVBoxLayout) -> None:
         head = QHBoxLayout()
         head.setContentsMargins(12, 0, 8, 0)
-        title = label(tr("Model Workbench"), "brand")
-        head.addWidget(title)
-        head.addStretch(1)
+        head.addWidget(ElidedLabel(tr("Model Workbench"), "brand"), 1)
         hide = IconButton("panel-left", tr("Hide the list"))
         hide.set_title(tr("Hide the list"), self._context.actions.keys("list.toggle"))
         hide.clicked.connect(self._context.actions["list.toggle"].trigger)
@@ -408,7 +406,13 @@ class SessionList(QWidget):
         return menu
 
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:
-        if event.type() != QEvent.Type.KeyPress or not isinstance(event, QKeyEvent):
+        if not isinstance(event, QKeyEvent):
+            return False
+        if event.type() == QEvent.Type.ShortcutOverride:
+            if watched is self.search and event.key() == Qt.Key.Key_Escape and self.search.text():
+                event.accept()  # clears the search instead of stopping an answer
+            return False
+        if event.type() != QEvent.Type.KeyPress:
             return False
         key = event.key()
         if watched is self.search and key in (Qt.Key.Key_Down, Qt.Key.Key_Return, Qt.Key.Key_Enter):

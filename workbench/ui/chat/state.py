@@ -74,7 +74,10 @@ class ChatState(QObject):
     """The messages of the shown session changed."""
     run_started = Signal(str)
     """Id of the message being written."""
+    running_changed = Signal()
+    """A run ended; what it wrote may not have been read again yet."""
     run_finished = Signal(str)
+    """The run's message as stored is shown."""
     options_changed = Signal()
     model_changed = Signal()
     models_changed = Signal()
@@ -96,9 +99,11 @@ class ChatState(QObject):
         self.active: dict[str, Run] = {}
         """Running answers by the id of their message."""
         self.sending = False
+        self._held: Message | None = None
         self.sending_began_session = False
         """While `session_changed` is emitted: the session was made by sending from a new chat."""
         context.backend.when_ready(self._backend_ready)
+        context.backend.failed.connect(self._backend_failed)
 
     # --- reading ---------------------------------------------------------------------------------------------
     @property
@@ -224,10 +229,14 @@ class ChatState(QObject):
             self._context.jobs.run(backend.catalog.models, self._set_models, self.failed.emit, owner=self, key="models")
 
     # --- messages --------------------------------------------------------------------------------------------
-    def send(self, message: Message) -> None:
+    def send(self, message: Message) -> bool:
+        """Have it answered; before the services are open it waits for them. False: another one is being sent."""
         backend, session_id, leaf_id = self.backend, self.session_id, self.leaf_id
-        if backend is None or self.sending:
-            return
+        if self.sending or self._held is not None:
+            return False
+        if backend is None:
+            self._held = message
+            return True
         model_id, saved = self.model_id, self._session_options()
         options = backend.chat_options(to_saved(self.options))
 
@@ -237,6 +246,7 @@ class ChatState(QObject):
             return backend.chat.send(target, leaf_id, message, model_id, options)
 
         self._start(work, message.text)
+        return True
 
     def regenerate(self, message_id: str, model_id: str = "", options: ChatOptions | None = None) -> None:
         backend = self.backend
@@ -302,6 +312,7 @@ class ChatState(QObject):
         run = self.active.pop(message_id, None)
         if run is None:
             return
+        self.running_changed.emit()
 
         def after() -> None:
             self.run_finished.emit(message_id)
@@ -329,10 +340,19 @@ class ChatState(QObject):
     @Slot()
     def _backend_ready(self) -> None:
         self.reload_models()
+        held, self._held = self._held, None
+        if held is not None:
+            self.send(held)
         wanted = self._context.state.value.session_id
-        if wanted and self.session_id is None:
+        if wanted and self.session_id is None and held is None:
             self.open_session(wanted)
         self.sessions_changed.emit()
+
+    @Slot()
+    def _backend_failed(self) -> None:
+        held, self._held = self._held, None
+        if held is not None:
+            self.draft_returned.emit(held.text)
 
     def _set_models(self, models: list[ModelInfo]) -> None:
         self.models = models

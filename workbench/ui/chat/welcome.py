@@ -42,7 +42,7 @@ class Welcome(QWidget):
         column.addSpacing(20)
         self.buttons: list[PushButton] = []
         for icon_name, text in EXAMPLES:
-            button = PushButton("  " + tr(text), icon_name=icon_name, object_name="prompt")
+            button = PushButton(" " + tr(text), icon_name=icon_name, object_name="prompt")
             button.setAccessibleName(tr("Try: {prompt}", prompt=tr(text)))
             button.setProperty("prompt", tr(text))
             button.clicked.connect(self._clicked)
@@ -70,6 +70,9 @@ class Welcome(QWidget):
         else:
             text = tr("{name} is ready. It runs on this machine; nothing you write leaves it.", name=model.name)
         self.hint.setText(text)
+
+    def show_problem(self) -> None:
+        self.hint.setText(tr("Chatting has to wait until the problem above is solved."))
 
     @Slot()
     def _clicked(self) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 
 from msgspec.structs import replace
 from PySide6 import QtWidgets
-from PySide6.QtCore import Qt, Signal, Slot
+from PySide6.QtCore import Qt, QTimer, Signal, Slot
 from PySide6.QtWidgets import QComboBox, QFrame, QHBoxLayout, QLineEdit, QVBoxLayout
 
 from workbench.core.cancel import CancelToken
@@ -20,6 +20,8 @@ from workbench.ui.icons import IconButton, IconLabel, PushButton
 from workbench.ui.settings.section import SettingsSection, clear
 from workbench.ui.tr import tr
 from workbench.ui.widgets import label, restyle
+
+CARDS_A_TURN = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,6 +161,8 @@ class ProvidersSection(SettingsSection):
         super().__init__(context)
         self.cards: dict[str, ProviderCard] = {}
         self._kinds: list[tuple[str, str]] = []
+        self._waiting: list[ProviderState] = []
+        self._results: dict[str, tuple[str, str]] = {}
         self.warning = label("", "warn", wrap=True)
         self.warning.hide()
         self.column.addWidget(self.warning)
@@ -191,18 +195,28 @@ class ProvidersSection(SettingsSection):
         results = {name: (card.result.text(), card.result.objectName()) for name, card in self.cards.items()}
         clear(self._list)
         self.cards.clear()
-        for state in states:
+        self.empty.setVisible(not states)
+        self.warning.setText(warning)
+        self.warning.setVisible(bool(warning))
+        self._waiting = states
+        self._results = results
+        self._add_cards()
+
+    @Slot()
+    def _add_cards(self) -> None:
+        """A few in each turn of the event loop: there are many providers."""
+        shown, self._waiting = self._waiting[:CARDS_A_TURN], self._waiting[CARDS_A_TURN:]
+        for state in shown:
             card = ProviderCard(state)
             card.key_entered.connect(self._save_key)
             card.test_requested.connect(self._test)
             card.remove_requested.connect(self._remove)
-            if results.get(state.name, ("", ""))[0]:
-                card.tell(*results[state.name])
+            if self._results.get(state.name, ("", ""))[0]:
+                card.tell(*self._results[state.name])
             self.cards[state.name] = card
             self._list.addWidget(card)
-        self.empty.setVisible(not states)
-        self.warning.setText(warning)
-        self.warning.setVisible(bool(warning))
+        if self._waiting:
+            QTimer.singleShot(0, self, self._add_cards)
 
     def _run(self, work: Any, done: Any, name: str) -> None:
         self.context.jobs.run(work, done, lambda error: self._failed(name, error), owner=self)

@@ -1,0 +1,355 @@
+"""The frame: first start, lists, search, themes, the palette, restarts, problems, names for every control."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from PySide6.QtCore import QTimer
+from PySide6.QtWidgets import (
+    QAbstractButton,
+    QAbstractItemView,
+    QAbstractSlider,
+    QApplication,
+    QComboBox,
+    QInputDialog,
+    QLineEdit,
+    QPlainTextEdit,
+    QProgressBar,
+    QScrollBar,
+    QTableView,
+    QWidget,
+)
+
+from tests.ui.driver import Driver
+from tests.ui.watchdog import Watchdog
+from workbench.store import Store
+from workbench.ui.places import SETTINGS_PARTS
+from workbench.ui.tokens import DARK, LIGHT, Tokens
+
+Start = Callable[..., Driver]
+
+
+def test_first_start_has_the_starter_model_and_the_cursor_in_the_composer(start: Start) -> None:
+    driver = start()
+    driver.window.activateWindow()
+    driver.wait(lambda: QApplication.focusWidget() is driver.composer.edit)
+    assert driver.state.model_id == "starter"
+    assert driver.state.model is not None and not driver.state.model.remote
+    assert "tiny" in driver.page.welcome.hint.text()
+    assert len(driver.page.welcome.buttons) == 3
+    assert driver.window.banner_texts == []
+
+
+def test_an_example_prompt_is_sent_by_one_click(window: Driver) -> None:
+    window.click(window.page.welcome.buttons[0])
+    window.wait(lambda: len(window.state.path) == 2)
+    window.wait_idle()
+    assert window.texts()[0][1].startswith("Explain what a context window is")
+
+
+def test_a_prompt_typed_before_the_services_are_open_is_not_lost(fake_models: None, start: Start, home: Path) -> None:
+    (home / "settings.json").write_text('{"default_model": "fake:echo"}')
+    driver = start(wait=False)
+    driver.type("early bird")
+    driver.press("Return")
+    driver.wait(lambda: len(driver.state.path) == 2)
+    driver.wait_idle()
+    assert driver.texts() == [("user", "early bird"), ("assistant", "1: early bird")]
+
+
+def test_search_finds_text_inside_messages(window: Driver) -> None:
+    window.send("the walrus sleeps")
+    window.shortcut("Ctrl+N")
+    window.send("something else")
+    sessions = window.page.sessions
+    window.wait(lambda: len(sessions.titles()) == 2)
+    window.shortcut("Ctrl+F")
+    window.qtbot.keyClicks(sessions.search, "walrus")
+    window.wait(lambda: sessions.titles() == ["the walrus sleeps"])
+    window.press("Return", sessions.search)
+    window.wait(lambda: window.state.path and window.texts()[0][1] == "the walrus sleeps")
+    window.press("Esc", sessions.search)
+    window.wait(lambda: len(sessions.titles()) == 2)
+
+
+def test_rename_pin_and_folder(window: Driver, monkeypatch: pytest.MonkeyPatch) -> None:
+    window.send("one")
+    window.shortcut("Ctrl+N")
+    window.send("two")
+    window.wait(lambda: window.page.sessions.titles() == ["two", "one"])
+    monkeypatch.setattr(QInputDialog, "getText", lambda *_arguments: ("Better name", True))
+    window.shortcut("F2")
+    window.wait(lambda: window.page.sessions.titles() == ["Better name", "one"])
+    assert window.page.title.full_text == "Better name"
+    window.shortcut("Ctrl+PgDown")
+    window.wait(lambda: window.page.title.full_text == "one")
+    window.wait_idle()
+    window.shortcut("Ctrl+P")
+    window.wait(lambda: window.page.sessions.titles() == ["one", "Better name"])
+    monkeypatch.setattr(QInputDialog, "getItem", lambda *_arguments: ("Work", True))
+    window.palette("move the chat")
+    window.wait(lambda: window.store.folders() == ["Work"])
+
+
+def test_a_deleted_chat_comes_back_by_undo(window: Driver) -> None:
+    window.send("precious")
+    window.wait(lambda: window.page.sessions.titles() == ["precious"])
+    window.palette("delete the chat")
+    window.wait(lambda: window.page.sessions.titles() == [])
+    assert window.state.session_id is None
+    window.wait(window.window.toaster.isVisible)
+    window.shortcut("Ctrl+Shift+Z")
+    window.wait(lambda: window.page.sessions.titles() == ["precious"])
+    window.wait(lambda: len(window.state.path) == 2)
+
+
+def test_a_restart_brings_back_the_chat_the_draft_and_the_window(fake_models: None, start: Start) -> None:
+    first = start()
+    first.use("fake:echo")
+    first.send("kept")
+    first.type("half a thou")
+    first.window.resize(790, 650)
+    size = first.window.size()
+    first.shortcut("Ctrl+.")
+    first.close()
+    second = start()
+    second.wait(lambda: len(second.state.path) == 2)
+    assert second.texts()[0] == ("user", "kept")
+    assert second.composer.text == "half a thou"
+    assert second.state.model_id == "fake:echo"
+    assert second.window.size() == size
+    assert second.page.side_panel.isHidden()
+    second.wait_idle()
+
+
+def test_the_draft_of_a_new_chat_survives_too(fake_models: None, start: Start) -> None:
+    first = start()
+    first.type("not sent yet")
+    first.close()
+    assert start().composer.text == "not sent yet"
+
+
+def test_drafts_belong_to_their_chats(window: Driver) -> None:
+    window.send("one")
+    window.type("draft of one")
+    window.shortcut("Ctrl+N")
+    assert window.composer.text == ""
+    window.type("new draft")
+    window.wait_idle()
+    window.shortcut("Ctrl+PgDown")
+    window.wait(lambda: window.composer.text == "draft of one")
+    window.shortcut("Ctrl+N")
+    assert window.composer.text == "new draft"
+
+
+def test_theme_and_text_size_change_at_once_and_are_kept(window: Driver, home: Path, watchdog: Watchdog) -> None:
+    watchdog.cpu_limit_s = 0.6  # every widget is styled anew, which takes Qt 100 ms; nobody switches while reading
+    before = window.program.theme.tokens
+    window.palette("switch between light and dark")
+    after = window.program.theme.tokens
+    assert after.dark != before.dark
+    assert QApplication.palette().window().color().name() == after.bg
+    window.shortcut("Ctrl++")
+    assert window.program.theme.scale == 110
+    assert QApplication.font().pixelSize() == 14
+    saved = json.loads((home / "settings.json").read_text())["appearance"]
+    assert saved["text_scale"] == 110 and saved["theme"] == ("dark" if after.dark else "light")
+
+
+def test_every_action_is_in_the_palette(window: Driver) -> None:
+    window.shortcut("Ctrl+K")
+    palette = window.window.command_palette
+    shown = {palette.list.model().index(row, 0).data() for row in range(palette.list.model().rowCount())}
+    registered = {action.text() for action in window.window.registry if action.objectName() != "palette"}
+    assert shown == registered
+    assert {"New chat", "Settings: Network", "Go offline or online", "Keyboard map"} <= shown
+    window.press("Esc", palette.field)
+    assert not palette.isVisible()
+
+
+def test_no_two_actions_have_the_same_keys(window: Driver) -> None:
+    seen: dict[str, str] = {}
+    for action in window.window.registry:
+        for keys in action.shortcuts():
+            assert seen.setdefault(keys.toString(), action.text()) == action.text()
+
+
+def test_offline_is_shown_and_saved(window: Driver) -> None:
+    window.click(window.window.status.offline)
+    assert window.program.settings.value.network.offline
+    assert window.window.status.offline.text() == "Offline"
+
+
+def test_options_reach_the_run_and_presets_bring_them_back(window: Driver, monkeypatch: pytest.MonkeyPatch) -> None:
+    panel = window.page.side_panel
+    window.wait(lambda: panel.sampling is not None)
+    window.qtbot.keyClicks(panel.sampling.rows["temperature"].field, "0.25")
+    window.qtbot.keyClicks(panel.system_prompt, "be brief")
+    window.send("hello")
+    record = window.store.runs()[0]
+    assert record.system_prompt == "be brief"
+    assert window.state.options.sampling.temperature == 0.25
+    monkeypatch.setattr(QInputDialog, "getText", lambda *_arguments: ("Brief", True))
+    panel.save_preset()
+    window.wait(lambda: [preset.name for preset in window.store.presets("chat")] == ["Brief"])
+    window.click(panel.reset)
+    assert window.state.options.system_prompt == ""
+    window.wait(lambda: panel.presets.findData("Brief") > 0)
+    panel.presets.setCurrentText("Brief")
+    panel.presets.activated.emit(panel.presets.currentIndex())
+    assert window.state.options.system_prompt == "be brief"
+    assert panel.system_prompt.toPlainText() == "be brief"
+
+
+def test_a_wrong_number_is_told_and_not_used(window: Driver) -> None:
+    panel = window.page.side_panel
+    window.wait(lambda: panel.sampling is not None)
+    row = panel.sampling.rows["top_p"]
+    window.qtbot.keyClicks(row.field, "7")
+    assert "from 0 to 1" in row.hint.text()
+    assert window.state.options.sampling.top_p is None
+
+
+def test_a_damaged_database_is_told_and_can_be_set_aside(start: Start, home: Path) -> None:
+    home.mkdir(parents=True)
+    (home / "workbench.db").write_bytes(b"not a database at all " * 500)
+    driver = start(wait=False)
+    driver.wait(lambda: driver.window.banner_texts)
+    assert "not a database" in driver.window.banner_texts[0]
+    driver.click(driver.window._banners["store"].action)
+    driver.wait_ready()
+    assert driver.window.banner_texts == []
+    assert any("workbench" in path.name and path.name != "workbench.db" for path in home.iterdir())
+
+
+def test_a_newer_database_is_read_only_and_says_so(fake_models: None, start: Start, home: Path) -> None:
+    first = start()
+    first.use("fake:echo")
+    first.send("from the future")
+    first.close()
+    import sqlite3
+
+    with sqlite3.connect(home / "workbench.db") as connection:
+        table = next(
+            name
+            for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")
+            if "migration" in name
+        )
+        columns = [row[1] for row in connection.execute(f"PRAGMA table_info([{table}])")]
+        row = connection.execute(f"SELECT * FROM [{table}]").fetchone()
+        values = {name: value for name, value in zip(columns, row, strict=True) if name != "id"}
+        values["name"] = "from_a_newer_version"
+        names = ", ".join(f"[{name}]" for name in values)
+        marks = ", ".join("?" for _name in values)
+        connection.execute(f"INSERT INTO [{table}] ({names}) VALUES ({marks})", list(values.values()))
+    connection.close()
+    second = start()
+    assert second.window.banner_texts and "newer" in second.window.banner_texts[0]
+    second.wait(lambda: second.state.path)
+    second.type("more")
+    assert not second.composer.send.isEnabled()
+
+
+def test_a_bug_is_reported_and_the_window_goes_on(window: Driver, home: Path) -> None:
+    def fail() -> None:
+        raise RuntimeError("a bug with sk-abcdefghijklmnopqrstuvwxyz0123")
+
+    QTimer.singleShot(0, fail)
+    window.wait(lambda: any("failed" in text for text in window.window.banner_texts))
+    reports = list((home / "logs" / "crashes").glob("*.txt"))
+    assert len(reports) == 1
+    text = reports[0].read_text()
+    assert "a bug with" in text and "sk-abc" not in text
+    window.send("still here")
+    reports[0].unlink()
+
+
+def test_help_opens_with_its_pages(window: Driver) -> None:
+    window.shortcut("F1")
+    help_window = window.window._help
+    assert help_window is not None and help_window.isVisible()
+    assert help_window.list.model().rowCount() >= 4
+    help_window.close()
+
+
+def unnamed(root: QWidget) -> list[str]:
+    kinds = (
+        QAbstractButton,
+        QAbstractItemView,
+        QAbstractSlider,
+        QComboBox,
+        QLineEdit,
+        QPlainTextEdit,
+        QProgressBar,
+    )
+    found = []
+    for widget in root.findChildren(QWidget):
+        if not isinstance(widget, kinds) or isinstance(widget, QScrollBar):
+            continue
+        parent = widget.parentWidget()
+        above = parent.parentWidget() if parent is not None else None
+        # What Qt puts into its own line edits, combo boxes and tables can't be reached by the keyboard.
+        inside_qt = widget.objectName().startswith("qt_") or isinstance(parent, QLineEdit | QComboBox | QTableView)
+        inside_qt = inside_qt or isinstance(above, QComboBox)
+        if not inside_qt and not widget.accessibleName():
+            found.append(f"{type(widget).__name__} in {type(parent).__name__} ({widget.objectName()})")
+    return found
+
+
+def test_every_control_has_an_accessible_name(window: Driver) -> None:
+    window.send("hello")
+    panel = window.page.side_panel
+    window.wait(lambda: panel.load_section is not None)
+    for section, _build in list(panel._waiting):
+        section.button.click()
+    panel.sampling.more.button.click()
+    _ = window.window.command_palette, window.page.picker
+    for part, _title, _icon in SETTINGS_PARTS:
+        window.window.show_part("settings", part)
+        window.wait(lambda: window.program.jobs.pending == 0)
+    assert unnamed(window.window) == []
+
+
+def luminance(color: str) -> float:
+    """Relative luminance as WCAG 2 defines it."""
+    channels = [int(color[start : start + 2], 16) / 255 for start in (1, 3, 5)]
+    linear = [value / 12.92 if value <= 0.04045 else ((value + 0.055) / 1.055) ** 2.4 for value in channels]
+    return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+
+
+def contrast(first: str, second: str) -> float:
+    lighter, darker = sorted((luminance(first), luminance(second)), reverse=True)
+    return (lighter + 0.05) / (darker + 0.05)
+
+
+PAIRS = [
+    *[("text", on) for on in ("bg", "panel", "side", "hover", "selected", "bubble", "chip", "bad_bg", "warn_bg")],
+    *[("muted", on) for on in ("bg", "panel", "side", "chip")],
+    *[("link", on) for on in ("bg", "panel")],
+    ("on_accent", "accent"),
+    ("good", "good_bg"),
+    ("warn", "warn_bg"),
+    ("bad", "bad_bg"),
+    ("bad", "panel"),
+    ("good", "panel"),
+    ("warn", "panel"),
+    ("code_text", "code_bg"),
+    ("panel", "text"),
+]
+
+
+@pytest.mark.parametrize("tokens", [LIGHT, DARK], ids=["light", "dark"])
+@pytest.mark.parametrize(("text", "on"), PAIRS)
+def test_text_has_contrast(tokens: Tokens, text: str, on: str) -> None:
+    assert contrast(getattr(tokens, text), getattr(tokens, on)) >= 4.5
+
+
+def test_the_database_is_closed_at_the_end(window: Driver, home: Path) -> None:
+    window.send("bye")
+    window.close()
+    with Store.open(home / "workbench.db") as store:
+        assert store.integrity() == []
+        assert store.run_rows()[0].status == "done"
