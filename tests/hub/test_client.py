@@ -52,6 +52,17 @@ def test_pages_follow_one_another_without_gaps(client: HubClient, hub: FakeHub) 
     assert len(hub.requests) == 3, "telemetry or needless pages"
 
 
+def test_a_page_that_failed_can_be_asked_for_again(client: HubClient, hub: FakeHub) -> None:
+    fill(hub, 25)
+    results = client.search(SearchQuery(text="model", sort="downloads", page_size=10))
+    first = ids(results.next_page(CancelToken()))
+    hub.fault("status", on="api", status=429)
+    with pytest.raises(HubError):
+        results.next_page(CancelToken())
+    rest = ids(results.next_page(CancelToken())) + ids(results.next_page(CancelToken()))
+    assert first + rest == [f"org/model-{n:02}-GGUF" for n in reversed(range(25))] and results.finished
+
+
 def test_filters(client: HubClient, hub: FakeHub) -> None:
     fill(hub, 10)
     hub.add("other/vision", {"v.gguf": b"x"}, pipeline_tag="image-text-to-text")

@@ -24,7 +24,7 @@ from workbench.core.settings import Network
 from workbench.hub import transfer
 from workbench.hub.bandwidth import BandwidthLimit
 from workbench.hub.cache import PART_SUFFIX, RepoCache
-from workbench.hub.downloader import Downloader, FileProgress, partials
+from workbench.hub.downloader import Downloader, FileProgress
 from workbench.hub.errors import (
     BadToken,
     ChecksumMismatch,
@@ -35,6 +35,7 @@ from workbench.hub.errors import (
     Offline,
     RepoNotFound,
 )
+from workbench.hub.partial import partials
 
 FILE = "tiny-Q4_K_M.gguf"
 Make = Callable[..., Downloader]

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from tests.fakes.fake_hub import FakeHub
 from workbench.hub.cache import PART_SUFFIX, RepoCache
-from workbench.hub.downloader import partials
+from workbench.hub.partial import partials
 
 KILLS = 50
 SCRIPT = """

@@ -12,12 +12,13 @@ import pytest
 
 from tests.fakes.fake_hub import FakeHub
 from workbench.hub.cache import RepoCache
-from workbench.hub.downloader import Downloader, DownloadOptions, partials
+from workbench.hub.downloader import Downloader, DownloadOptions
+from workbench.hub.partial import partials
 from workbench.hub.repos import Quantization, RepoFile
 from workbench.services.downloads import DownloadManager, DownloadSnapshot
 
 SIZE = 900_000
-QUICK = DownloadOptions(stall_s=0.5, backoff_s=0.01, backoff_max_s=0.05, tries=4, block_bytes=1 << 18)
+QUICK = DownloadOptions(stall_s=3.0, backoff_s=0.01, backoff_max_s=0.05, tries=4, block_bytes=1 << 18)
 
 
 @pytest.fixture

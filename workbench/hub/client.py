@@ -143,24 +143,38 @@ class SearchResults:
         self.finished = False
         self._client = client
         self._items: Iterator[dict[str, Any]] | None = None
+        self._passed = 0
+        """Items of the Hub's that earlier pages were made of."""
 
     def next_page(self, cancel: CancelToken) -> list[RepoSummary]:
         """Up to `page_size` more repositories; none when there are no more. Raises HubError or Cancelled."""
         if self.finished:
             return []
-        page = self._client.call(self._fetch, cancel)
+        try:
+            page, self._items, passed = self._client.call(self._fetch, cancel)
+        except BaseException:
+            self._items = None  # its generator has ended, or still runs in a request that was given up
+            raise
+        self._passed += passed
         self.finished = len(page) < self.query.page_size
         return page
 
-    def _fetch(self, api: Any) -> list[RepoSummary]:
+    def _fetch(self, api: Any) -> tuple[list[RepoSummary], Iterator[dict[str, Any]], int]:
+        """A page, where the search then stands, and how many of its items were passed."""
         hub = _huggingface_hub(self._client._transport)
-        if self._items is None:
+        items = self._items
+        if items is None:
             # list_models fetches either everything or one page, so its own helper is used
-            self._items = iter(
-                hub.utils.paginate(f"{api.endpoint}/api/models", params=self._params(), headers=api._build_hf_headers())
-            )
-        wanted = (summary for item in self._items if self._fits(summary := _summary(hub.ModelInfo(**item))))
-        return list(islice(wanted, self.query.page_size))
+            params, headers = self._params(), api._build_hf_headers()
+            found = hub.utils.paginate(f"{api.endpoint}/api/models", params=params, headers=headers)
+            items = islice(found, self._passed, None)
+        page: list[RepoSummary] = []
+        passed = 0
+        while len(page) < self.query.page_size and (item := next(items, None)) is not None:
+            passed += 1
+            if self._fits(summary := _summary(hub.ModelInfo(**item))):
+                page.append(summary)
+        return page, items, passed
 
     def _params(self) -> dict[str, Any]:
         query = self.query

@@ -25,17 +25,18 @@ from workbench.core.errors import Cancelled
 from workbench.core.settings import Network
 from workbench.hub.auth import usual_token
 from workbench.hub.bandwidth import BandwidthLimit
-from workbench.hub.cache import PART_SUFFIX, RepoCache, default_cache
+from workbench.hub.cache import RepoCache, default_cache
 from workbench.hub.client import rate_limited
 from workbench.hub.errors import BusyElsewhere, ChecksumMismatch, DiskFull, DownloadPaused, HubError
 from workbench.hub.network import hub_endpoint
-from workbench.hub.partial import PartialState, discard, state_path
+from workbench.hub.partial import PartialState, discard, partials, state_path
 from workbench.hub.resolve import HubSession, Resolved
 from workbench.hub.transfer import READ_BYTES, HashedFile, body, in_plain_words
 
 Phase = Literal["asking", "waiting", "checking", "downloading", "retrying", "repairing", "done"]
 _KEEP_FREE_BYTES = 16 << 20
 _SAVE_EVERY_S = 1.0
+_TELL_EVERY_S = 0.05
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,12 +123,6 @@ class Downloader:
         return freed
 
 
-def partials(repo: RepoCache) -> Iterator[tuple[Path, PartialState | None]]:
-    """Partial files of a repository with their states."""
-    for part in sorted(repo.blobs.glob(f"*{PART_SUFFIX}")):
-        yield part, PartialState.load(state_path(part))
-
-
 class _ChangedError(Exception):
     """The file on the Hub is another one now: start over."""
 
@@ -162,6 +157,7 @@ class _Job:
         self._state: PartialState
         self._part: Path
         self._told = self._saved = 0.0
+        self._untold: FileProgress | None = None
 
     def run(self) -> Path:
         self._repo.pointer("any", self._filename)  # refuses unsafe names before anything is asked or written
@@ -374,6 +370,9 @@ class _Job:
             limit = self._owner.limit
             pieces = body(response, self._cancel, self._options.stall_s, lambda: limit.piece(READ_BYTES))
             for data in pieces:
+                if not data:
+                    self._tell_last()
+                    continue
                 if not limit.take(len(data), self._cancel):
                     raise Cancelled("Stopped.")
                 sink(data)
@@ -479,9 +478,16 @@ class _Job:
 
     def _tell(self, phase: Phase, done: int, message: str = "", *, always: bool = False) -> None:
         now = time.monotonic()
-        if always or now - self._told > 0.05:
+        self._untold = FileProgress(phase, done, self._target.size, message)
+        if always or now - self._told > _TELL_EVERY_S:
             self._told = now
-            self._report(FileProgress(phase, done, self._target.size, message))
+            self._tell_last()
+
+    def _tell_last(self) -> None:
+        """What was not told because it followed too soon; else a stalled download would show an old number."""
+        if self._untold is not None:
+            progress, self._untold = self._untold, None
+            self._report(progress)
 
 
 def _flush(path: Path) -> None:

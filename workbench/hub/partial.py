@@ -7,9 +7,12 @@ again when going on shows which block the disk damaged, if any, at no cost while
 from __future__ import annotations
 
 import contextlib
+from collections.abc import Iterator
 from pathlib import Path
 
 import msgspec
+
+from workbench.hub.cache import PART_SUFFIX, RepoCache
 
 
 class PartialState(msgspec.Struct, kw_only=True):
@@ -57,3 +60,9 @@ def discard(part: Path) -> None:
     for path in (part, state, state.with_name(state.name + ".new")):
         with contextlib.suppress(OSError):
             path.unlink()
+
+
+def partials(repo: RepoCache) -> Iterator[tuple[Path, PartialState | None]]:
+    """Partial files of a repository with their states."""
+    for part in sorted(repo.blobs.glob(f"*{PART_SUFFIX}")):
+        yield part, PartialState.load(state_path(part))

@@ -34,7 +34,9 @@ class Stalled(HubError):
 
 
 def body(response: httpx2.Response, cancel: CancelToken, stall_s: float, piece: Callable[[], int]) -> Iterator[bytes]:
-    """The body's raw bytes. Raises Cancelled within `POLL_S`, Stalled, or HubError when it breaks off.
+    """The body's raw bytes; an empty piece says that nothing came for a moment.
+
+    Raises Cancelled within `POLL_S`, Stalled, or HubError when it breaks off.
 
     A plain HTTP/1.1 body of known length is read from the connection directly, in large pieces and with a short
     poll: httpx2 reads 64 KiB at a time, and gives a connection up when a read times out.
@@ -61,6 +63,7 @@ def body(response: httpx2.Response, cancel: CancelToken, stall_s: float, piece: 
             except httpcore2.ReadTimeout:
                 if time.monotonic() - heard > stall_s:
                     raise Stalled(f"Nothing came for {stall_s:.0f} s.", retryable=True) from None
+                yield b""
                 continue
             if not data:
                 raise HubError(f"The connection broke off with {left} bytes to go.", retryable=True)

@@ -21,8 +21,9 @@ import msgspec
 from workbench.core.cancel import CancelToken
 from workbench.core.errors import BadInput, Cancelled, ErrorInfo, WorkbenchError
 from workbench.hub.cache import RepoCache
-from workbench.hub.downloader import Downloader, FileProgress, partials
+from workbench.hub.downloader import Downloader, FileProgress
 from workbench.hub.errors import ChecksumMismatch, DownloadPaused
+from workbench.hub.partial import partials
 from workbench.hub.repos import Quantization, RepoFile
 
 DownloadState = Literal["queued", "running", "paused", "done", "failed", "cancelled"]
@@ -297,7 +298,8 @@ class DownloadManager:
         with self._lock:
             changed = (entry.phase, entry.message) != (progress.phase, progress.message)
             entry.phase, entry.message = progress.phase, progress.message
-            entry.done = start + progress.done_bytes
+            if progress.phase not in ("asking", "waiting", "retrying"):  # what is here stays here meanwhile
+                entry.done = start + progress.done_bytes
             if progress.phase == "downloading":
                 entry.meter.measure(entry.done)
             else:
