@@ -15,7 +15,6 @@ import statistics
 import sys
 import tempfile
 import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -183,17 +182,15 @@ def measure(rounds: int, tokens: int, threads: int) -> dict[str, Any]:
 def _against_server(result: dict[str, Any], engine: Engine, rounds: int, tokens: int, threads: int) -> None:
     for streams in (1, 4, 8):
         try:
-            server = Server(threads, streams)
+            server: Server | None = Server(threads, streams)
         except ImportError:
             print("xllamacpp is not installed; the server is left out", file=sys.stderr)
             return
+        assert server is not None
         server.decode(streams, 4)
-        run: Callable[[], tuple[float, float]] = lambda: (  # noqa: E731
-            engine.decode(streams, tokens),  # noqa: B023
-            server.decode(streams, tokens),  # noqa: B023
-        )
-        result[f"{streams}_streams_vs_server"] = _ratios([run() for _ in range(rounds)])
-        del server
+        pairs = [(engine.decode(streams, tokens), server.decode(streams, tokens)) for _ in range(rounds)]
+        result[f"{streams}_streams_vs_server"] = _ratios(pairs)
+        server = None
 
 
 def main() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib.util
 import subprocess
 import sys
@@ -93,10 +94,8 @@ class Child:
     def close(self) -> int:
         """End the child; its exit code."""
         if not self._stdin.closed:
-            try:
+            with contextlib.suppress(BrokenPipeError):
                 self._stdin.close()
-            except BrokenPipeError:
-                pass
         code = self.process.wait(20)
         self._stdout.close()
         self._log.close()
@@ -121,7 +120,7 @@ class Child:
         return self._next_id
 
     def load(self, path: Path, **options: Any) -> LoadedModel | protocol.Failed:
-        """One thread unless `options` say otherwise: on a busy machine several spend their time waiting for each other."""
+        """One thread unless `options` say otherwise: on a busy machine several mostly wait for each other."""
         options = {"n_threads": 1} | options
         self.send(protocol.Load(id=self.new_id(), path=str(path), options=LoadOptions(**options)))
         while True:
