@@ -51,9 +51,11 @@ ReplyType = TypeVar("ReplyType", Counted, Embeddings, StatusReport)
 
 
 def default_command() -> list[str]:
+    """How the child is started: in the frozen program it is the program itself. `-P`: a folder of our name where the
+    user happens to be must not be run in our place."""
     if getattr(sys, "frozen", False):
         return [sys.executable, "--engine-worker"]
-    return [sys.executable, "-m", "workbench", "--engine-worker"]
+    return [sys.executable, "-P", "-m", "workbench", "--engine-worker"]
 
 
 class EngineClient:

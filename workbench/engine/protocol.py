@@ -13,7 +13,6 @@ import msgspec
 
 from workbench.core.errors import ErrorInfo
 from workbench.core.events import StreamEvent
-from workbench.core.messages import Message
 from workbench.core.requests import ChatRequest, LoadOptions
 
 PROTOCOL_VERSION = 1
@@ -69,7 +68,8 @@ class Hello(msgspec.Struct, frozen=True, tag="hello", tag_field="reply", kw_only
     version: int
     llama_cpp_build: str = ""
     backends: list[dict[str, Any]] = []
-    """Devices as llama.cpp sees them: name, description, type (cpu, gpu, igpu, accel), memory_free and memory_total in bytes."""
+    """Devices as llama.cpp sees them: name, description, type (cpu, gpu, igpu, accel), memory_free and memory_total
+    in bytes."""
     pid: int = 0
 
 

@@ -21,6 +21,7 @@ from workbench import __version__
 from workbench.core.errors import StoreError
 from workbench.core.paths import Paths
 from workbench.core.redact import redact
+from workbench.engine.client import default_command
 from workbench.engine.protocol import PROTOCOL_VERSION, Hello, decode_reply
 from workbench.plugins import PluginManager, PluginStatus
 from workbench.services.keys import Keys
@@ -165,18 +166,11 @@ def examine(paths: Paths, plugins: PluginManager, keys: Keys, *, settings_proble
     )
 
 
-def engine_command() -> list[str]:
-    """How the engine's child is started: in the frozen program it is the program itself."""
-    if getattr(sys, "frozen", False):
-        return [sys.executable, "--engine-worker"]
-    return [sys.executable, "-P", "-m", "workbench", "--engine-worker"]
-
-
 def probe_engine(command: Sequence[str] | None = None, timeout_s: float = ENGINE_TIMEOUT_S) -> Engine:
     """Start a child, read its greeting, and let it go: it ends when its stdin is closed."""
     try:
         done = subprocess.run(
-            command or engine_command(), input=b"", capture_output=True, timeout=timeout_s, check=False
+            command or default_command(), input=b"", capture_output=True, timeout=timeout_s, check=False
         )
     except subprocess.TimeoutExpired:
         return Engine(error=f"it said nothing for {timeout_s:.0f} seconds.")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-import traceback
 from typing import Any
 
 import msgspec
@@ -25,6 +24,7 @@ from workbench.core.events import (
     Usage,
 )
 from workbench.core.models import ModelInfo, Prices
+from workbench.core.redact import format_exception
 from workbench.core.requests import ChatRequest
 from workbench.core.runs import RunRecord, RunStatus
 from workbench.services.run_buffer import RunBuffer
@@ -234,7 +234,7 @@ def failure(error: BaseException, *, cancelled: bool) -> Finished:
             kind="bug",
             message=f"The model's code failed: {type(error).__name__}.",
             hint="What it had answered is kept. Please report this with the details below.",
-            detail="".join(traceback.format_exception(error)),
+            detail=format_exception(error),
         ),
     )
 
