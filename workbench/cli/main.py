@@ -25,6 +25,7 @@ COMMANDS = {
     "search": "workbench.cli.hub:search",
     "download": "workbench.cli.hub:download",
     "remove": "workbench.cli.hub:remove",
+    "eval": "workbench.cli.evaluate:evaluate",
     "log": "workbench.cli.log:log",
     "inspect": "workbench.cli.inspect:inspect",
     "doctor": "workbench.cli.doctor:doctor",

@@ -39,6 +39,15 @@ class Imported(msgspec.Struct, frozen=True):
     not_taken: tuple[str, ...]
 
 
+def looks_like_promptfoo(path: Path) -> bool:
+    """Whether this is a configuration of promptfoo rather than an evaluation of ours."""
+    try:
+        document = load_yaml(path.read_text(encoding="utf-8-sig"), path.name)
+    except (OSError, UnicodeDecodeError, BadInput):
+        return False
+    return isinstance(document, dict) and bool({"providers", "targets"} & document.keys()) and "models" not in document
+
+
 def read_promptfoo(path: Path) -> Imported:
     """Raises BadInput where there is nothing to take."""
     try:

@@ -79,6 +79,8 @@ class EvalSpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     reuse_answers: bool = True
     """Answer identical requests from the log."""
     rule: Literal["replaceable", "not_worse_than_rate"] = "replaceable"
+    require: Literal["all", "any"] = "all"
+    """Whether every model must satisfy the rule, or one is enough; with several prompts a model's best one counts."""
     min_rate: float = 0.0
     """For the rule `not_worse_than_rate`: the lower limit of the pass rate must reach this (0 to 1)."""
     notes: str = ""
