@@ -7,6 +7,7 @@ import os
 import signal
 import socket
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +29,7 @@ from workbench.ui.window import MainWindow
 
 SWITCH_INTERVAL_S = 0.0005
 """How soon Python hands the UI thread its turn while runs' threads work."""
+PRELOAD_PAUSE_S = 0.01
 DESKTOP_ID = "model-workbench"
 
 
@@ -162,12 +164,9 @@ class Program(QObject):
 
 def _preload() -> None:
     """What the first answer will need, while the user still reads the window."""
-    transcript = importlib.import_module("workbench.ui.transcript")
-    preload = getattr(transcript, "preload", None) or getattr(
-        importlib.import_module("workbench.ui.markdown"), "preload", None
-    )
-    if preload is not None:
-        preload()
+    importlib.import_module("workbench.ui.transcript")
+    for _lexer in importlib.import_module("workbench.ui.markdown.highlight").preload_lexers():
+        time.sleep(PRELOAD_PAUSE_S)  # one after the other: the UI thread goes first
 
 
 class Signals(QObject):

@@ -45,6 +45,7 @@ class Welcome(QWidget):
             button = PushButton(" " + tr(text), icon_name=icon_name, object_name="prompt")
             button.setAccessibleName(tr("Try: {prompt}", prompt=tr(text)))
             button.setProperty("prompt", tr(text))
+            button.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
             button.clicked.connect(self._clicked)
             column.addWidget(button)
             self.buttons.append(button)

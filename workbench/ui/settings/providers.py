@@ -21,7 +21,8 @@ from workbench.ui.settings.section import SettingsSection, clear
 from workbench.ui.tr import tr
 from workbench.ui.widgets import label, restyle
 
-CARDS_A_TURN = 2
+CARDS_A_TURN = 1
+TURN_MS = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -216,7 +217,7 @@ class ProvidersSection(SettingsSection):
             self.cards[state.name] = card
             self._list.addWidget(card)
         if self._waiting:
-            QTimer.singleShot(0, self, self._add_cards)
+            QTimer.singleShot(TURN_MS, self, self._add_cards)
 
     def _run(self, work: Any, done: Any, name: str) -> None:
         self.context.jobs.run(work, done, lambda error: self._failed(name, error), owner=self)
