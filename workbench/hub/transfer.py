@@ -22,7 +22,8 @@ from workbench.core.cancel import CancelToken
 from workbench.core.errors import Cancelled
 from workbench.hub.errors import DiskFull, DownloadPaused, FolderNotWritable, HubError
 
-READ_BYTES = 1 << 20
+READ_BYTES = 256 << 10
+"""Small enough that a piece is still in the processor's cache when it is hashed."""
 POLL_S = 0.1
 """How often a silent connection is left to look for cancel; bounds the time a cancel takes."""
 
