@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import importlib.util
+import json
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -128,6 +129,7 @@ def measure(path: Path, options: LoadOptions, logs: Path, repeats: int = 0) -> i
 def main() -> int:
     arguments = argparse.ArgumentParser()
     arguments.add_argument("--large", action="store_true", help="Also models of gigabytes.")
+    arguments.add_argument("--json", type=Path)
     options = arguments.parse_args()
     machine = Machine.here()
     errors = []
@@ -143,6 +145,8 @@ def main() -> int:
     worst = max(errors, key=abs)
     within = sum(abs(error) <= 0.1 for error in errors)
     print(f"{within} of {len(errors)} within 10 %, worst {worst:+.1%}")
+    if options.json:
+        options.json.write_text(json.dumps({"errors": errors, "within_10_percent": within, "worst": worst}))
     return 0 if within == len(errors) else 1
 
 
