@@ -83,6 +83,8 @@ class StatusBar(QFrame):
         self.help.set_title(tr("Help"), "F1")
         self.help.clicked.connect(lambda: show_help())
         row.addWidget(self.help)
+        for text in (self.loaded, self.memory, self.work_text):
+            text.setMinimumWidth(1)  # a long model name must not keep the window from being made narrow
         settings.changed.connect(self._show_network)
         self._show_network()
         self._show_work()
