@@ -133,6 +133,67 @@ def test_follow_up_goes_on_below_each_columns_own_answer(bench: Bench) -> None:
     ]
 
 
+def test_columns_with_keys_may_come_go_and_change_places(bench: Bench) -> None:
+    a, b, c = bench.add("a"), bench.add("b"), bench.add("c")
+    first = bench.service.start([ColumnSpec(model="a", key="k1"), ColumnSpec(model="b", key="k2")], say("one"))
+    assert first.wait(10)
+    changed = [ColumnSpec(model="c", key="k3"), ColumnSpec(model="a", key="k1")]
+    session = first.comparison.session_id
+    assert bench.service.follow_up(session, say("two"), columns=changed).wait(10)
+    assert [m.text for m in a.requests[-1].messages] == ["one", "a: one", "two"]
+    assert [m.text for m in c.requests[-1].messages] == ["two"]
+    assert len(b.requests) == 1
+    back = [ColumnSpec(model="b", key="k2"), ColumnSpec(model="a", key="k1")]
+    assert bench.service.follow_up(session, say("three"), columns=back).wait(10)
+    assert [m.text for m in b.requests[-1].messages] == ["one", "b: one", "three"]
+
+
+def test_a_follow_up_goes_on_from_the_chosen_sample(bench: Bench) -> None:
+    echo = bench.add("a")
+    first = bench.service.start([ColumnSpec(model="a", key="k", samples=2)], say("one"))
+    assert first.wait(10)
+    chosen = first.columns[0].runs[0].record.message_id
+    second = bench.service.follow_up(first.comparison.session_id, say("two"), leaves={"k": chosen})
+    assert second.wait(10)
+    asked = bench.store.message(second.columns[0].runs[0].record.message_id).parent_id
+    assert bench.store.message(asked).parent_id == chosen
+    assert echo.requests
+
+
+def test_one_more_column_is_asked_the_same_prompt(bench: Bench) -> None:
+    bench.add("a"), bench.add("late")
+    first = bench.service.start([ColumnSpec(model="a", key="k1")], say("one"))
+    assert first.wait(10)
+    joined = bench.service.join(first.comparison.id, ColumnSpec(model="late", key="k2", samples=2))
+    assert all(run.wait(10) for run in joined.runs)
+    (turn,) = bench.service.turns(first.comparison.session_id)
+    assert [spec.model for spec in turn.columns] == ["a", "late"]
+    assert [[run.text for run in runs] for runs in turn.runs] == [["a: one"], ["late: one", "late: one"]]
+    with pytest.raises(UnknownModel):
+        bench.service.join(first.comparison.id, ColumnSpec(model="nobody"))
+
+
+def test_retry_with_other_settings_is_recorded(bench: Bench) -> None:
+    bench.add("a"), bench.add("b")
+    turn = bench.service.start(columns("a", "b"), say("x"))
+    assert turn.wait(10)
+    again = bench.service.retry(turn.comparison.id, 1, ColumnSpec(model="a", label="instead"))
+    assert again.wait(10)
+    (stored,) = bench.service.turns(turn.comparison.session_id)
+    assert [spec.title for spec in stored.columns] == ["a", "instead"]
+    assert [run.model for run in stored.runs[1]] == ["b", "a"]
+
+
+def test_a_waiting_column_knows_what_it_waits_for(bench: Bench) -> None:
+    hold = threading.Event()
+    bench.add("a", size=700, hold=hold), bench.add("b", size=700), bench.add("far", remote=True)
+    turn = bench.service.start(columns("a", "b", "far"), say("x"))
+    assert [turn.waits_for(column) for column in range(3)] == [[], [0], []]
+    hold.set()
+    assert turn.wait(10)
+    assert turn.waits_for(1) == []
+
+
 def test_what_does_not_fit_takes_turns_and_remote_models_do_not_wait(bench: Bench) -> None:
     hold = threading.Event()
     big, other = bench.add("big", size=700, hold=hold), bench.add("other", size=700)

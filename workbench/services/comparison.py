@@ -6,7 +6,7 @@ branch of its own. Each turn is a row of `comparisons`; its runs know their colu
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 from typing import Any, Literal, Protocol
 
@@ -38,6 +38,8 @@ class ColumnSpec(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """How one column asks. The same model may stand in several columns with other options."""
 
     model: str
+    key: str = ""
+    """Which column this is from turn to turn, also when others come, go or change places; empty: by its place."""
     label: str = ""
     options: ChatOptions = ChatOptions()
     samples: int = 1
@@ -53,6 +55,8 @@ class ColumnRuns(msgspec.Struct, kw_only=True):
 
     spec: ColumnSpec
     runs: list[Run]
+    wave: int | None = None
+    """Its place in the order in which columns are answered; None: it waits for none."""
 
     @property
     def done(self) -> bool:
@@ -68,6 +72,17 @@ class TurnRuns(msgspec.Struct, kw_only=True):
     @property
     def runs(self) -> list[Run]:
         return [run for column in self.columns for run in column.runs]
+
+    def waits_for(self, column: int) -> list[int]:
+        """The columns that must end before this one begins."""
+        wave = self.columns[column].wave
+        if wave is None:
+            return []
+        return [
+            index
+            for index, other in enumerate(self.columns)
+            if other.wave is not None and other.wave < wave and not other.done
+        ]
 
     def cancel(self) -> None:
         for run in self.runs:
@@ -114,34 +129,69 @@ class ComparisonService:
         prompt: Message,
         *,
         columns: Sequence[ColumnSpec] | None = None,
+        leaves: Mapping[str, str] | None = None,
         blind: bool = False,
         schedule: Schedule = "auto",
     ) -> TurnRuns:
-        """The next prompt to all columns, each below its own last answer. `columns`: with changed options."""
-        last = self.turns(session_id)
-        if not last:
+        """The next prompt to all columns, each below its own last answer.
+
+        `columns`: other ones than the last turn's; those with a known key go on, new ones begin with this prompt, and
+        without keys they are told apart by their place. `leaves`: the answers to go on from by column key, where not
+        from the newest. Raises BadInput, UnknownModel, StoreError.
+        """
+        turns = self.turns(session_id)
+        if not turns:
             raise BadInput("There is no comparison to continue in this session.")
-        columns = list(columns or last[-1].columns)
-        if len(columns) != len(last[-1].columns):
+        columns = list(columns or turns[-1].columns)
+        if not any(column.key for column in columns) and len(columns) != len(turns[-1].columns):
             raise BadInput("A comparison goes on with the columns it has.", hint="Start a new one for other columns.")
         models = self._models(columns)
-        leaves = [self.leaf(session_id, index) for index in range(len(columns))]
-        return self._ask(session_id, columns, models, prompt, leaves, blind, schedule)
+        chosen = leaves or {}
+        goes_on = [chosen.get(column.key) or _leaf(turns, place, column.key) for place, column in enumerate(columns)]
+        return self._ask(session_id, columns, models, prompt, goes_on, blind, schedule)
 
-    def retry(self, comparison_id: str, column: int) -> Run:
-        """Ask one column again; its earlier answer stays as a sibling."""
+    def join(self, comparison_id: str, spec: ColumnSpec) -> ColumnRuns:
+        """Put a turn's prompt to one more column. Raises BadInput, UnknownModel, StoreError."""
+        comparison = self._comparison(comparison_id)
+        specs = specs_of(comparison)
+        model = self._models([*specs, spec])[-1]
+        prompt = self._prompt_message(comparison)
+        request = self._chat.request(prompt.session_id, prompt.id, None, spec.options)
+        self._store.add_comparison(
+            msgspec.structs.replace(comparison, columns=[*comparison.columns, msgspec.to_builtins(spec)])
+        )
+        column = ColumnRuns(spec=spec, runs=[])
+        for sample in range(spec.samples):
+            run = self._runner.start(
+                model,
+                with_sample(request, sample),
+                session_id=prompt.session_id,
+                parent_id=prompt.id,
+                comparison_id=comparison_id,
+                comparison_column=len(specs),
+            )
+            column.runs.append(run)
+        return column
+
+    def retry(self, comparison_id: str, column: int, spec: ColumnSpec | None = None) -> Run:
+        """Ask one column again, with other settings where `spec` is given; its earlier answer stays as a sibling."""
         comparison = self._comparison(comparison_id)
         specs = specs_of(comparison)
         if not 0 <= column < len(specs):
             raise BadInput(f"The comparison has no column {column + 1}.")
-        spec = specs[column]
+        used = spec or specs[column]
+        model = self._catalog.get(used.model)
         before = [run for run in self._runs(comparison_id) if run.comparison_column == column]
         message = self._store.message(before[0].message_id or "") if before else None
         if message is None or comparison.session_id is None:
             raise BadInput("The prompt of this column is gone.")
-        request = self._chat.request(comparison.session_id, message.parent_id, None, spec.options)
+        request = self._chat.request(comparison.session_id, message.parent_id, None, used.options)
+        if used != specs[column]:
+            changed = [*comparison.columns]
+            changed[column] = msgspec.to_builtins(used)
+            self._store.add_comparison(msgspec.structs.replace(comparison, columns=changed))
         return self._runner.start(
-            self._catalog.get(spec.model),
+            model,
             request,
             session_id=comparison.session_id,
             parent_id=message.parent_id,
@@ -149,11 +199,17 @@ class ComparisonService:
             comparison_column=column,
         )
 
-    def fork(self, session_id: str, column: int) -> str:
-        """Copy one column's conversation into a new chat. Returns the chat's session id."""
+    def fork(self, session_id: str, column: int, message_id: str | None = None) -> str:
+        """Copy one column's conversation into a new chat, up to `message_id` where given. Returns the chat's id.
+
+        `column` is the place in the last turn.
+        """
         turns = self.turns(session_id)
-        leaf = self.leaf(session_id, column)
-        if not turns or leaf is None:
+        if not turns or not 0 <= column < len(turns[-1].columns):
+            raise BadInput("This column has no answer to go on from.")
+        spec = turns[-1].columns[column]
+        leaf = message_id or _leaf(turns, column, spec.key)
+        if leaf is None:
             raise BadInput("This column has no answer to go on from.")
         source = self._store.session(session_id)
         chat = self._store.create_session("chat", source.title if source else "")
@@ -161,7 +217,6 @@ class ComparisonService:
         for stored in self._chat.path_to(session_id, leaf):
             message = self._chat.with_attachments(stored.message)
             parent = self._store.add_message(chat.id, parent, message).id
-        spec = turns[-1].columns[column]
         self._chat.remember(chat.id, spec.model, spec.options)
         if parent is not None:
             self._store.update_session(chat.id, leaf_id=parent)
@@ -190,12 +245,9 @@ class ComparisonService:
 
     def leaf(self, session_id: str, column: int) -> str | None:
         """The message a column goes on from: its newest answer that has text, whatever the turn."""
-        for turn in reversed(self.turns(session_id)):
-            if column < len(turn.runs):
-                answered = [run for run in turn.runs[column] if run.message_id and (run.text or run.tool_calls)]
-                if answered:
-                    return answered[-1].message_id
-        return None
+        turns = self.turns(session_id)
+        key = turns[-1].columns[column].key if turns and column < len(turns[-1].columns) else ""
+        return _leaf(turns, column, key)
 
     # --- judging ----------------------------------------------------------------------------------------------
     def vote(
@@ -248,7 +300,7 @@ class ComparisonService:
         shared: dict[str | None, StoredMessage] = {}
         try:
             for index, (spec, model, leaf) in enumerate(zip(columns, models, leaves, strict=True)):
-                column = ColumnRuns(spec=spec, runs=[])
+                column = ColumnRuns(spec=spec, runs=[], wave=gate.wave(index))
                 turn.columns.append(column)
                 request = self._chat.request(session_id, leaf, prompt, spec.options)
                 for sample in range(spec.samples):
@@ -277,6 +329,15 @@ class ComparisonService:
             raise BadInput(f"There is no comparison {comparison_id}.")
         return comparison
 
+    def _prompt_message(self, comparison: Comparison) -> StoredMessage:
+        """The user's message that a turn's first column answers."""
+        for run in self._runs(comparison.id):
+            answer = self._store.message(run.message_id or "")
+            prompt = self._store.message(answer.parent_id or "") if answer is not None else None
+            if prompt is not None:
+                return prompt
+        raise BadInput("The prompt of this comparison is gone.")
+
     def _runs(self, comparison_id: str) -> list[RunRecord]:
         found = self._store.runs(filter=RunFilter(comparison_id=comparison_id), limit=10_000)
         return sorted(found, key=lambda run: (run.started_at, run.id))
@@ -298,6 +359,9 @@ class _Gate:
                 members[wave].append(model)
         self._turns = Turns(sizes, lambda wave: pool.make_room(members[wave]))
 
+    def wave(self, column: int) -> int | None:
+        return self._waves[column]
+
     def turn(self, column: int) -> _Place | None:
         wave = self._waves[column]
         return None if wave is None else _Place(self._turns, wave)
@@ -311,6 +375,18 @@ class _Place(msgspec.Struct, frozen=True):
 
     def __call__(self, token: CancelToken) -> AbstractContextManager[bool]:
         return self.turns.turn(self.wave, token)
+
+
+def _leaf(turns: Sequence[StoredTurn], place: int, key: str) -> str | None:
+    """A column's newest answer with text. With a key, only that column counts, wherever it stood."""
+    for turn in reversed(turns):
+        keys = [spec.key for spec in turn.columns]
+        index = keys.index(key) if key and key in keys else None if key and any(keys) else place
+        if index is not None and index < len(turn.runs):
+            answered = [run for run in turn.runs[index] if run.message_id and (run.text or run.tool_calls)]
+            if answered:
+                return answered[-1].message_id
+    return None
 
 
 def specs_of(comparison: Comparison) -> tuple[ColumnSpec, ...]:
