@@ -6,7 +6,7 @@ import importlib
 from typing import TYPE_CHECKING
 
 from PySide6 import QtWidgets
-from PySide6.QtCore import Qt, QTimer, Slot
+from PySide6.QtCore import QByteArray, Qt, QTimer, Slot
 from PySide6.QtGui import QPalette
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QSplitter, QStackedWidget, QVBoxLayout, QWidget
 
@@ -97,6 +97,9 @@ class ChatPage(Page):
         self.side_panel.setVisible(self.context.state.value.side_panel_open)
         outer.addWidget(self.splitter)
         self.splitter.setSizes([900, 320])
+        saved = self.context.state.value.splitters.get("chat", "")
+        if saved:
+            self.splitter.restoreState(QByteArray.fromBase64(saved.encode()))
         self._picker: ModelPicker | None = None
         self.meter = TokenMeter(self.state, self.context, self)
 
