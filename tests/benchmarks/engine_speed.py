@@ -1,4 +1,4 @@
-"""Speed of the engine's child against `llama_cpp.Llama` and llama.cpp's own server, as ratios of one run.
+"""Speed of our engine, to the run's buffer, against `llama_cpp.Llama` and llama.cpp's own server, as ratios of one run.
 
     python -m tests.benchmarks.engine_speed --json OUT [--rounds N] [--tokens N] [--threads N]
 
@@ -15,11 +15,17 @@ import statistics
 import sys
 import tempfile
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from tests.engine.child.driver import Answer, Child, chat, starter_model
-from workbench.core.events import TextDelta
+from tests.engine.child.driver import starter_model
+from workbench.core.cancel import CancelToken
+from workbench.core.events import StreamEvent, TextDelta
+from workbench.core.messages import Message
+from workbench.core.requests import ChatRequest, LoadOptions, Sampling
+from workbench.engine.local_model import LocalModel
+from workbench.services.runner import Run, Runner
 
 N_CTX = 8192
 PROMPT = "Write a long story about a lighthouse keeper and the sea."
@@ -28,42 +34,75 @@ NO_END = {"0": -100.0, "2": -100.0}
 """Bans SmolLM2's end tokens, so that all contestants generate the same number of tokens."""
 
 
+class Watched:
+    """A model that notes when each piece of text reached the run's thread."""
+
+    def __init__(self, model: LocalModel) -> None:
+        self._model = model
+        self.info = model.info
+        self.times: list[list[float]] = []
+
+    def stream(self, request: ChatRequest, cancel: CancelToken) -> Iterator[StreamEvent]:
+        times: list[float] = []
+        self.times.append(times)
+        for event in self._model.stream(request, cancel):
+            yield event  # the runner has put it into the run's buffer when it asks for the next
+            if isinstance(event, TextDelta):
+                times.append(time.perf_counter())
+
+
 class Engine:
+    """Ours, through the whole path: child process, client, runner and the run's buffer."""
+
     def __init__(self, threads: int, folder: Path) -> None:
-        self.child = Child(folder / "engine.log")
-        self.child.load(starter_model(), n_ctx=N_CTX, n_threads=threads, n_threads_batch=threads)
+        load = LoadOptions(n_ctx=N_CTX, n_threads=threads, n_threads_batch=threads)
+        self._local = LocalModel("starter", starter_model(), load, log_dir=folder)
+        self._model = Watched(self._local)
+        self._runner = Runner(None)
         self._n = 0
 
     def decode(self, streams: int, tokens: int) -> float:
         """Tokens per second, all streams together, from the first token of the last to the end of the first."""
         self._n += 1
-        requests = [
-            chat(f"{self._n}.{i} {PROMPT}", seed=i, max_tokens=tokens, logit_bias=NO_END) for i in range(streams)
-        ]
-        times: dict[int, list[float]] = {}
-
-        def note(request_id: int, event: Any) -> None:
-            if isinstance(event, TextDelta):
-                times.setdefault(request_id, []).append(time.perf_counter())
-
-        self.child.collect(self.child.start(*requests), note)
-        return _common_speed(list(times.values()))
+        self._model.times.clear()
+        self._ask([(f"{self._n}.{i} {PROMPT}", i) for i in range(streams)], tokens)
+        return _common_speed(self._model.times)
 
     def variants(self, tokens: int) -> float:
         """Seconds for four variants of one long prompt."""
         self._n += 1
         began = time.perf_counter()
-        prompt = f"{self._n} {LONG_PROMPT}"
-        self.child.generate(*(chat(prompt, seed=i, max_tokens=tokens, logit_bias=NO_END) for i in range(4)))
+        self._ask([(f"{self._n} {LONG_PROMPT}", i) for i in range(4)], tokens)
         return time.perf_counter() - began
 
     def second_turn(self) -> tuple[int, int]:
         """Tokens evaluated in the second turn, and how many of them are new."""
-        first: Answer = self.child.generate(chat(PROMPT, temperature=0.0, max_tokens=300))[0]
-        second = self.child.generate(chat(PROMPT, first.text, "Go on.", temperature=0.0, max_tokens=2))[0]
-        held = (first.usage.prompt_tokens or 0) + (first.usage.completion_tokens or 0)
-        held -= first.finished.reason == "length"
-        return second.evaluated, (second.usage.prompt_tokens or 0) - held
+        sampling = Sampling(temperature=0.0, max_tokens=300)
+        first = self._run((Message.of("user", PROMPT),), sampling).record
+        messages = (Message.of("user", PROMPT), Message.of("assistant", first.text), Message.of("user", "Go on."))
+        second = self._run(messages, Sampling(temperature=0.0, max_tokens=2)).record
+        held = (first.prompt_tokens or 0) + (first.completion_tokens or 0) - (first.finish_reason == "length")
+        return second.evaluated_tokens or 0, (second.prompt_tokens or 0) - held
+
+    def close(self) -> None:
+        self._runner.close()
+        self._local.close()
+
+    def _ask(self, prompts: list[tuple[str, int]], tokens: int) -> None:
+        runs = []
+        for text, seed in prompts:
+            sampling = Sampling(seed=seed, temperature=0.8, max_tokens=tokens, logit_bias=NO_END)
+            request = ChatRequest(messages=(Message.of("user", text),), sampling=sampling)
+            runs.append(self._runner.start(self._model, request, session_id=None))
+        for run in runs:
+            run.wait()
+            if run.record.error is not None:
+                raise SystemExit(str(run.record.error))
+
+    def _run(self, messages: tuple[Message, ...], sampling: Sampling) -> Run:
+        run = self._runner.start(self._model, ChatRequest(messages=messages, sampling=sampling), session_id=None)
+        run.wait()
+        return run
 
 
 class HighLevel:
@@ -175,7 +214,7 @@ def measure(rounds: int, tokens: int, threads: int) -> dict[str, Any]:
         result["four_variants_speedup"] = statistics.median(theirs / ours for ours, theirs in times)
         result["second_turn_evaluated"], result["second_turn_new"] = engine.second_turn()
         _against_server(result, engine, rounds, tokens, threads)
-        engine.child.close()
+        engine.close()
     return result
 
 
