@@ -435,8 +435,13 @@ def test_log_that_can_not_be_written_is_no_error(tmp_path: Path) -> None:
 
 def test_childs_environment() -> None:
     environment = {"PATH": "/bin", "OPENAI_API_KEY": "k", "HF_TOKEN": "t", "LD_LIBRARY_PATH": "/bundle"}
-    always = {"PATH": "/bin", "GGML_NO_BACKTRACE": "1"}
+    always = {"PATH": "/bin", "GGML_NO_BACKTRACE": "1", "GOMP_SPINCOUNT": "1000"}
     assert child_environment(environment, frozen=False) == always | {"LD_LIBRARY_PATH": "/bundle"}
     assert child_environment(environment, frozen=True) == always
     original = environment | {"LD_LIBRARY_PATH_ORIG": "/usr/local/lib"}
     assert child_environment(original, frozen=True) == always | {"LD_LIBRARY_PATH": "/usr/local/lib"}
+
+
+def test_users_own_waiting_of_threads_is_kept() -> None:
+    assert child_environment({"GOMP_SPINCOUNT": "7"}, frozen=False)["GOMP_SPINCOUNT"] == "7"
+    assert "GOMP_SPINCOUNT" not in child_environment({"OMP_WAIT_POLICY": "active"}, frozen=False)
