@@ -78,8 +78,12 @@ class Exporter:
     format: str
     title: str
     suffix: str
-    write: Callable[[Iterable[dict[str, Any]]], Iterable[str]]
-    """Sessions as plain dicts (session, messages, runs) -> pieces of text."""
+    write: Callable[[Iterable[dict[str, Any]]], Iterable[str | bytes]]
+    """Sessions as plain dicts (session, messages, runs) -> pieces of text, or of bytes if it is `binary`."""
+    loses: str = ""
+    """What the format can't hold, for the user; empty if nothing."""
+    binary: bool = False
+    """No text: never shown in a terminal."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -93,17 +93,27 @@ def test_importing_twice_adds_nothing(rich: dict[str, Any], cli: Cli, tmp_path: 
     file = tmp_path / "log.jsonl"
     cli("log", "export", "-O", str(file))
     result = cli("log", "import", str(file), "--json")
-    assert result.json == {"added": 0, "present": 1, "sessions": [rich["session"]["id"]]}
+    assert result.json == {"added": 0, "updated": 0, "present": 1, "sessions": [rich["session"]["id"]]}
 
 
-def test_a_deleted_session_can_be_imported_as_a_copy(rich: dict[str, Any]) -> None:
+def test_importing_brings_a_deleted_session_back(rich: dict[str, Any]) -> None:
     with Store.open(Paths.of_user().database) as store:
         store.delete_session(rich["session"]["id"])
-        done = import_session(store, rich)
-        assert done.state == "added"
-        copy = export_session(store, done.session_id)
+        assert import_session(store, rich).state == "added"
+        assert import_session(store, rich).state == "present"
+        assert len(store.sessions()) == 1
+        again = export_session(store, rich["session"]["id"])
         assert store.integrity() == []
-    assert copy["session"]["id"] != rich["session"]["id"]
+    assert again == rich
+
+
+def test_ids_that_another_session_has_are_replaced(rich: dict[str, Any]) -> None:
+    with Store.open(Paths.of_user().database) as store:
+        other = {**rich, "session": {**rich["session"], "id": "other"}}
+        done = import_session(store, other)
+        copy = export_session(store, done.session_id)
+        assert export_session(store, rich["session"]["id"]) == rich
+        assert store.integrity() == []
     assert [m["parts"] for m in copy["messages"]] == [m["parts"] for m in rich["messages"]]
     ids = {run["model"]: run["id"] for run in copy["runs"]}
     assert set(ids.values()).isdisjoint({"run-a", "run-b"})
@@ -111,6 +121,16 @@ def test_a_deleted_session_can_be_imported_as_a_copy(rich: dict[str, Any]) -> No
     assert copy["votes"][0]["run_ids"] == [ids["b"], ids["a"]]
     assert copy["ratings"][0]["run_id"] == ids["b"]
     assert copy["session"]["leaf_id"] == copy["messages"][0]["id"]
+
+
+def test_a_session_that_has_grown_gets_what_it_lacks(rich: dict[str, Any]) -> None:
+    with Store.open(Paths.of_user().database) as store:
+        more = {"id": "m9", "parent_id": rich["messages"][-1]["id"], "role": "user", "parts": []}
+        grown = {**rich, "messages": [*rich["messages"], more]}
+        assert import_session(store, grown).state == "updated"
+        assert import_session(store, grown).state == "present"
+        assert [m.id for m in store.messages(rich["session"]["id"])][-1] == "m9"
+        assert len(store.runs(rich["session"]["id"])) == 2
 
 
 def test_other_formats_need_only_roles_and_parts(home: Path) -> None:

@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-import contextlib
-import os
 import sys
-import tempfile
-from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -15,9 +11,9 @@ import msgspec
 
 from workbench.cli.context import Workbench
 from workbench.cli.output import print_json, print_table, write
-from workbench.core.errors import BadInput, WorkbenchError
+from workbench.core.errors import BadInput
 from workbench.hookspecs import Exporter, Importer
-from workbench.services.archives import import_file, recognise
+from workbench.services.archives import export_pieces, import_file, ledger_csv, recognise, write_file
 from workbench.store import HIT_END, HIT_START, Session, Store
 from workbench.store.archive import export_session
 
@@ -71,7 +67,7 @@ def show(id_: str, as_json: bool) -> None:
             print_json(_without_bytes(archive))
             return
         for piece in _by_format(workbench.plugins.exporters(), "markdown").write([archive]):
-            write(piece)
+            write(str(piece))
 
 
 @log.command(epilog="With --json: a list of objects with session_id, message_id, title, snippet, role, created_at.")
@@ -99,37 +95,65 @@ def search(text: str, limit: int, as_json: bool) -> None:
 @click.option("--format", "format_", default="jsonl", show_default=True, help="One of the formats of the plugins.")
 @click.option("-O", "--output", type=click.Path(dir_okay=False, path_type=Path), help="File instead of stdout.")
 def export(sessions: tuple[str, ...], format_: str, output: Path | None) -> None:
-    """Write sessions, all of them if none is named. jsonl is complete: `log import` brings everything back."""
+    """Write sessions, all of them if none is named. jsonl is complete: `log import` brings everything back.
+
+    Formats: jsonl, markdown, html, openai, sharegpt, llm, and those of plugins. What one can't hold is said.
+    """
     with Workbench() as workbench:
         store = workbench.store
         exporter = _by_format(workbench.plugins.exporters(), format_)
+        if output is None and exporter.binary and sys.stdout.isatty():
+            raise BadInput(f"{exporter.title} is no text for a terminal.", hint="Name a file with -O.")
         ids = [_session(store, id_).id for id_ in sessions] or [s.id for s in store.sessions(limit=_ALL)]
-        pieces = exporter.write(export_session(store, id_) for id_ in ids)
-        if output is None:
-            for piece in pieces:
-                write(piece)
-        else:
-            _write_file(output, pieces)
+        pieces = export_pieces(store, exporter, ids)
+        if output is not None:
+            write_file(output, pieces)
             click.echo(f"{_count(len(ids), 'session')} written to {output}.", err=True)
+            if exporter.loses:
+                click.echo(exporter.loses, err=True)
+        elif exporter.binary:
+            for piece in pieces:
+                sys.stdout.buffer.write(piece)
+        else:
+            for piece in pieces:
+                write(piece.decode())
 
 
-@log.command("import", epilog="With --json: an object with added, present (how many) and sessions (their ids).")
+@log.command()
+@click.option("-O", "--output", type=click.Path(dir_okay=False, path_type=Path), help="File instead of stdout.")
+def ledger(output: Path | None) -> None:
+    """What left this machine, when and to whom, as CSV."""
+    with Workbench() as workbench:
+        pieces = ledger_csv(workbench.store)
+        if output is not None:
+            write_file(output, pieces)
+        else:
+            for piece in pieces:
+                write(piece.decode())
+
+
+@log.command(
+    "import", epilog="With --json: an object with added, updated, present (how many) and sessions (their ids)."
+)
 @click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
 @click.option("--format", "format_", help="Needed only where the file does not show what it is.")
 @json_option
 def import_(file: Path, format_: str | None, as_json: bool) -> None:
-    """Add the sessions of a file. Those that are here already are left as they are."""
+    """Add the sessions of a file. Those that are here already get what the file has more, and else stay as they are.
+
+    Takes files of log export (jsonl, openai, sharegpt, llm), ChatGPT's and Claude's data exports, and llm's logs.db.
+    """
     with Workbench() as workbench:
         importers = workbench.plugins.importers()
         importer = _by_format(importers, format_) if format_ else recognise(importers, file)
         done = import_file(workbench.store, importer, file)
-    added = [item.session_id for item in done if item.state == "added"]
+    counts = {state: sum(item.state == state for item in done) for state in ("added", "updated", "present")}
     if as_json:
-        ids = [item.session_id for item in done]
-        print_json({"added": len(added), "present": len(done) - len(added), "sessions": ids})
+        print_json({**counts, "sessions": [item.session_id for item in done]})
         return
-    there = f", {len(done) - len(added)} were here already" if len(done) > len(added) else ""
-    write(f"{_count(len(added), 'session')} added{there}.\n")
+    updated = f", {counts['updated']} brought up to date" if counts["updated"] else ""
+    there = f", {counts['present']} were here already" if counts["present"] else ""
+    write(f"{_count(counts['added'], 'session')} added{updated}{there}.\n")
 
 
 def _session(store: Store, id_: str) -> Session:
@@ -161,28 +185,6 @@ def _without_bytes(archive: dict[str, Any]) -> dict[str, Any]:
             if "attachment" in part:
                 del part["attachment"]["data"]
     return archive
-
-
-def _write_file(path: Path, pieces: Iterable[str]) -> None:
-    """The whole file or nothing: an old one stays if writing fails."""
-    try:
-        with _replacing(path) as file:
-            for piece in pieces:
-                file.write(piece)
-    except OSError as error:
-        raise WorkbenchError(f"{path} can't be written: {error.strerror}.") from error
-
-
-@contextlib.contextmanager
-def _replacing(path: Path) -> Iterator[Any]:
-    handle, name = tempfile.mkstemp(dir=path.absolute().parent, prefix=f".{path.name}.")
-    try:
-        with os.fdopen(handle, "w", encoding="utf-8", newline="\n") as file:
-            yield file
-        Path(name).replace(path)
-    except BaseException:
-        Path(name).unlink(missing_ok=True)
-        raise
 
 
 def _marked(snippet: str, before: str, after: str) -> str:

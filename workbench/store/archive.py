@@ -70,8 +70,8 @@ class Archive(msgspec.Struct, kw_only=True):
 class Imported(msgspec.Struct, frozen=True, kw_only=True):
     session_id: str
     title: str
-    state: Literal["added", "present"]
-    """`present`: a session of this id is here already, and nothing was changed."""
+    state: Literal["added", "updated", "present"]
+    """`present`: the session is here already, and nothing was changed; `updated`: the file had more of it."""
 
 
 def export_session(store: Store, session_id: str) -> dict[str, Any]:
@@ -105,16 +105,14 @@ def export_session(store: Store, session_id: str) -> dict[str, Any]:
 
 
 def import_session(store: Store, plain: dict[str, Any]) -> Imported:
-    """Add an archive's session in one transaction. Ids stay unless they are taken.
+    """Add an archive's session in one transaction. Ids stay unless they are taken by another session.
 
-    Raises BadInput for a dict that is no archive, StoreError.
+    A session that is here already gets the messages and runs that it lacks, and is else left as it is: exports of other
+    programs grow. One that was deleted comes back. Raises BadInput for a dict that is no archive, StoreError.
     """
     archive = _checked(plain)
-    present = store.session(archive.session.id) if archive.session.id else None
-    if present is not None and present.deleted_at is None:
-        return Imported(session_id=present.id, title=present.title, state="present")
-    session_id = store._write(lambda db: _Import(db, archive).run())
-    return Imported(session_id=session_id, title=archive.session.title, state="added")
+    session_id, state = store._write(lambda db: _Import(db, archive).run())
+    return Imported(session_id=session_id, title=archive.session.title, state=state)
 
 
 def _checked(plain: dict[str, Any]) -> Archive:
@@ -151,11 +149,39 @@ class _Import:
         self._messages: dict[str, str] = {}
         self._runs: dict[str, str] = {}
         self._comparisons: dict[str, str] = {}
+        self._added = 0
 
-    def run(self) -> str:
+    def run(self) -> tuple[str, Literal["added", "updated", "present"]]:
         archive = self._archive
         session = archive.session
-        session_id = self._free("sessions", session.id)
+        there = self._db.execute("SELECT deleted_at FROM sessions WHERE id = ?", [session.id]).fetchone()
+        if there is not None and not all(message.id for message in archive.messages):
+            return session.id, "present"  # without ids nobody can tell what is new
+        restored = there is not None and there[0] is not None
+        if restored:
+            self._restore(session.id, there[0])
+        session_id = session.id if there is not None else self._add_session()
+        for run in archive.runs:
+            self._runs[run.id] = self._own("runs", run.id, session_id)
+        self._add_messages(session_id, session.created_at or now())
+        self._add_comparisons(session_id)
+        for run in archive.runs:
+            if self._is_new("runs", self._runs[run.id]):
+                self._add_run(run, session_id)
+        self._add_judgements()
+        leaf = self._messages.get(session.leaf_id or "") or next(reversed(self._messages.values()), None)
+        if there is None or self._added:
+            self._db.execute(
+                "UPDATE sessions SET leaf_id = ifnull(?, leaf_id), updated_at = max(updated_at, ?) WHERE id = ?",
+                [leaf, session.updated_at or session.created_at, session_id],
+            )
+        if there is None or restored:
+            return session_id, "added"
+        return session_id, "updated" if self._added else "present"
+
+    def _add_session(self) -> str:
+        session = self._archive.session
+        session_id = session.id or new_id()
         created_at = session.created_at or now()
         self._db.execute(
             "INSERT INTO sessions (id, kind, title, folder, pinned, options, draft, created_at, updated_at) "
@@ -172,33 +198,36 @@ class _Import:
                 session.updated_at or created_at,
             ],
         )
-        for run in archive.runs:
-            self._runs[run.id] = self._free("runs", run.id)
-        self._add_messages(session_id, created_at)
-        self._add_comparisons(session_id)
-        for run in archive.runs:
-            self._add_run(run, session_id)
-        self._add_judgements()
-        leaf = self._messages.get(session.leaf_id or "") or next(reversed(self._messages.values()), None)
-        self._db.execute(
-            "UPDATE sessions SET leaf_id = ?, updated_at = ? WHERE id = ?",
-            [leaf, session.updated_at or created_at, session_id],
-        )
         return session_id
 
-    def _free(self, table: str, id: str) -> str:
-        """The id itself, or a new one where it is missing or taken."""
-        if id and not self._db.execute(f"SELECT 1 FROM {table} WHERE id = ?", [id]).fetchone():
-            return id
-        return new_id()
+    def _restore(self, session_id: str, deleted_at: str) -> None:
+        self._db.execute("UPDATE sessions SET deleted_at = NULL WHERE id = ?", [session_id])
+        for table in ("runs", "messages"):
+            self._db.execute(
+                f"UPDATE {table} SET deleted_at = NULL WHERE session_id = ? AND deleted_at = ?",
+                [session_id, deleted_at],
+            )
+
+    def _own(self, table: str, id: str, session_id: str) -> str:
+        """The id where it is free or this session's own, else a new one."""
+        row = self._db.execute(f"SELECT session_id FROM {table} WHERE id = ?", [id]).fetchone() if id else None
+        return id if id and (row is None or row[0] == session_id) else new_id()
+
+    def _is_new(self, table: str, id: str) -> bool:
+        return self._db.execute(f"SELECT 1 FROM {table} WHERE id = ?", [id]).fetchone() is None
 
     def _add_messages(self, session_id: str, created_at: str) -> None:
         previous: str | None = None
         for archived in _parents_first(self._archive.messages):
             message = Message(archived.role, archived.parts)
-            id_ = self._free("messages", archived.id)
+            id_ = self._own("messages", archived.id, session_id)
+            self._messages[archived.id or id_] = id_
             time = archived.created_at or created_at
             parent = self._messages.get(archived.parent_id or "") if archived.id else previous
+            previous = id_
+            if not self._is_new("messages", id_):
+                continue
+            self._added += 1
             self._db.execute(
                 "INSERT INTO messages (id, session_id, parent_id, role, run_id, created_at, text, parts) "
                 "VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
@@ -214,16 +243,18 @@ class _Import:
                 ],
             )
             insert_attachments(self._db, id_, message, time)
-            self._messages[archived.id or id_] = previous = id_
 
     def _add_comparisons(self, session_id: str) -> None:
         for comparison in self._archive.comparisons:
-            new = self._comparisons[comparison.id] = self._free("comparisons", comparison.id)
+            new = self._comparisons[comparison.id] = self._own("comparisons", comparison.id, session_id)
+            if not self._is_new("comparisons", new):
+                continue
             message_id = self._messages.get(comparison.message_id or "")
             row = msgspec.structs.replace(comparison, id=new, session_id=session_id, message_id=message_id)
             put_row(self._db, "comparisons", "id", row)
 
     def _add_run(self, run: RunRecord, session_id: str) -> None:
+        self._added += 1
         row = msgspec.structs.replace(
             run,
             id=self._runs[run.id],
@@ -239,9 +270,12 @@ class _Import:
             comparison_id = self._comparisons.get(vote.comparison_id)
             if comparison_id is None:
                 raise BadInput(f"A vote refers to the comparison {vote.comparison_id}, which the file lacks.")
+            kept = self._db.execute("SELECT comparison_id FROM votes WHERE id = ?", [vote.id]).fetchone()
+            if kept is not None and kept[0] == comparison_id:
+                continue
             row = msgspec.structs.replace(
                 vote,
-                id=self._free("votes", vote.id),
+                id=vote.id if vote.id and kept is None else new_id(),
                 comparison_id=comparison_id,
                 winner_run_id=self._runs.get(vote.winner_run_id or ""),
                 run_ids=tuple(self._runs.get(id_, id_) for id_ in vote.run_ids),
@@ -250,7 +284,9 @@ class _Import:
         for rating in self._archive.ratings:
             if rating.run_id not in self._runs:
                 raise BadInput(f"A rating refers to the run {rating.run_id}, which the file lacks.")
-            put_row(self._db, "ratings", "run_id", msgspec.structs.replace(rating, run_id=self._runs[rating.run_id]))
+            row_of_rating = msgspec.structs.replace(rating, run_id=self._runs[rating.run_id])
+            if not self._db.execute("SELECT 1 FROM ratings WHERE run_id = ?", [row_of_rating.run_id]).fetchone():
+                put_row(self._db, "ratings", "run_id", row_of_rating)
 
 
 def _parents_first(messages: list[ArchivedMessage]) -> Iterable[ArchivedMessage]:

@@ -28,6 +28,9 @@ from workbench.store.search import text_query
 from workbench.store.sessions import insert_message, matching, set_message
 from workbench.store.values import LedgerEntry, RunFilter, RunRow, RunSort, StoredMessage
 
+IMPORTED = " import"
+"""Ends the provider of runs that were imported from other programs: their prompts left from elsewhere."""
+
 _INSERT = (
     f"INSERT INTO runs ({', '.join(RUN_FIELDS)}, saved_at, owner) VALUES ({', '.join('?' * (len(RUN_FIELDS) + 2))})"
 )
@@ -176,7 +179,7 @@ class RunTables(Tables):
                 "SELECT runs.id AS run_id, runs.session_id, provider, model, started_at, prompt_tokens, cost_usd, "
                 "status, ifnull(sessions.title, '') AS session_title FROM runs "
                 "LEFT JOIN sessions ON sessions.id = runs.session_id "
-                "WHERE remote = 1 ORDER BY started_at DESC LIMIT ? OFFSET ?",
+                f"WHERE remote = 1 AND provider NOT LIKE '%{IMPORTED}' ORDER BY started_at DESC LIMIT ? OFFSET ?",
                 [limit, offset],
             ),
         )

@@ -1,64 +1,11 @@
-"""Formats of the log: JSON lines (complete, both ways) and Markdown (to read)."""
+"""Markdown, to read: every message once, alternatives numbered, numbers of each answer below it."""
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from workbench.core.errors import BadInput
-from workbench.hookspecs import Exporter, Importer, hookimpl
-
-FORMAT = "model-workbench"
-
-
-@hookimpl
-def workbench_exporters() -> list[Exporter]:
-    return [
-        Exporter("jsonl", "JSON lines, complete", ".jsonl", write_jsonl),
-        Exporter("markdown", "Markdown, to read", ".md", write_markdown),
-    ]
-
-
-@hookimpl
-def workbench_importers() -> list[Importer]:
-    return [Importer("jsonl", "JSON lines of Model Workbench", is_our_jsonl, read_jsonl)]
-
-
-# --- JSON lines: one session a line, as workbench.store.archive describes it ----------------------------------
-def write_jsonl(sessions: Iterable[dict[str, Any]]) -> Iterator[str]:
-    for session in sessions:
-        yield json.dumps({"format": FORMAT, "version": 1, **session}, ensure_ascii=False) + "\n"
-
-
-def is_our_jsonl(beginning: bytes) -> bool:
-    text = beginning.removeprefix(b"\xef\xbb\xbf").lstrip()
-    return text.startswith(b"{") and f'"format": "{FORMAT}"'.encode() in text[:200]
-
-
-def read_jsonl(path: str) -> Iterator[dict[str, Any]]:
-    try:
-        with open(path, encoding="utf-8-sig") as file:
-            for number, line in enumerate(file, 1):
-                if line.strip():
-                    yield _parsed(line, number)
-    except UnicodeDecodeError as error:
-        raise BadInput(f"{path} is not UTF-8 text.") from error
-    except OSError as error:
-        raise BadInput(f"{path} can't be read: {error.strerror}.") from error
-
-
-def _parsed(line: str, number: int) -> dict[str, Any]:
-    try:
-        session = json.loads(line)
-    except (json.JSONDecodeError, RecursionError) as error:
-        raise BadInput(f"Line {number} is not valid JSON: the file is cut off or damaged.") from error
-    if not isinstance(session, dict) or session.get("format") != FORMAT:
-        raise BadInput(f"Line {number} is not a session of Model Workbench.")
-    return session
-
-
-# --- Markdown -------------------------------------------------------------------------------------------------
+LOSES = "To read: the complete record of each run, votes, ratings and the bytes of attachments are left out."
 ROLES = {"system": "System", "user": "User", "assistant": "Assistant", "tool": "Tool"}
 
 
@@ -122,7 +69,8 @@ def _fenced(text: str, language: str = "") -> str:
     return f"{fence}{language}\n{text}\n{fence}\n\n"
 
 
-def _footer(run: dict[str, Any]) -> str:
+def facts_of(run: dict[str, Any]) -> list[str]:
+    """The numbers of one answer that are known, in words."""
     facts = []
     if run.get("completion_tokens") is not None:
         facts.append(f"{run['completion_tokens']} tokens")
@@ -134,6 +82,11 @@ def _footer(run: dict[str, Any]) -> str:
         facts.append(f"${run['cost_usd']:.6f}")
     if run.get("finish_reason"):
         facts.append(run["finish_reason"])
+    return facts
+
+
+def _footer(run: dict[str, Any]) -> str:
+    facts = facts_of(run)
     if run.get("error"):
         facts.append(run["error"]["message"])
     return f"*{' · '.join(facts)}*\n\n" if facts else ""
