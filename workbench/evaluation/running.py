@@ -77,9 +77,18 @@ class Evaluation:
     """One evaluation under way. `run` blocks; `stop` may come from any thread."""
 
     def __init__(
-        self, spec: EvalSpec, store: Store, runner: Runner, catalog: ModelSource, grading: Grading, *, folder: Path
+        self,
+        spec: EvalSpec,
+        store: Store,
+        runner: Runner,
+        catalog: ModelSource,
+        grading: Grading,
+        *,
+        folder: Path,
+        test_set_id: str = "",
     ) -> None:
-        """`folder`: where relative names of recorded answers lead from."""
+        """`folder`: where relative names of recorded answers lead from. `test_set_id`: the set the cases come from;
+        looks at its sealed part are counted there."""
         self.spec = spec
         self.row: EvaluationRow | None = None
         self.answers: list[Answer] = []
@@ -92,6 +101,7 @@ class Evaluation:
         self._catalog = catalog
         self._grading = grading
         self._folder = folder
+        self._source_set = test_set_id
         self._budget = Budget(spec.budget)
         self._lock = threading.Lock()
         self._stop = CancelToken()
@@ -115,6 +125,7 @@ class Evaluation:
         self._total, self._since = len(tasks) + len(recorded), time.monotonic()
         for answer in recorded:
             self._keep(self._grading.graded(answer, self._case(answer.case_id)))
+        self._store.save_results(self._recorded_row(answer) for answer in self.answers)
         by_model: dict[str, list[Task]] = {}
         for task in tasks:
             if not self._take_known(task, known):
@@ -159,7 +170,7 @@ class Evaluation:
         test_set = self._save_cases()
         session = self._store.create_session("evaluation", spec.name)
         if any(case.sealed for case in spec.selected_cases()):
-            self._store.note_sealed_opening(test_set, spec.name)
+            self._store.note_sealed_opening(self._source_set or test_set, spec.name)
         return self._store.save_evaluation(
             EvaluationRow(
                 id="",
@@ -171,7 +182,12 @@ class Evaluation:
                 repeats=spec.repeats,
                 budget_usd=spec.budget.usd,
                 budget_tokens=spec.budget.tokens,
-                config={"spec": document, "session_id": session.id, "folder": str(self._folder)},
+                config={
+                    "spec": document,
+                    "session_id": session.id,
+                    "folder": str(self._folder),
+                    "test_set": self._source_set,
+                },
             )
         )
 
@@ -195,7 +211,7 @@ class Evaluation:
             )
             for position, case in enumerate(self.spec.cases)
         ]
-        self._store.save_test_set(TestSetRow(id=set_id, name=self.spec.name), rows)
+        self._store.save_test_set(TestSetRow(id=set_id, name=self.spec.name), rows, listed=False)
         return set_id
 
     def _end(self) -> EvaluationRow:
@@ -221,7 +237,7 @@ class Evaluation:
         run = self._store.run(row.run_id) if row is not None and row.run_id else None
         if run is None or run.status != "done":
             return False
-        self._settle(task, run, reused=bool(row and row.details.get("reused")))
+        self._settle(task, run, row.request_sha256 if row else "", reused=bool(row and row.details.get("reused")))
         return True
 
     def _from_log(self, task: Task, digest: str) -> bool:
@@ -232,8 +248,7 @@ class Evaluation:
         run = self._store.run(run_id) if run_id else None
         if run is None or run.status != "done":
             return False
-        self._store.save_results([self._row(task, run_id, digest, reused=True)])
-        self._settle(task, run, reused=True)
+        self._settle(task, run, digest, reused=True)
         return True
 
     # --- asking -----------------------------------------------------------------------------------------------
@@ -301,7 +316,7 @@ class Evaluation:
             self._budget.settle(request, model.info.prices, run.record)
         if run.record.status == "cancelled":
             return
-        self._settle(task, run.record, reused=False)
+        self._settle(task, run.record, digest, reused=False)
 
     def _ask(self, task: Task, model: ChatModel, request: ChatRequest, digest: str) -> Run | None:
         """Start the run, commit its place in the evaluation, and only then let it ask the model."""
@@ -332,12 +347,11 @@ class Evaluation:
         return run
 
     # --- results ----------------------------------------------------------------------------------------------
-    def _settle(self, task: Task, run: RunRecord, *, reused: bool) -> None:
+    def _settle(self, task: Task, run: RunRecord, digest: str, *, reused: bool) -> None:
         """Grade a finished run and store the grades."""
         answer = self._grading.graded(answer_of(task, run, reused=reused), task.case)
-        rows = [self._row(task, run.id, "", grade=grade) for grade in answer.grades]
-        if rows:
-            self._store.save_results(rows)
+        grades = [self._row(task, run.id, "", grade=grade) for grade in answer.grades]
+        self._store.save_results([self._row(task, run.id, digest, reused=reused, answer=answer), *grades])
         with self._lock:
             self._counts["reused"] += reused
             self._fresh += not reused
@@ -355,6 +369,7 @@ class Evaluation:
         )
 
     def _keep(self, answer: Answer) -> None:
+        """Count a finished answer and tell those who watch."""
         with self._lock:
             self.answers.append(answer)
             self._counts["errors"] += bool(answer.error)
@@ -367,10 +382,23 @@ class Evaluation:
             self.on_progress(self.progress())
 
     def _row(
-        self, task: Task, run_id: str | None, digest: str, *, grade: GradeRecord | None = None, reused: bool = False
+        self,
+        task: Task,
+        run_id: str | None,
+        digest: str,
+        *,
+        grade: GradeRecord | None = None,
+        reused: bool = False,
+        answer: Answer | None = None,
     ) -> ResultRow:
+        """The place of an answer that is asked for, of a finished `answer`, or of one grade of it."""
         assert self.row is not None
         details: dict[str, Any] = {"reused": True} if reused else {}
+        status, score, reason = "pending", None, ""
+        if grade is not None:
+            status, score, reason, details = "graded", grade.score, grade.reason, grade.details
+        elif answer is not None:
+            status, score, reason = "error" if answer.error else "answered", answer.score, reason_of(answer)
         return ResultRow(
             evaluation_id=self.row.id,
             test_case_id=self._case_row(task.case),
@@ -379,11 +407,28 @@ class Evaluation:
             repeat=task.repeat,
             grader=grade.grader if grade else "",
             run_id=run_id,
-            score=grade.score if grade else None,
-            status="graded" if grade else "pending",
+            score=score,
+            status=status,
             request_sha256=digest,
-            reason=grade.reason if grade else "",
-            details=grade.details if grade else details,
+            reason=reason,
+            error=(answer.error or None) if answer else None,
+            details=details,
+        )
+
+    def _recorded_row(self, answer: Answer) -> ResultRow:
+        """Recorded answers stand with the results, so that an evaluation can be read without their file."""
+        assert self.row is not None
+        return ResultRow(
+            evaluation_id=self.row.id,
+            test_case_id=case_row_id(self.row.test_set_id or "", answer.case_id),
+            model=answer.model,
+            variant=f"{answer.contestant}{SEPARATOR}{answer.prompt}",
+            repeat=answer.repeat,
+            score=answer.score,
+            status="error" if answer.error else "answered",
+            reason=reason_of(answer),
+            error=answer.error or None,
+            details={"recorded": msgspec.to_builtins(answer)},
         )
 
     def _case_row(self, case: TestCase) -> str:
@@ -421,6 +466,11 @@ def answer_of(task: Task, run: RunRecord, *, reused: bool) -> Answer:
         reused=reused,
         finish_reason=run.finish_reason,
     )
+
+
+def reason_of(answer: Answer) -> str:
+    """What the graders said, in one line."""
+    return "; ".join(grade.reason for grade in answer.grades if grade.reason)
 
 
 def _comparable(document: dict[str, Any]) -> dict[str, Any]:

@@ -128,6 +128,11 @@ def to_document(spec: EvalSpec) -> dict[str, Any]:
     return {key: value for key, value in document.items() if value not in empty or key in {"name", "models", "cases"}}
 
 
+def spec_of(document: dict[str, Any]) -> EvalSpec:
+    """What `to_document` made, read back without a file. Raises msgspec.ValidationError."""
+    return msgspec.convert(document, EvalSpec)
+
+
 def _shorthands(document: dict[str, Any]) -> dict[str, Any]:
     """A model, prompt or grader may be given as just its id or text."""
     for key, field in (("models", "model"), ("prompts", "text"), ("graders", "grader")):

@@ -1,7 +1,15 @@
 """Sessions, messages, runs and all that is kept, in one SQLite file the user owns."""
 
 from workbench.store.errors import DamagedDatabase, DiskFull, LockedDatabase, ReadOnlyDatabase
-from workbench.store.evaluations import EvaluationRow, ResultRow, TestCaseRow, TestSetRow, case_row_id
+from workbench.store.evaluations import (
+    EvaluationRow,
+    PromptTemplateRow,
+    ResultLine,
+    ResultRow,
+    TestCaseRow,
+    TestSetRow,
+    case_row_id,
+)
 from workbench.store.ids import new_id, now
 from workbench.store.records import with_answer
 from workbench.store.store import Store
@@ -35,8 +43,10 @@ __all__ = [
     "LockedDatabase",
     "ModelRow",
     "Preset",
+    "PromptTemplateRow",
     "Rating",
     "ReadOnlyDatabase",
+    "ResultLine",
     "ResultRow",
     "RunFilter",
     "RunRow",

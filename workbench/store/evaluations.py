@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any, Literal, TypeVar
 
 import msgspec
@@ -11,7 +11,7 @@ import msgspec
 from workbench.store.base import Tables
 from workbench.store.ids import new_id, now
 from workbench.store.library import put_row
-from workbench.store.records import row_of
+from workbench.store.records import row_of, to_json
 
 S = TypeVar("S", bound=msgspec.Struct)
 
@@ -91,6 +91,22 @@ class ResultRow(msgspec.Struct, frozen=True, kw_only=True):
     created_at: str = ""
 
 
+class PromptTemplateRow(msgspec.Struct, frozen=True, kw_only=True):
+    """One version of a test set's prompt; versions count from 1 and none is ever changed."""
+
+    id: str
+    test_set_id: str
+    name: str
+    version: int
+    messages: list[Any] = []
+    """Objects with `role` (system or user) and `text`, each a template."""
+    note: str = ""
+    created_at: str = ""
+
+
+ResultLine = tuple[str, str, int, str, float | None, str, str]
+"""One answer for a table: case row, variant, repeat, run id, score, error, reason."""
+
 _PLACE = ("evaluation_id", "test_case_id", "model", "variant", "repeat", "grader")
 
 
@@ -100,8 +116,11 @@ def case_row_id(test_set_id: str, case_id: str) -> str:
 
 class EvaluationTables(Tables):
     # --- test sets --------------------------------------------------------------------------------------------
-    def save_test_set(self, test_set: TestSetRow, cases: Iterable[TestCaseRow]) -> None:
-        """Add or replace a set and its cases; cases that are no longer in it are hidden, as results refer to them."""
+    def save_test_set(self, test_set: TestSetRow, cases: Iterable[TestCaseRow], *, listed: bool = True) -> None:
+        """Add or replace a set and its cases; cases that are no longer in it are hidden, as results refer to them.
+
+        `listed` False: a copy that an evaluation keeps, which `test_sets` does not show.
+        """
         rows, time = list(cases), now()
         stored = msgspec.structs.replace(test_set, created_at=test_set.created_at or time, updated_at=time)
 
@@ -116,11 +135,23 @@ class EvaluationTables(Tables):
                     msgspec.structs.replace(row, created_at=row.created_at or time, updated_at=time),
                 )
             db.executemany("UPDATE test_cases SET deleted_at = NULL WHERE id = ?", [[row.id] for row in rows])
+            if not listed:
+                db.execute("UPDATE test_sets SET deleted_at = ? WHERE id = ?", [time, stored.id])
 
         self._write(write)
 
     def test_sets(self) -> list[TestSetRow]:
         return self._kind(TestSetRow, "test_sets", "WHERE deleted_at IS NULL ORDER BY updated_at DESC", [])
+
+    def test_set(self, id: str) -> TestSetRow | None:
+        """Also one that is hidden."""
+        found = self._kind(TestSetRow, "test_sets", "WHERE id = ?", [id])
+        return found[0] if found else None
+
+    def test_set_sizes(self) -> dict[str, int]:
+        """Cases of every set."""
+        rows = self._all("SELECT test_set_id, count(*) FROM test_cases WHERE deleted_at IS NULL GROUP BY 1")
+        return {str(id): int(count) for id, count in rows}
 
     def test_cases(self, test_set_id: str) -> list[TestCaseRow]:
         return self._kind(
@@ -154,6 +185,34 @@ class EvaluationTables(Tables):
         )
         return [(str(at), str(reason)) for at, reason in rows]
 
+    def save_prompt_template(self, test_set_id: str, name: str, messages: list[Any], note: str = "") -> int:
+        """Keep a new version; the same text as the newest one makes none. Returns the version that holds it."""
+
+        def write(db: sqlite3.Connection) -> int:
+            text = to_json(messages)
+            newest = db.execute(
+                "SELECT version, messages FROM prompt_templates WHERE test_set_id = ? AND name = ? "
+                "ORDER BY version DESC LIMIT 1",
+                [test_set_id, name],
+            ).fetchone()
+            if newest is not None and newest[1] == text:
+                return int(newest[0])
+            version = int(newest[0]) + 1 if newest else 1
+            db.execute(
+                "INSERT INTO prompt_templates (id, test_set_id, name, version, messages, note, created_at) "
+                "VALUES (?, ?, ?, ?, ?, ?, ?)",
+                [new_id(), test_set_id, name, version, text, note, now()],
+            )
+            return version
+
+        return self._write(write)
+
+    def prompt_templates(self, test_set_id: str) -> list[PromptTemplateRow]:
+        """All versions, by name, newest first."""
+        return self._kind(
+            PromptTemplateRow, "prompt_templates", "WHERE test_set_id = ? ORDER BY name, version DESC", [test_set_id]
+        )
+
     # --- evaluations ------------------------------------------------------------------------------------------
     def save_evaluation(self, evaluation: EvaluationRow) -> EvaluationRow:
         stored = msgspec.structs.replace(
@@ -173,6 +232,9 @@ class EvaluationTables(Tables):
     def delete_evaluation(self, id: str) -> None:
         self._write(lambda db: db.execute("UPDATE evaluations SET deleted_at = ? WHERE id = ?", [now(), id]).close())
 
+    def restore_evaluation(self, id: str) -> None:
+        self._write(lambda db: db.execute("UPDATE evaluations SET deleted_at = NULL WHERE id = ?", [id]).close())
+
     # --- results ----------------------------------------------------------------------------------------------
     def save_results(self, results: Iterable[ResultRow]) -> None:
         """Add or replace, by place. Returns after the commit."""
@@ -190,6 +252,43 @@ class EvaluationTables(Tables):
 
     def results(self, evaluation_id: str) -> list[ResultRow]:
         return self._kind(ResultRow, "results", "WHERE evaluation_id = ? ORDER BY created_at, id", [evaluation_id])
+
+    def result_lines(self, evaluation_id: str) -> list[ResultLine]:
+        """Every answer as a plain tuple, without its text: 100,000 of them in a fraction of a second."""
+        return self._all(
+            "SELECT test_case_id, variant, repeat, ifnull(run_id, ''), score, ifnull(error, ''), reason "
+            "FROM results WHERE evaluation_id = ? AND grader = ''",
+            [evaluation_id],
+        )  # type: ignore[return-value]
+
+    def result_texts(self, evaluation_id: str, words: str) -> set[tuple[str, str, int]]:
+        """(case row, variant, repeat) of the answers that contain `words`, case ignored for ASCII letters."""
+        like = "%" + words.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_") + "%"
+        rows = self._all(
+            "SELECT test_case_id, variant, repeat FROM results LEFT JOIN runs ON runs.id = run_id "
+            "WHERE evaluation_id = ? AND grader = '' AND (runs.text LIKE ? ESCAPE '\\' "
+            "OR (run_id IS NULL AND results.details LIKE ? ESCAPE '\\'))",
+            [evaluation_id, like, like],
+        )
+        return {(str(case), str(variant), int(repeat)) for case, variant, repeat in rows}
+
+    def result_runs(self, evaluation_id: str, columns: Sequence[str]) -> list[tuple[Any, ...]]:
+        """The id and some columns of every run behind an evaluation's answers."""
+        names = ", ".join(f"runs.{name}" for name in columns)
+        return self._all(
+            f"SELECT runs.id, {names} FROM results JOIN runs ON runs.id = run_id "
+            "WHERE evaluation_id = ? AND grader = ''",
+            [evaluation_id],
+        )
+
+    def recorded_text(self, evaluation_id: str, case_id: str, variant: str, repeat: int) -> str:
+        """The text of a recorded answer; empty where there is none."""
+        row = self._one(
+            "SELECT json_extract(details, '$.recorded.text') FROM results WHERE evaluation_id = ? AND grader = '' "
+            "AND variant = ? AND repeat = ? AND substr(test_case_id, instr(test_case_id, ':') + 1) = ?",
+            [evaluation_id, variant, repeat, case_id],
+        )
+        return str(row[0]) if row and row[0] is not None else ""
 
     def answered_request(self, request_sha256: str) -> str | None:
         """The run that answered an identical request completely, of any evaluation; None if there is none."""
