@@ -35,9 +35,9 @@ LOG_BYTES = 1024 * 1024
 TAIL_LINES = 200
 SECRET_ENDINGS = ("_API_KEY", "_TOKEN", "_SECRET", "_PASSWORD")
 SPINS = "1000"
-"""How often a thread of libgomp looks before it sleeps, where llama.cpp was built with it. libgomp's own 300,000 hold the
-cores while the thread it waits for has none: with other work on the machine (a second model, say) that was measured to
-be 4 to 10 times slower. On a machine with nothing else to do both are equally fast."""
+"""How often a thread of libgomp looks before it sleeps, where llama.cpp was built with it. libgomp's own 300,000 hold
+the cores while the thread that is waited for has none: beside other work on the machine (a second model, say) that was
+measured to be 4 to 10 times slower. With nothing else to do, both are equally fast."""
 
 
 class Wake(msgspec.Struct, frozen=True):
