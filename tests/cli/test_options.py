@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from workbench.cli.options import option_names, over, parse_options, with_defaults
+from workbench.cli.options import option_names, parse_options, with_defaults
 from workbench.core.errors import BadInput
-from workbench.core.requests import LoadOptions, Sampling
+from workbench.core.requests import LoadOptions, Sampling, merged
 
 
 def test_values_have_their_types() -> None:
@@ -120,7 +120,7 @@ def test_no_value_is_a_crash(name: str, value: str) -> None:
 
 def test_given_values_go_before_the_settings() -> None:
     settings = Sampling(temperature=0.5, top_k=10)
-    assert over(settings, Sampling(temperature=0.0)) == Sampling(temperature=0.0, top_k=10)
+    assert merged(settings, Sampling(temperature=0.0)) == Sampling(temperature=0.0, top_k=10)
     assert with_defaults(parse_options(["top_p=0.9"]), settings).sampling == Sampling(
         temperature=0.5, top_k=10, top_p=0.9
     )

@@ -16,9 +16,9 @@ from workbench.core.errors import BadModelFile
 from workbench.core.events import Finished, RunDetails, StreamEvent
 from workbench.core.messages import Message
 from workbench.core.models import ChatModel, CountsTokens, EmbeddingModel
-from workbench.core.requests import ChatRequest, LoadOptions
+from workbench.core.requests import ChatRequest, LoadOptions, merged
 from workbench.engine import local_model
-from workbench.engine.local_model import FileHashes, LocalModel, merged
+from workbench.engine.local_model import FileHashes, LocalModel
 
 pytestmark = pytest.mark.usefixtures("no_processes_left")
 HI = ChatRequest(messages=(Message.of("user", "hi there"),))

@@ -264,3 +264,15 @@ def test_a_long_talk_stays_quick_to_read(chat: ChatService, store: Store) -> Non
     for number in range(1200):
         parent = store.add_message(session, parent, user(str(number))).id
     assert texts(chat.path(session)) == [str(number) for number in range(1200)]
+
+
+def test_the_settings_sampling_counts_where_the_chat_says_nothing(store: Store, runner: Runner, models: Models) -> None:
+    chat = ChatService(store, runner, models, lambda: Sampling(max_tokens=24, temperature=0.5))
+    session = store.create_session().id
+    options = ChatOptions(sampling=Sampling(temperature=0.0))
+    _, answer = ids(done(chat.send(session, None, user("one"), "a", options)))
+    done(chat.regenerate(answer, "a", options))
+    done(chat.continue_answer(answer, "a", options))
+    asked = [request.sampling for request in models.models["a"].requests]
+    assert asked == [Sampling(max_tokens=24, temperature=0.0)] * 3
+    assert chat.options(session)[1].sampling == Sampling(temperature=0.0)

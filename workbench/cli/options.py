@@ -7,15 +7,13 @@ import json
 import math
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import msgspec
 
 from workbench.core.errors import BadInput
-from workbench.core.requests import LoadOptions, Overflow, Reasoning, ResponseFormat, Sampling
+from workbench.core.requests import LoadOptions, Options, Overflow, Reasoning, ResponseFormat, Sampling, merged
 from workbench.services.chat import ChatOptions
-
-Options = TypeVar("Options", Sampling, LoadOptions)
 
 _PROBABILITIES = ("top_p", "min_p", "typical_p", "xtc_probability", "xtc_threshold")
 RANGES: dict[str, tuple[float, float]] = {
@@ -69,7 +67,7 @@ _REPEATABLE = ("stop", "dry_sequence_breakers", "logit_bias")
 
 def with_defaults(options: ChatOptions, sampling: Sampling) -> ChatOptions:
     """`options`, and the settings' sampling where they say nothing."""
-    return msgspec.structs.replace(options, sampling=over(sampling, options.sampling))
+    return msgspec.structs.replace(options, sampling=merged(sampling, options.sampling))
 
 
 def parse_options(pairs: Iterable[str], *, system_prompt: str = "") -> ChatOptions:
@@ -103,12 +101,6 @@ def parse_options(pairs: Iterable[str], *, system_prompt: str = "") -> ChatOptio
         chat_template=collected.get("chat_template"),
         template_variables=variables,
     )
-
-
-def over(base: Options, given: Options) -> Options:
-    """`base` with every value that `given` sets."""
-    changes = {name: getattr(given, name) for name in given.__struct_fields__ if getattr(given, name) is not None}
-    return msgspec.structs.replace(base, **changes)
 
 
 def option_names() -> list[str]:

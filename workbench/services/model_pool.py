@@ -8,8 +8,8 @@ from typing import Protocol
 import psutil
 
 from workbench.core.models import ChatModel
-from workbench.core.requests import LoadOptions
-from workbench.engine.local_model import LocalModel, merged
+from workbench.core.requests import LoadOptions, merged
+from workbench.engine.local_model import LocalModel
 from workbench.services.turns import plan_waves
 
 OVERHEAD = 1.15
