@@ -16,6 +16,7 @@ from PySide6.QtGui import QIcon
 from PySide6.QtWidgets import QApplication
 
 from workbench import __version__
+from workbench.app.single_instance import SingleInstance, Start, raise_window
 from workbench.core.errors import ErrorInfo
 from workbench.core.paths import Paths, bundled
 from workbench.core.settings import SettingsFile
@@ -36,12 +37,17 @@ DESKTOP_ID = "model-workbench"
 class Program(QObject):
     """Everything of one start of the window."""
 
-    def __init__(self, app: QApplication, paths: Paths, files: list[str]) -> None:
+    def __init__(
+        self, app: QApplication, paths: Paths, files: list[str], instance: SingleInstance | None = None
+    ) -> None:
         super().__init__(app)
         self._app, self._paths, self._files = app, paths, files
         self._log_handler: Any = None
         self._crash: Any = None
         self._shown_reports = 0
+        self.instance = instance
+        if instance is not None:
+            instance.files_received.connect(self._start_again)
         self.settings = SettingsModel(SettingsFile(paths.settings), self)
         self.theme = Theme(app, self.settings.value.appearance, self)
         self.state = UiState(paths.config / "ui-state.json", self)
@@ -63,11 +69,18 @@ class Program(QObject):
         if self.settings.file.problem:
             self.window.banner("settings", ErrorInfo(kind="settings", message=self.settings.file.problem))
         self.open_backend()
+        if self.instance is not None:
+            self.jobs.run(self._import_network, self.instance.listen, owner=self, lane=SERIAL)
 
     @staticmethod
     def _import_rest() -> tuple[Any, Any]:
         """Logging and crash reports: small, but not needed for painting."""
         return importlib.import_module("workbench.services.logs"), importlib.import_module("workbench.app.crash")
+
+    @staticmethod
+    def _import_network() -> None:
+        """So that the UI thread need not: the instance listens with it."""
+        importlib.import_module("PySide6.QtNetwork")
 
     def _install_rest(self, modules: tuple[Any, Any]) -> None:
         logs, crash = modules
@@ -134,6 +147,19 @@ class Program(QObject):
         if files:
             page: Any = self.window.show_place("chat")
             page.use_model_file(str(Path(files[0]).absolute()))
+
+    @Slot(list)
+    def _start_again(self, files: list[str]) -> None:
+        """The program was started once more: it handed its files over and is gone."""
+        raise_window(self.window)
+        if self.slot.value is None:
+            self._files = files or self._files  # opened with the rest
+        else:
+            self._open_files(files)
+
+    def tell_unanswered(self) -> None:
+        message = tr("Another window of this program is open and does not answer; this one works on the same data.")
+        self.window.banner("instance", ErrorInfo(kind="instance", message=message))
 
     @Slot(object)
     def _show_report(self, path: Path | None) -> None:
@@ -216,11 +242,22 @@ def make_app(arguments: list[str]) -> QApplication:
 def main(argv: list[str]) -> int:
     """Open the window. `argv` are model files to chat with. Returns the exit code."""
     os.environ.setdefault("QT_ENABLE_HIGHDPI_SCALING", "1")
+    paths = Paths.of_user()
+    instance = SingleInstance(paths)
+    began = instance.begin(argv)
+    if began is Start.HANDED_OVER:
+        print("Model Workbench is open already; its window was raised.", file=sys.stderr)  # noqa: T201
+        return 0
     app = make_app(["workbench"])
-    program = Program(app, Paths.of_user(), argv)
+    program = Program(app, paths, argv, instance)
+    if began is Start.NO_ANSWER:
+        print("Another window of Model Workbench does not answer; opening one more.", file=sys.stderr)  # noqa: T201
+        program.tell_unanswered()
     signals = Signals(app, program)
     program.start()
     code = app.exec()
+    instance.close()
     signals.restore()
     program.close()
+    instance.release()
     return code
