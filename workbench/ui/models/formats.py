@@ -1,0 +1,155 @@
+"""Sizes, counts, times and verdicts as the user reads them."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+from workbench.services.fit import Fit, Verdict
+from workbench.ui.tr import tr
+
+MINUTE, HOUR, DAY = 60, 3600, 86400
+
+
+def size_text(size_bytes: float) -> str:
+    """Decimal units, as file managers and the Hub show them."""
+    if size_bytes >= 1e10:
+        return f"{size_bytes / 1e9:.1f} GB"
+    if size_bytes >= 1e9:
+        return f"{size_bytes / 1e9:.2f} GB"
+    if size_bytes >= 1e6:
+        return f"{size_bytes / 1e6:.0f} MB"
+    return f"{size_bytes / 1e3:.0f} kB"
+
+
+def count_text(number: int | None) -> str:
+    """4.02B, 135M, 12k; empty where unknown."""
+    if not number:
+        return ""
+    for unit, letter in ((1e9, "B"), (1e6, "M"), (1e3, "k")):
+        if number >= unit:
+            return f"{number / unit:.3g}{letter}"
+    return str(number)
+
+
+def tokens_text(tokens: int | None) -> str:
+    """8k, 128k; empty where unknown."""
+    if not tokens:
+        return ""
+    return f"{round(tokens / 1024)}k" if tokens >= 1024 else str(tokens)
+
+
+def duration_text(seconds: float | None) -> str:
+    if seconds is None:
+        return ""
+    if seconds < MINUTE:
+        return tr("{count} s", count=max(1, round(seconds)))
+    if seconds < HOUR:
+        return tr("{count} min", count=round(seconds / MINUTE))
+    return tr("{hours} h {minutes} min", hours=int(seconds // HOUR), minutes=int(seconds % HOUR // MINUTE))
+
+
+def age_text(moment: str, now: datetime | None = None) -> str:
+    """How long ago an ISO 8601 moment was; empty for none."""
+    if not moment:
+        return ""
+    try:
+        then = datetime.fromisoformat(moment)
+    except ValueError:
+        return ""
+    then = then if then.tzinfo else then.replace(tzinfo=UTC)
+    seconds = ((now or datetime.now(UTC)) - then).total_seconds()
+    if seconds < 2 * MINUTE:
+        return tr("just now")
+    if seconds < HOUR:
+        return tr("{count} minutes ago", count=int(seconds // MINUTE))
+    if seconds < 2 * HOUR:
+        return tr("an hour ago")
+    if seconds < DAY:
+        return tr("{count} hours ago", count=int(seconds // HOUR))
+    days = int(seconds // DAY)
+    if days == 1:
+        return tr("yesterday")
+    if days < 60:
+        return tr("{count} days ago", count=days)
+    if days < 730:
+        return tr("{count} months ago", count=days // 30)
+    return tr("{count} years ago", count=days // 365)
+
+
+def speed_text(tokens_per_s: float) -> str:
+    if tokens_per_s <= 0:
+        return ""
+    shown = f"{tokens_per_s:.0f}" if tokens_per_s >= 10 else f"{tokens_per_s:.1f}"
+    return tr("about {speed} tokens/s", speed=shown)
+
+
+def verdict_text(verdict: Verdict) -> str:
+    texts: dict[Verdict, str] = {
+        "vram": tr("Fits in VRAM"),
+        "ram": tr("Fits in RAM"),
+        "partly": tr("Partly on the GPU"),
+        "no": tr("Doesn't fit now"),
+    }
+    return texts[verdict]
+
+
+def verdict_badge(verdict: Verdict) -> str:
+    """The style of a verdict's badge."""
+    return {"vram": "badgeGood", "ram": "badgeGood", "partly": "badgeWarn", "no": "badgeBad"}[verdict]
+
+
+def memory_text(fit: Fit) -> str:
+    """What it takes, and of what."""
+    if fit.vram_bytes and fit.ram_bytes:
+        return tr("{vram} VRAM + {ram} RAM", vram=size_text(fit.vram_bytes), ram=size_text(fit.ram_bytes))
+    return tr("{size} RAM", size=size_text(fit.ram_bytes))
+
+
+def repo_title(repo_id: str) -> str:
+    """The repository's name as a model's: without its owner and without GGUF."""
+    name = repo_id.rpartition("/")[2]
+    for ending in ("-GGUF", "-gguf", "_GGUF", ".GGUF"):
+        name = name.removesuffix(ending)
+    return name
+
+
+def owner_of(repo_id: str) -> str:
+    return repo_id.rpartition("/")[0]
+
+
+TASKS: tuple[tuple[str, str], ...] = (
+    ("", "Any task"),
+    ("text-generation", "Chat and text"),
+    ("image-text-to-text", "Images and text"),
+    ("feature-extraction", "Embeddings"),
+    ("automatic-speech-recognition", "Speech to text"),
+    ("translation", "Translation"),
+)
+LICENSES: tuple[tuple[str, str], ...] = (
+    ("", "Any licence"),
+    ("apache-2.0", "Apache 2.0"),
+    ("mit", "MIT"),
+    ("gemma", "Gemma"),
+    ("llama3.1", "Llama 3.1"),
+    ("llama3.2", "Llama 3.2"),
+    ("llama3.3", "Llama 3.3"),
+    ("cc-by-4.0", "CC BY 4.0"),
+    ("cc-by-nc-4.0", "CC BY-NC 4.0"),
+    ("other", "Other"),
+)
+SIZES: tuple[tuple[int | None, int | None, str], ...] = (
+    (None, None, "Any size"),
+    (None, 2_000_000_000, "Up to 2B"),
+    (2_000_000_000, 5_000_000_000, "2B to 5B"),
+    (5_000_000_000, 10_000_000_000, "5B to 10B"),
+    (10_000_000_000, 35_000_000_000, "10B to 35B"),
+    (35_000_000_000, None, "Over 35B"),
+)
+"""Parameters from, to, and the title."""
+SORTS: tuple[tuple[str, str], ...] = (
+    ("trending", "Trending"),
+    ("downloads", "Most downloads"),
+    ("likes", "Most likes"),
+    ("updated", "Updated last"),
+    ("created", "Newest"),
+)

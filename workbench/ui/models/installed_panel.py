@@ -1,0 +1,171 @@
+"""The chosen installed model: its facts, and everything that can be done with it."""
+
+from __future__ import annotations
+
+from PySide6.QtCore import Qt, Signal, Slot
+from PySide6.QtWidgets import QGridLayout, QProgressBar, QScrollArea, QVBoxLayout, QWidget
+
+from workbench.core.requests import LoadOptions
+from workbench.ui.icons import PushButton
+from workbench.ui.models.formats import age_text, count_text, size_text
+from workbench.ui.models.inventory import InstalledModel
+from workbench.ui.models.parts import Notice, set_badge
+from workbench.ui.models.state import ModelsState
+from workbench.ui.settings.section import clear
+from workbench.ui.tr import tr
+from workbench.ui.widgets import ElidedLabel, label, separator
+
+PANEL_WIDTH = 340
+
+
+class InstalledPanel(QScrollArea):
+    asked = Signal(str)
+    """What to do with the shown model: chat, load, unload, stop, inspect, defaults, folder, copy, delete."""
+
+    def __init__(self, state: ModelsState) -> None:
+        super().__init__()
+        self._state = state
+        self.model: InstalledModel | None = None
+        self.setObjectName("sidePanel")
+        self.setWidgetResizable(True)
+        self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+        self.setMinimumWidth(PANEL_WIDTH - 40)
+        self.setAccessibleName(tr("The chosen model"))
+        content = self._content = QWidget()
+        content.setObjectName("content")
+        self._column = QVBoxLayout(content)
+        self._column.setContentsMargins(18, 16, 18, 16)
+        self._column.setSpacing(8)
+        self.setWidget(content)
+        self._build()
+        self.show_model(None)
+
+    def _build(self) -> None:
+        column = self._column
+        self.title = label("", "heading", wrap=True, selectable=True)
+        column.addWidget(self.title)
+        self.badge = label("", "badge")
+        column.addWidget(self.badge)
+        self.progress = QProgressBar()
+        self.progress.setTextVisible(False)
+        self.progress.setRange(0, 1000)
+        self.progress.setAccessibleName(tr("Progress of loading"))
+        column.addWidget(self.progress)
+        self.error = Notice()
+        self.error.add_button(tr("Copy details"), self.error.copy_details, "copy")
+        column.addWidget(self.error)
+        self.buttons: dict[str, PushButton] = {}
+        for action, icon, title in (
+            ("chat", "message-square", tr("Chat with it")),
+            ("load", "power", tr("Load into memory")),
+            ("stop", "square", tr("Stop loading")),
+            ("unload", "power", tr("Unload")),
+        ):
+            self._button(action, icon, title, primary=action == "chat")
+        self._facts = QGridLayout()
+        self._facts.setHorizontalSpacing(14)
+        self._facts.setVerticalSpacing(6)
+        self._facts.setColumnStretch(1, 1)
+        column.addSpacing(4)
+        column.addLayout(self._facts)
+        self.duplicate = Notice("card")
+        column.addWidget(self.duplicate)
+        column.addWidget(separator())
+        for action, icon, title in (
+            ("inspect", "file-search", tr("Look inside the file…")),
+            ("defaults", "sliders-horizontal", tr("How it is loaded…")),
+            ("folder", "folder", tr("Show in its folder")),
+            ("copy", "copy", tr("Copy its path")),
+            ("delete", "trash-2", tr("Delete…")),
+        ):
+            self._button(action, icon, title)
+        self.buttons["delete"].setObjectName("danger")
+        column.addStretch(1)
+
+    def _button(self, action: str, icon: str, title: str, *, primary: bool = False) -> None:
+        button = PushButton(title, icon_name=icon, primary=primary)
+        button.clicked.connect(lambda: self.asked.emit(action))
+        self.buttons[action] = button
+        self._column.addWidget(button)
+
+    def show_model(self, model: InstalledModel | None) -> None:
+        if model is None or self.model is None or model.id != self.model.id:
+            self.error.show_error(None)
+        self.model = model
+        self._content.setVisible(model is not None)
+        if model is None:
+            return
+        self.title.setText(model.name)
+        self._show_facts(model)
+        self._show_duplicates(model)
+        self.buttons["delete"].setVisible(not model.bundled)
+        self.show_loaded()
+
+    @Slot()
+    def show_loaded(self) -> None:
+        model = self.model
+        if model is None:
+            return
+        fraction = self._state.loading.get(model.id)
+        loaded = self._state.loaded.get(str(model.found.path))
+        loading = fraction is not None
+        self.progress.setVisible(loading)
+        self.progress.setValue(round((fraction or 0.0) * 1000))
+        embeds = model.info.capabilities == frozenset({"embeddings"})
+        self.buttons["chat"].setVisible(not embeds)
+        self.buttons["load"].setVisible(not loading and loaded is None)
+        self.buttons["stop"].setVisible(loading)
+        self.buttons["unload"].setVisible(not loading and loaded is not None)
+        if loading:
+            set_badge(self.badge, tr("Loading, {percent} %", percent=f"{(fraction or 0) * 100:.0f}"), "badge")
+        elif loaded is None:
+            set_badge(self.badge, tr("Not loaded"), "badge")
+        else:
+            parts = [tr("Answering") if loaded.running else tr("Loaded")]
+            if loaded.memory_bytes:
+                parts.append(size_text(loaded.memory_bytes))
+            if loaded.n_ctx:
+                parts.append(tr("{count} tokens of context", count=f"{loaded.n_ctx:,}"))
+            set_badge(self.badge, " · ".join(parts), "badgeGood")
+
+    def _show_facts(self, model: InstalledModel) -> None:
+        clear(self._facts)
+        info, found = model.info, model.found
+        context = f"{info.context_length:,}" if info.context_length else ""
+        used = age_text(model.last_used) or tr("never")
+        defaults = self._state.defaults_of(model.id)
+        names = [name for name in LoadOptions.__struct_fields__ if getattr(defaults, name) is not None]
+        own = ", ".join(f"{name} = {getattr(defaults, name)}" for name in names)
+        rows = (
+            (tr("Size"), size_text(found.size_bytes)),
+            (tr("Parameters"), count_text(info.parameters)),
+            (tr("Quantisation"), info.quantization),
+            (tr("Architecture"), info.architecture),
+            (tr("Context"), tr("{count} tokens", count=context) if context else ""),
+            (tr("Can do"), ", ".join(sorted(name.replace("_", " ") for name in info.capabilities))),
+            (tr("Projector"), found.projector.name if found.projector else ""),
+            (tr("Files"), str(len(found.files)) if len(found.files) > 1 else ""),
+            (tr("Repository"), found.repo_id),
+            (tr("Found in"), model.source),
+            (tr("Also as"), "\n".join(str(path) for path in found.also)),
+            (tr("Last used"), used),
+            (tr("Own defaults"), own),
+            (tr("Id"), model.id),
+            (tr("File"), str(found.path)),
+        )
+        shown = [(name, value) for name, value in rows if value]
+        for at, (name, value) in enumerate(shown):
+            self._facts.addWidget(label(name, "stat"), at, 0, Qt.AlignmentFlag.AlignTop)
+            long = name in (tr("File"), tr("Id"))
+            text = ElidedLabel(value) if long else label(value, wrap=True, selectable=True)
+            text.setAccessibleName(f"{name}: {value}")
+            self._facts.addWidget(text, at, 1)
+
+    def _show_duplicates(self, model: InstalledModel) -> None:
+        self.duplicate.setVisible(False)
+        for group in self._state.duplicates:
+            others = [other for other in group if other.path != model.found.path]
+            if len(others) < len(group) and others:
+                names = "\n".join(f"{other.owner}: {other.path}" for other in others)
+                self.duplicate.show_text(tr("The same content is here more than once"), names)

@@ -1,0 +1,195 @@
+"""Small widgets of the Models place."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from PySide6 import QtWidgets
+from PySide6.QtCore import Qt, QUrl, Signal, Slot
+from PySide6.QtGui import QDesktopServices, QKeyEvent, QPalette
+from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QToolButton, QVBoxLayout, QWidget
+
+from workbench.core.errors import ErrorInfo
+from workbench.ui.icons import IconLabel, PushButton
+from workbench.ui.tr import tr
+from workbench.ui.widgets import copy_text, error_text, label, restyle
+
+
+class Segments(QFrame):
+    """A row of choices of which one is on; Left and Right move."""
+
+    chosen = Signal(str)
+
+    def __init__(self, title: str, choices: Sequence[tuple[str, str]], parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setObjectName("segments")
+        self.setAccessibleName(title)
+        self._titles = dict(choices)
+        self.buttons: dict[str, QToolButton] = {}
+        self._group = QtWidgets.QButtonGroup(self)
+        self._group.setExclusive(True)
+        row = QHBoxLayout(self)
+        row.setContentsMargins(3, 3, 3, 3)
+        row.setSpacing(2)
+        for choice, text in choices:
+            button = QToolButton()
+            button.setObjectName("segment")
+            button.setText(text)
+            button.setAccessibleName(text)
+            button.setCheckable(True)
+            button.setCursor(Qt.CursorShape.PointingHandCursor)
+            button.setProperty("choice", choice)
+            button.clicked.connect(self._clicked)
+            self._group.addButton(button)
+            self.buttons[choice] = button
+            row.addWidget(button)
+
+    @property
+    def current(self) -> str:
+        button = self._group.checkedButton()
+        return str(button.property("choice")) if button is not None else ""
+
+    def select(self, choice: str) -> None:
+        self.buttons[choice].setChecked(True)
+
+    def set_text(self, choice: str, text: str) -> None:
+        self.buttons[choice].setText(text)
+        self.buttons[choice].setAccessibleName(text)
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        steps = {Qt.Key.Key_Left: -1, Qt.Key.Key_Right: 1}
+        step = steps.get(Qt.Key(event.key()))
+        if step is None:
+            super().keyPressEvent(event)
+            return
+        choices = list(self.buttons)
+        at = (choices.index(self.current) + step) % len(choices) if self.current else 0
+        self.buttons[choices[at]].setFocus(Qt.FocusReason.TabFocusReason)
+        self.buttons[choices[at]].click()
+
+    @Slot()
+    def _clicked(self) -> None:
+        self.chosen.emit(self.current)
+
+
+class Notice(QFrame):
+    """An error or a hint where it belongs: what happened, what to do, and buttons."""
+
+    def __init__(self, object_name: str = "errorCard", parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setObjectName(object_name)
+        self._error: ErrorInfo | None = None
+        row = QHBoxLayout(self)
+        row.setContentsMargins(14, 10, 12, 10)
+        row.setSpacing(10)
+        bad = object_name == "errorCard"
+        self._icon = IconLabel(
+            "triangle-alert" if bad else "info",
+            16,
+            QPalette.ColorRole.BrightText if bad else QPalette.ColorRole.PlaceholderText,
+        )
+        row.addWidget(self._icon, 0, Qt.AlignmentFlag.AlignTop)
+        column = QVBoxLayout()
+        column.setSpacing(2)
+        self.title = label("", "errorTitle" if bad else "sectionTitle", wrap=True, selectable=True)
+        self.hint = label("", "stat", wrap=True, selectable=True)
+        column.addWidget(self.title)
+        column.addWidget(self.hint)
+        row.addLayout(column, 1)
+        self._buttons = QHBoxLayout()
+        self._buttons.setSpacing(6)
+        row.addLayout(self._buttons)
+        self.hide()
+
+    def add_button(self, title: str, callback: Callable[[], object], icon_name: str = "") -> PushButton:
+        button = PushButton(title, icon_name=icon_name)
+        button.clicked.connect(lambda: callback())
+        self._buttons.addWidget(button, 0, Qt.AlignmentFlag.AlignTop)
+        return button
+
+    def show_text(self, title: str, hint: str = "") -> None:
+        self.title.setText(title)
+        self.hint.setText(hint)
+        self.hint.setVisible(bool(hint))
+        self.setAccessibleName(f"{title} {hint}".strip())
+        self.show()
+
+    def show_error(self, error: ErrorInfo | None) -> None:
+        """None takes it away."""
+        self._error = error
+        if error is None:
+            self.hide()
+            return
+        self.show_text(error.message, error.hint)
+        self.setToolTip(error.detail[:400])
+
+    def copy_details(self) -> None:
+        if self._error is not None:
+            copy_text(error_text(self._error))
+
+
+class EmptyState(QWidget):
+    """What stands where nothing is: an icon, a line, what to do."""
+
+    def __init__(self, icon_name: str, title: str, text: str, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        column = QVBoxLayout(self)
+        column.setContentsMargins(32, 24, 32, 24)
+        column.setSpacing(8)
+        column.addStretch(2)
+        icon = IconLabel(icon_name, 32)
+        column.addWidget(icon, 0, Qt.AlignmentFlag.AlignHCenter)
+        self.title = label(title, "heading")
+        self.title.setAlignment(Qt.AlignmentFlag.AlignHCenter)
+        column.addWidget(self.title)
+        self.text = label(text, "muted", wrap=True)
+        self.text.setAlignment(Qt.AlignmentFlag.AlignHCenter)
+        self.text.setMaximumWidth(460)
+        self.text.setMinimumWidth(200)
+        holder = QHBoxLayout()
+        holder.addStretch(1)
+        holder.addWidget(self.text, 4)
+        holder.addStretch(1)
+        column.addLayout(holder)
+        self.buttons = QHBoxLayout()
+        self.buttons.setSpacing(8)
+        row = QHBoxLayout()
+        row.addStretch(1)
+        row.addLayout(self.buttons)
+        row.addStretch(1)
+        column.addSpacing(8)
+        column.addLayout(row)
+        column.addStretch(3)
+        self.set_text(title, text)
+
+    def set_text(self, title: str, text: str) -> None:
+        self.title.setText(title)
+        self.text.setText(text)
+        self.setAccessibleName(f"{title}. {text}")
+
+    def add_button(self, title: str, callback: Callable[[], object], *, primary: bool = False) -> PushButton:
+        button = PushButton(title, primary=primary)
+        button.clicked.connect(lambda: callback())
+        self.buttons.addWidget(button)
+        return button
+
+
+def set_badge(badge: QLabel, text: str, name: str) -> None:
+    """Change a badge's text and colours; empty text hides it."""
+    badge.setText(text)
+    badge.setVisible(bool(text))
+    if badge.objectName() != name:
+        badge.setObjectName(name)
+        restyle(badge)
+
+
+def open_in_browser(parent: QWidget, address: str) -> bool:
+    """Open a web page, after the user has seen where it leads. Whether that was done."""
+    url = QUrl(address)
+    if url.scheme() not in ("http", "https"):
+        return False
+    question = tr("Open this address in your browser?")
+    answer = QtWidgets.QMessageBox.question(parent, tr("Open link"), f"{question}\n\n{url.toDisplayString()}")
+    if answer != QtWidgets.QMessageBox.StandardButton.Yes:
+        return False
+    return QDesktopServices.openUrl(url)

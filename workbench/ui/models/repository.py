@@ -1,0 +1,225 @@
+"""One repository of the Hub: what is in it, how its models would run here, whether it lets us in."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from PySide6.QtCore import QObject, Signal, Slot
+
+from workbench.core.cancel import CancelToken
+from workbench.core.errors import ErrorInfo, WorkbenchError
+from workbench.core.requests import LoadOptions
+from workbench.hub.repos import Quantization, RepoDetails, RepoFile, RepoSummary
+from workbench.services.fit import Fit, Recommendation, judge, recommend, rough_shape
+from workbench.services.model_shape import ModelShape
+from workbench.ui.context import Context
+from workbench.ui.jobs import Job
+from workbench.ui.models.card import readable
+from workbench.ui.models.hub import HubSlot
+
+if TYPE_CHECKING:
+    from workbench.core.gguf import GgufHeader, ModelFacts
+
+CONTEXTS = (2048, 4096, 8192, 16384, 32768, 65536, 131072, 262144, 1048576)
+USUAL_CONTEXT = 8192
+DETAILS, HEADER = "repository-details", "repository-header"
+
+
+@dataclass(frozen=True, slots=True)
+class Header:
+    """What the header of one of the repository's files told."""
+
+    facts: ModelFacts
+    shape: ModelShape
+    supported: bool | None
+    """Whether the llama.cpp that is installed knows the architecture; None: can't be told."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Answer:
+    details: RepoDetails
+    card: str
+    has_token: bool
+    access_url: str
+
+
+class Repository(QObject):
+    """The opened repository. `changed` after every step; views draw what is known."""
+
+    opened = Signal()
+    """Another repository."""
+    changed = Signal()
+
+    def __init__(self, context: Context, hub: HubSlot, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self._context = context
+        self._hub = hub
+        self.summary: RepoSummary | None = None
+        self.details: RepoDetails | None = None
+        self.header: Header | None = None
+        self.card = ""
+        """The model card's markdown, readable offline."""
+        self.error: ErrorInfo | None = None
+        """Why there are no details."""
+        self.header_error: ErrorInfo | None = None
+        """Why the files' header could not be read."""
+        self.gated = False
+        """Its files are kept from us."""
+        self.has_token = False
+        self.access_url = ""
+        self.n_ctx = USUAL_CONTEXT
+        self.reading_header = False
+        self._job: Job | None = None
+        hub.machine_changed.connect(self.changed)
+        hub.token_changed.connect(self.retry)
+
+    @property
+    def id(self) -> str:
+        return self.summary.id if self.summary else ""
+
+    @property
+    def busy(self) -> bool:
+        return self._job is not None
+
+    @property
+    def models(self) -> tuple[Quantization, ...]:
+        return self.details.quantizations if self.details else ()
+
+    @property
+    def projectors(self) -> tuple[RepoFile, ...]:
+        return self.details.projectors if self.details else ()
+
+    @property
+    def context_length(self) -> int:
+        """The model's own; 0 while unknown."""
+        if self.header is not None and self.header.shape.context_length:
+            return self.header.shape.context_length
+        known = self.details.summary if self.details else self.summary
+        return (known.context_length or 0) if known else 0
+
+    @property
+    def contexts(self) -> list[int]:
+        """Choices for the context, up to the model's own."""
+        longest = self.context_length or 32768
+        choices = [size for size in CONTEXTS if size < longest]
+        return [*choices, longest]
+
+    # --- opening ---------------------------------------------------------------------------------------------
+    def open(self, summary: RepoSummary) -> None:
+        """Show what is known of it and ask the Hub for the rest."""
+        self.summary = summary
+        self.details = self.header = None
+        self.card = ""
+        self.n_ctx = USUAL_CONTEXT
+        self._reset()
+        self.opened.emit()
+        self.retry()
+
+    @Slot()
+    def retry(self) -> None:
+        """Ask again: after an error, or with a token that was entered meanwhile."""
+        access, summary = self._hub.access, self.summary
+        if access is None or summary is None:
+            return
+        self._reset()
+        if self._hub.offline:
+            self.changed.emit()
+            return
+        self._hub.ask_machine()
+
+        def work(cancel: CancelToken) -> _Answer:
+            details = access.client.details(summary.id, cancel)
+            return _Answer(details, readable(details.card), bool(access.token()), access.client.access_url(summary.id))
+
+        self._job = self._context.jobs.run_cancellable(
+            work, self._set_details, self._details_failed, owner=self, key=DETAILS
+        )
+        self.changed.emit()
+
+    def stop(self) -> None:
+        job, self._job = self._job, None
+        if job is not None:
+            job.cancel()
+            self.changed.emit()
+
+    # --- judging ---------------------------------------------------------------------------------------------
+    def fits(self) -> list[Fit]:
+        """How each quantisation would run with the chosen context; empty while the machine is unknown."""
+        machine, access = self._hub.machine, self._hub.access
+        if machine is None or access is None:
+            return []
+        options = LoadOptions(n_ctx=self.n_ctx)
+        return [judge(self._shape(model), machine, options, experience=access.experience) for model in self.models]
+
+    def recommendation(self, fits: Sequence[Fit]) -> Recommendation | None:
+        return recommend(self.models, fits) if fits else None
+
+    def set_context(self, n_ctx: int) -> None:
+        if n_ctx != self.n_ctx:
+            self.n_ctx = n_ctx
+            self.changed.emit()
+
+    def _shape(self, model: Quantization) -> ModelShape:
+        shape = self.header.shape if self.header else rough_shape(model.size_bytes)
+        return shape.scaled(model.size_bytes, model.label)
+
+    # --- inside ----------------------------------------------------------------------------------------------
+    def _reset(self) -> None:
+        self.stop()
+        self.error = self.header_error = None
+        self.gated = self.reading_header = False
+
+    def _set_details(self, answer: _Answer) -> None:
+        self._job = None
+        self.details, self.card = answer.details, answer.card
+        self.has_token, self.access_url = answer.has_token, answer.access_url
+        self.changed.emit()
+        self._read_header()
+
+    def _details_failed(self, error: ErrorInfo) -> None:
+        self._job = None
+        self.gated = error.kind == "gated"
+        access = self._hub.access
+        if self.gated and access is not None:
+            self.access_url = access.client.access_url(self.id)
+        self.error = error
+        self.changed.emit()
+
+    def _read_header(self) -> None:
+        """Of the smallest whole file: all of a repository's models have the same layers and metadata."""
+        access, details = self._hub.access, self.details
+        whole = [model for model in self.models if model.complete]
+        if access is None or details is None or not whole:
+            return
+        model = min(whole, key=lambda model: (len(model.files), model.size_bytes))
+        headers, revision = access.headers, details.revision
+        self.reading_header = True
+
+        def work(cancel: CancelToken) -> Header:
+            return _header(headers.read_model(details.id, model, cancel, revision=revision))
+
+        self._context.jobs.run_cancellable(work, self._set_header, self._header_failed, owner=self, key=HEADER)
+        self.changed.emit()
+
+    def _set_header(self, header: Header) -> None:
+        self.reading_header = False
+        self.header = header
+        self.n_ctx = min(self.n_ctx, header.shape.context_length or self.n_ctx)
+        self.changed.emit()
+
+    def _header_failed(self, error: ErrorInfo) -> None:
+        self.reading_header = False
+        self.gated = error.kind == "gated"
+        self.header_error = None if self.gated else error
+        self.changed.emit()
+
+
+def _header(headers: Sequence[GgufHeader]) -> Header:
+    if not headers:
+        raise WorkbenchError("The repository has no model.")
+    knows = importlib.import_module("workbench.hub.remote_gguf").knows_architecture
+    facts = headers[0].facts
+    return Header(facts, ModelShape.of(headers), knows(facts.architecture))
