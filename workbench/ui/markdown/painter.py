@@ -214,8 +214,8 @@ class MarkdownPainter:
 
     def _chips(self, painter: QPainter, block: QTextBlock) -> None:
         layout = block.layout()
-        # Inside a table the layout's own position counts from the cell.
-        origin = self._layout.blockBoundingRect(block).topLeft() - layout.boundingRect().topLeft()
+        # Not the layout's own position: inside a table that counts from the cell. A line's x has the indent already.
+        origin = self._layout.blockBoundingRect(block).topLeft()
         painter.setPen(Qt.PenStyle.NoPen)
         painter.setBrush(QColor(self._style.tokens.chip))
         height = self._style.text_px * 1.34
