@@ -12,7 +12,9 @@ from workbench.core.settings import SettingsFile
 from workbench.plugins import PluginManager
 from workbench.services.catalog import ModelCatalog
 from workbench.services.chat import ChatOptions, ChatService
+from workbench.services.comparison import ComparisonService
 from workbench.services.keys import Keys
+from workbench.services.model_pool import ModelPool
 from workbench.services.runner import Runner
 from workbench.store import DamagedDatabase, Store
 from workbench.ui.backend import Backend
@@ -41,6 +43,7 @@ def backend_on(store: Store, paths: Paths, settings: SettingsFile) -> Backend:
     keys = Keys(paths)
     catalog = ModelCatalog(plugins, settings, paths, keys)
     runner = Runner(store)
+    chat = ChatService(store, runner, catalog, lambda: settings.value.engine.sampling)
     return Backend(
         paths=paths,
         settings=settings,
@@ -49,7 +52,8 @@ def backend_on(store: Store, paths: Paths, settings: SettingsFile) -> Backend:
         keys=keys,
         catalog=catalog,
         runner=runner,
-        chat=ChatService(store, runner, catalog),
+        chat=chat,
+        comparisons=ComparisonService(store, runner, catalog, chat, ModelPool(catalog)),
         chat_options=lambda values: msgspec.convert(values, ChatOptions),
     )
 

@@ -19,6 +19,8 @@ class Actions(QObject):
         self._window = window
         self._overrides = dict(shortcuts)
         self._defaults: dict[str, str] = {}
+        self._places: dict[str, str] = {}
+        self._place = ""
         self._actions: dict[str, QAction] = {}
 
     def add(
@@ -31,22 +33,32 @@ class Actions(QObject):
         icon: str = "",
         group: str = "",
         enabled: bool = True,
+        place: str = "",
     ) -> QAction:
-        """Register an action. Its shortcut works in the whole window."""
+        """Register an action. Its shortcut works in the whole window, or only in `place`, where it then goes before
+        an action of the whole window with the same keys."""
         action = QAction(title, self._window)
         action.setObjectName(action_id)
         action.setData((icon, group))
         action.setShortcutContext(Qt.ShortcutContext.WindowShortcut)
         self._defaults[action_id] = shortcut
-        keys = self._overrides.get(action_id, shortcut)
-        if keys:
-            action.setShortcuts([QKeySequence(part.strip()) for part in keys.split(" | ")])
+        self._places[action_id] = place
         action.setEnabled(enabled)
         action.triggered.connect(lambda _checked=False: callback())
         self._window.addAction(action)
         self._actions[action_id] = action
+        if place:
+            self._apply()
+        else:
+            action.setShortcuts(self._sequences(action_id))
         self.changed.emit()
         return action
+
+    def set_place(self, place: str) -> None:
+        """The place that is shown now."""
+        if place != self._place:
+            self._place = place
+            self._apply()
 
     def __getitem__(self, action_id: str) -> QAction:
         return self._actions[action_id]
@@ -59,15 +71,38 @@ class Actions(QObject):
 
     def keys(self, action_id: str) -> str:
         """The shortcut as the platform writes it, empty without one."""
-        action = self._actions.get(action_id)
-        return action.shortcut().toString(QKeySequence.SequenceFormat.NativeText) if action else ""
+        sequences = self._sequences(action_id) if action_id in self._actions else []
+        return sequences[0].toString(QKeySequence.SequenceFormat.NativeText) if sequences else ""
+
+    def sequence(self, action_id: str) -> QKeySequence:
+        """Its first shortcut, also while another place is shown."""
+        return next(iter(self._sequences(action_id)), QKeySequence())
+
+    def owner(self, keys: QKeySequence, besides: str) -> QAction | None:
+        """The action that has these keys where `besides` would have them too."""
+        place = self._places[besides]
+        others = (name for name in self._actions if name != besides and self._places[name] == place)
+        return next((self._actions[name] for name in others if keys in self._sequences(name)), None)
 
     def default_keys(self, action_id: str) -> str:
         return self._defaults.get(action_id, "")
 
     def set_shortcuts(self, overrides: dict[str, str]) -> None:
         self._overrides = dict(overrides)
-        for action_id, action in self._actions.items():
-            keys = self._overrides.get(action_id, self._defaults[action_id])
-            action.setShortcuts([QKeySequence(part.strip()) for part in keys.split(" | ")] if keys else [])
+        self._apply()
         self.changed.emit()
+
+    def _sequences(self, action_id: str) -> list[QKeySequence]:
+        keys = self._overrides.get(action_id, self._defaults[action_id])
+        return [QKeySequence(part.strip()) for part in keys.split(" | ")] if keys else []
+
+    def _apply(self) -> None:
+        """Give every action the shortcuts it has in the present place."""
+        here = [action_id for action_id, place in self._places.items() if place and place == self._place]
+        taken = [keys for action_id in here for keys in self._sequences(action_id)]
+        for action_id, action in self._actions.items():
+            place, keys = self._places[action_id], self._sequences(action_id)
+            if place != self._place:
+                keys = [] if place else [sequence for sequence in keys if sequence not in taken]
+            if keys != action.shortcuts():
+                action.setShortcuts(keys)

@@ -15,6 +15,7 @@ if TYPE_CHECKING:  # these pull in SQLite, Jinja and the engine's client: not be
     from workbench.plugins import PluginManager
     from workbench.services.catalog import ModelCatalog
     from workbench.services.chat import ChatOptions, ChatService
+    from workbench.services.comparison import ComparisonService
     from workbench.services.keys import Keys
     from workbench.services.runner import Runner
     from workbench.store import Store
@@ -32,6 +33,7 @@ class Backend:
     catalog: ModelCatalog
     runner: Runner
     chat: ChatService
+    comparisons: ComparisonService
     chat_options: Callable[[dict[str, Any]], ChatOptions]
     """Makes the service's options of plain values."""
 
@@ -41,6 +43,8 @@ class BackendSlot(QObject):
 
     ready = Signal()
     failed = Signal()
+    models_changed = Signal()
+    """Models came or went on this machine: read the catalogue again."""
 
     def __init__(self, parent: QObject | None = None) -> None:
         super().__init__(parent)

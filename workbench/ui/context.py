@@ -43,6 +43,9 @@ class Shell(Protocol):
 
     def show_help(self, page: str = "") -> None: ...
 
+    def conceal_models(self, concealed: bool) -> None:
+        """Say nowhere in the frame which models are loaded: answers are being judged blindly."""
+
     def set_work(self, key: str, text: str, fraction: float | None, stop: Callable[[], object] | None) -> None:
         """Running work in the status bar; empty text takes it away. `fraction` None: unknown."""
 

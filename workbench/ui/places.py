@@ -36,8 +36,15 @@ SETTINGS_PARTS = (
     ("privacy", "Privacy", "shield"),
     ("about", "About", "info"),
 )
+MODELS_PARTS = (
+    ("installed", "Installed", "hard-drive"),
+    ("discover", "Discover", "search"),
+    ("downloads", "Downloads", "download"),
+)
 PLACES: tuple[Place, ...] = (
     Place("chat", "Chat", "message-square", "workbench.ui.chat.page:ChatPage", "Ctrl+1"),
+    Place("compare", "Compare", "columns-3", "workbench.ui.compare.page:ComparePage", "Ctrl+2"),
+    Place("models", "Models", "boxes", "workbench.ui.models.page:ModelsPage", "Ctrl+3", parts=MODELS_PARTS),
     Place(
         "settings",
         "Settings",

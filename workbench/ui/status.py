@@ -52,6 +52,7 @@ class StatusBar(QFrame):
         self.setAccessibleName(tr("Status"))
         self._slot, self._settings, self._jobs = slot, settings, jobs
         self._work: dict[str, Work] = {}
+        self._concealed = False
         row = QHBoxLayout(self)
         row.setContentsMargins(12, 2, 8, 2)
         row.setSpacing(6)
@@ -93,6 +94,16 @@ class StatusBar(QFrame):
         self._timer.timeout.connect(self.refresh)
         slot.when_ready(self._start)
 
+    def conceal_models(self, concealed: bool) -> None:
+        """While answers are judged blindly the loaded models would tell who wrote them."""
+        self._concealed = concealed
+        if concealed:
+            self.loaded.setText(tr("Models are hidden until the vote"))
+            self.loaded.setAccessibleName(self.loaded.text())
+            self.loaded.setToolTip("")
+        else:
+            self.refresh()
+
     def set_work(self, key: str, text: str, fraction: float | None, stop: Callable[[], object] | None) -> None:
         if text:
             self._work[key] = Work(text, fraction, stop)
@@ -112,8 +123,9 @@ class StatusBar(QFrame):
 
     def _show_machine(self, state: MachineState) -> None:
         names = ", ".join(state.loaded)
-        self.loaded.setText(tr("{names} loaded", names=names) if names else tr("No model loaded"))
-        self.loaded.setAccessibleName(self.loaded.text())
+        if not self._concealed:
+            self.loaded.setText(tr("{names} loaded", names=names) if names else tr("No model loaded"))
+            self.loaded.setAccessibleName(self.loaded.text())
         used, total = state.memory_used / GIB, state.memory_total / GIB
         self.memory.setText(tr("{used} of {total} GB RAM used", used=f"{used:.1f}", total=f"{total:.1f}"))
 

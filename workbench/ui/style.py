@@ -132,6 +132,33 @@ QMenu::icon { padding-left: 8px; }
 #sidePanel { background: $bg; border-left: 1px solid $border; }
 #paramRow QLabel { font-size: $f12; }
 
+/* compare */
+#comparePage { background: $bg; }
+#column { background: $panel; border: 1px solid $border; border-radius: 12px; }
+#column[current="true"] { border-color: $accent; }
+#columnHeader { background: transparent; }
+QToolButton#columnModel { font-size: $f14; font-weight: 600; padding: 3px 4px; text-align: left; }
+QToolButton#columnModel:disabled { color: $text; }
+#columnOptions { background: transparent; border: 0; }
+#conditionsBar, #voteBar { background: $panel; border: 1px solid $border; border-radius: 10px; }
+#conditionsBar[grave="true"] { background: $warn_bg; border-color: $warn; }
+#conditionsBar[grave="true"] QLabel { color: $text; }
+QToolButton#send { color: $on_accent; font-weight: 600; }
+QToolButton#send:disabled { color: $muted; }
+QTextEdit#diff { background: $panel; border: 1px solid $border; border-radius: 8px; padding: 10px; font-size: $f14; }
+QTabBar::tab { background: transparent; color: $muted; padding: 6px 12px; border-radius: 7px; margin-right: 4px; }
+QTabBar::tab:selected { background: $selected; color: $text; }
+QTabBar::tab:focus { border: 1px solid $accent; }
+
+/* models */
+#badgeBad { color: $bad; background: $bad_bg; border-radius: 6px; padding: 2px 7px; font-size: $f11; }
+#segments { background: $chip; border: 0; border-radius: 9px; }
+QToolButton#segment { padding: 4px 12px; border-radius: 7px; color: $muted; }
+QToolButton#segment:hover { background: $hover; }
+QToolButton#segment:checked { background: $panel; border-color: $border; color: $text; font-weight: 600; }
+QToolButton#segment:focus { border-color: $accent; }
+#flatTable { border: 0; border-radius: 0; background: $panel; }
+
 /* splitters and scroll bars */
 QSplitter::handle { background: transparent; }
 QScrollArea { background: transparent; border: 0; }

@@ -29,6 +29,8 @@ class Remembered(msgspec.Struct, kw_only=True):
     options: dict[str, object] = {}
     """Chat options chosen for new chats, as `ChatOptions` encodes."""
     first_start_done: bool = False
+    compare: dict[str, object] = {}
+    """The Compare place's columns and how it shows them."""
 
 
 class UiState(QObject):

@@ -203,6 +203,7 @@ class MainWindow(QMainWindow):
             self.lists.setCurrentWidget(side_list)
         self.list_frame.setVisible(side_list is not None and self._state.value.list_open)
         self.rail.select(place_id)
+        self.registry.set_place(place_id)
         self._state.value.place = place_id
         self._state.touch()
         if isinstance(page, Page):
@@ -256,6 +257,9 @@ class MainWindow(QMainWindow):
 
     def set_work(self, key: str, text: str, fraction: float | None, stop: Callable[[], object] | None) -> None:
         self.status.set_work(key, text, fraction, stop)
+
+    def conceal_models(self, concealed: bool) -> None:
+        self.status.conceal_models(concealed)
 
     def show_help(self, page: str = "") -> None:
         if self._help is None:

@@ -99,7 +99,7 @@ class KeyboardSection(SettingsSection):
         row = QHBoxLayout(holder)
         row.setContentsMargins(0, 4, 0, 4)
         row.addWidget(label(title), 1)
-        field = QtWidgets.QKeySequenceEdit(self.context.actions[action_id].shortcut())
+        field = QtWidgets.QKeySequenceEdit(self.context.actions.sequence(action_id))
         field.setMaximumSequenceLength(1)
         field.setClearButtonEnabled(True)
         field.setFixedWidth(190)
@@ -132,13 +132,12 @@ class KeyboardSection(SettingsSection):
         action_id = str(field.property("action"))
         keys = field.keySequence().toString(QKeySequence.SequenceFormat.PortableText)
         actions = self.context.actions
-        for action in actions:
-            if keys and action.objectName() != action_id and field.keySequence() in action.shortcuts():
-                field.setKeySequence(actions[action_id].shortcut())
-                text = tr("{keys} already means “{title}”.", keys=keys, title=action.text())
-                self.problem.setText(text)
-                self.problem.show()
-                return
+        taken = actions.owner(field.keySequence(), action_id) if keys else None
+        if taken is not None:
+            field.setKeySequence(actions.sequence(action_id))
+            self.problem.setText(tr("{keys} already means “{title}”.", keys=keys, title=taken.text()))
+            self.problem.show()
+            return
         self.problem.hide()
         self._save(action_id, keys)
 

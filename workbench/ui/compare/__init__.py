@@ -1,0 +1,1 @@
+"""The Compare place: one prompt, two to eight columns."""

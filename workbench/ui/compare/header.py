@@ -1,0 +1,217 @@
+"""The head of a column: which model, where it runs, how fast, how much; and what can be done with the column."""
+
+from __future__ import annotations
+
+from PySide6 import QtWidgets
+from PySide6.QtCore import QMimeData, QPoint, Qt, Signal, Slot
+from PySide6.QtGui import QDrag, QMouseEvent, QPalette
+from PySide6.QtWidgets import QApplication, QFrame, QHBoxLayout, QSizePolicy, QVBoxLayout, QWidget
+
+from workbench.core.models import ModelInfo
+from workbench.core.runs import RunRecord
+from workbench.ui.icons import IconButton, IconLabel
+from workbench.ui.tr import tr
+from workbench.ui.widgets import ElidedLabel, label
+
+DRAG_TYPE = "application/x-workbench-column"
+
+
+def where(info: ModelInfo | None) -> str:
+    """Where a model runs, and how it is quantised."""
+    if info is None:
+        return ""
+    if info.remote:
+        return info.provider.replace("_", " ").title()
+    return tr("local · {quantization}", quantization=info.quantization) if info.quantization else tr("local")
+
+
+def cost_text(record: RunRecord) -> str:
+    """The price of an answer; unknown is said, never 0. Local answers have none."""
+    if not record.remote:
+        return ""
+    if record.cost_usd is None:
+        return tr("cost unknown")
+    return f"${record.cost_usd:.4f}" if record.cost_usd < 1 else f"${record.cost_usd:.2f}"
+
+
+def speed_text(tokens_per_s: float | None) -> str:
+    return tr("{speed} tok/s", speed=f"{tokens_per_s:.1f}") if tokens_per_s else ""
+
+
+def first_token_text(seconds: float | None) -> str:
+    return tr("TTFT {seconds} s", seconds=f"{seconds:.2f}") if seconds is not None else ""
+
+
+def tokens_text(count: int | None) -> str:
+    return tr("{count} tokens", count=f"{count:,}") if count else ""
+
+
+class Stat(QWidget):
+    """An icon and a number; hidden while there is none."""
+
+    def __init__(self, icon_name: str, tip: str, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        row = QHBoxLayout(self)
+        row.setContentsMargins(0, 0, 0, 0)
+        row.setSpacing(4)
+        row.addWidget(IconLabel(icon_name, 13))
+        self.value = label("", "stat")
+        row.addWidget(self.value)
+        self._tip = tip
+        self.set_text("")
+
+    def set_text(self, text: str) -> None:
+        if text != self.value.text() or not text:
+            self.value.setText(text)
+            self.value.setAccessibleName(f"{self._tip}: {text}" if text else "")
+            self.setToolTip(self._tip if text else "")
+            self.setVisible(bool(text))
+
+
+class ColumnHeader(QFrame):
+    """Shows what it is given; the column acts on its signals."""
+
+    model_clicked = Signal()
+    settings_clicked = Signal()
+    retry_clicked = Signal()
+    menu_wanted = Signal(QPoint)
+
+    def __init__(self, key: str, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setObjectName("columnHeader")
+        self.key = key
+        self._pressed: QPoint | None = None
+        column = QVBoxLayout(self)
+        column.setContentsMargins(12, 8, 8, 8)
+        column.setSpacing(4)
+        column.addLayout(self._build_names())
+        column.addLayout(self._build_stats())
+
+    def _build_names(self) -> QHBoxLayout:
+        row = QHBoxLayout()
+        row.setSpacing(4)
+        self.icon = IconLabel("cpu", 17)
+        row.addWidget(self.icon)
+        self.name = IconButton("chevron-down", "", text="…", size=12, object_name="columnModel")
+        self.name.setLayoutDirection(Qt.LayoutDirection.RightToLeft)
+        self.name.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
+        self.name.clicked.connect(self.model_clicked)
+        row.addWidget(self.name, 1)
+        self.fastest = label(tr("fastest"), "badgeGood")
+        self.cheapest = label(tr("cheapest"), "badgeGood")
+        for mark in (self.fastest, self.cheapest):
+            mark.hide()
+            row.addWidget(mark)
+        row.addSpacing(2)
+        self.settings = IconButton("sliders-horizontal", tr("Settings of this column"), size=15)
+        self.settings.clicked.connect(self.settings_clicked)
+        row.addWidget(self.settings)
+        self.retry = IconButton("rotate-ccw", tr("Ask this column again"), size=15)
+        self.retry.clicked.connect(self.retry_clicked)
+        row.addWidget(self.retry)
+        self.more = IconButton("ellipsis", tr("More for this column"), size=15)
+        self.more.clicked.connect(self._open_menu)
+        row.addWidget(self.more)
+        return row
+
+    def _build_stats(self) -> QHBoxLayout:
+        row = QHBoxLayout()
+        row.setContentsMargins(0, 0, 4, 0)
+        row.setSpacing(10)
+        self.badge = label("", "badge")
+        row.addWidget(self.badge)
+        self.summary = ElidedLabel("", "stat")
+        self.summary.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Preferred)
+        self.speed = Stat("zap", tr("Tokens a second"))
+        self.first = Stat("clock", tr("Time to first token"))
+        self.tokens = Stat("hash", tr("Tokens of the answer"))
+        self.cost = Stat("circle-dollar-sign", tr("Cost of the answer"))
+        for stat in (self.speed, self.first, self.tokens, self.cost):
+            row.addWidget(stat)
+        row.addWidget(self.summary, 1)
+        return row
+
+    # --- what the column sets ---------------------------------------------------------------------------------
+    def show_model(self, name: str, info: ModelInfo | None, special: str, title: str) -> None:
+        """`special`: what sets this column apart from others of the same model."""
+        self.icon.set_icon("cloud" if info is not None and info.remote else "cpu")
+        self.icon.show()
+        self.name.setText(name)
+        self.name.set_icon("chevron-down")
+        self.name.setEnabled(True)
+        place = where(info)
+        self.name.set_title(tr("Model: {name}. Choose another", name=title))
+        self.name.setToolTip(f"{title} – {place}" if place else title)
+        self.badge.setText(place)
+        self.badge.setVisible(bool(place))
+        self.summary.set_text(special)
+        self.settings.show()
+
+    def show_hidden(self, name: str) -> None:
+        """Nothing here tells who answers."""
+        self.icon.hide()
+        self.name.setText(name)
+        self.name.set_title(name)
+        self.name.setToolTip("")
+        self.name.setEnabled(False)
+        self.badge.setText("")
+        self.badge.hide()
+        self.summary.set_text("")
+        self.settings.hide()
+        self.clear_numbers()
+        self.set_marks(fastest=False, cheapest=False)
+
+    def show_record(self, record: RunRecord) -> None:
+        self.speed.set_text(speed_text(record.decode_tokens_per_s))
+        self.first.set_text(first_token_text(record.time_to_first_token_s))
+        self.tokens.set_text(tokens_text(record.completion_tokens))
+        self.cost.set_text(cost_text(record))
+
+    def show_live(self, tokens: int, tokens_per_s: float | None, first_s: float | None) -> None:
+        self.speed.set_text(speed_text(tokens_per_s if tokens > 3 else None))
+        self.first.set_text(first_token_text(first_s))
+        self.tokens.set_text(tokens_text(tokens))
+        self.cost.set_text("")
+
+    def clear_numbers(self) -> None:
+        for stat in (self.speed, self.first, self.tokens, self.cost):
+            stat.set_text("")
+
+    def set_marks(self, *, fastest: bool, cheapest: bool) -> None:
+        self.fastest.setVisible(fastest)
+        self.cheapest.setVisible(cheapest)
+
+    def set_running(self, running: bool) -> None:
+        self.retry.set_icon("square" if running else "rotate-ccw")
+        self.retry.set_title(tr("Stop this column") if running else tr("Ask this column again"))
+
+    # --- menu and dragging ------------------------------------------------------------------------------------
+    @Slot()
+    def _open_menu(self) -> None:
+        self.menu_wanted.emit(self.more.mapToGlobal(QPoint(0, self.more.height() + 2)))
+
+    def mousePressEvent(self, event: QMouseEvent) -> None:
+        if event.button() == Qt.MouseButton.LeftButton:
+            self._pressed = event.position().toPoint()
+        super().mousePressEvent(event)
+
+    def mouseMoveEvent(self, event: QMouseEvent) -> None:
+        start = self._pressed
+        far = start is not None and (event.position().toPoint() - start).manhattanLength()
+        if not far or far < QApplication.startDragDistance():
+            return
+        self._pressed = None
+        drag = QDrag(self)
+        data = QMimeData()
+        data.setData(DRAG_TYPE, self.key.encode())
+        drag.setMimeData(data)
+        drag.setPixmap(self.grab())
+        drag.setHotSpot(event.position().toPoint())
+        drag.exec(Qt.DropAction.MoveAction)
+
+    def contextMenuEvent(self, event: QtWidgets.QMenu) -> None:  # type: ignore[override]
+        self.menu_wanted.emit(event.globalPos())  # type: ignore[attr-defined]
+
+
+def muted(widget: QWidget) -> str:
+    return widget.palette().color(QPalette.ColorRole.PlaceholderText).name()

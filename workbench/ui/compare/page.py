@@ -1,0 +1,553 @@
+"""The Compare place: comparisons at the left, columns side by side, one composer for all of them."""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+from PySide6 import QtWidgets
+from PySide6.QtCore import QPoint, Qt, QTimer, QUrl, Slot
+from PySide6.QtGui import QDesktopServices
+from PySide6.QtWidgets import QFrame, QHBoxLayout, QVBoxLayout, QWidget
+
+from workbench.core.errors import ErrorInfo
+from workbench.core.messages import Message
+from workbench.core.models import ModelInfo
+from workbench.ui.chat.composer import Composer
+from workbench.ui.chat.token_meter import estimate
+from workbench.ui.compare import exporting
+from workbench.ui.compare.actions import add_actions
+from workbench.ui.compare.board import ColumnBoard
+from workbench.ui.compare.column import ColumnPanel
+from workbench.ui.compare.conditions_bar import ConditionsBar
+from workbench.ui.compare.menus import column_menu
+from workbench.ui.compare.sessions import ComparisonList
+from workbench.ui.compare.sets_menu import ColumnSets
+from workbench.ui.compare.sheet import ColumnSheet
+from workbench.ui.compare.state import CompareState
+from workbench.ui.compare.toolbar import Toolbar, menu_icon
+from workbench.ui.compare.vote_bar import VoteBar
+from workbench.ui.context import Context
+from workbench.ui.icons import PushButton
+from workbench.ui.places import Page
+from workbench.ui.theme import scaled
+from workbench.ui.tr import tr
+from workbench.ui.widgets import announce, copy_text, label
+
+if TYPE_CHECKING:
+    from workbench.core.runs import RunRecord
+    from workbench.ui.chat.model_picker import ModelPicker
+
+DRAFT_SAVE_MS = 600
+SHEET_WIDTH = 304
+WORK = "compare"
+EXAMPLES = (
+    "Explain what a context window is, in three sentences.",
+    "Write a haiku about the sea.",
+    "Which is heavier: a kilogram of feathers or a pound of iron? Say why.",
+)
+
+
+class ComparePage(Page):
+    def __init__(self, context: Context, parent: QWidget | None = None) -> None:
+        super().__init__(context, parent)
+        self.state = CompareState(context, self)
+        self.sessions = ComparisonList(self.state, context)
+        self.sessions.hit_chosen.connect(self._open_hit)
+        self.side_list = self.sessions
+        self._picker: ModelPicker | None = None
+        self._picking = ""
+        """Key of the column whose model is being picked; empty: for a new column."""
+        self._build()
+        self._connect()
+        add_actions(self)
+        self.composer.set_text(self.state.draft)
+        self._show_columns()
+        self._show_turns()
+
+    # --- building ---------------------------------------------------------------------------------------------
+    def _build(self) -> None:
+        outer = QHBoxLayout(self)
+        outer.setContentsMargins(0, 0, 0, 0)
+        outer.setSpacing(0)
+        main = QFrame()
+        main.setObjectName("comparePage")
+        column = QVBoxLayout(main)
+        column.setContentsMargins(16, 10, 16, 12)
+        column.setSpacing(10)
+        self.toolbar = Toolbar(self.state)
+        self.sets = ColumnSets(self.state, self.context, self.toolbar.sets)
+        column.addWidget(self.toolbar)
+        self.conditions = ConditionsBar(self.state)
+        column.addWidget(self.conditions)
+        self.board = ColumnBoard(self.state, self.context)
+        column.addWidget(self.board, 1)
+        self.votes = VoteBar(self.state)
+        column.addWidget(self.votes)
+        column.addWidget(self._build_examples())
+        self.problem = label("", "bad", wrap=True, selectable=True)
+        self.problem.hide()
+        column.addWidget(self.problem)
+        self.composer = Composer()
+        column.addWidget(self.composer)
+        outer.addWidget(main, 1)
+        self.sheet = ColumnSheet(self.state, self.context)
+        self.sheet.hide()
+        self.sheet.setFixedWidth(SHEET_WIDTH)
+        outer.addWidget(self.sheet)
+        self._draft_timer = QTimer(self, singleShot=True, interval=DRAFT_SAVE_MS)
+        self._draft_timer.timeout.connect(self.save_draft)
+
+    def _build_examples(self) -> QWidget:
+        self.examples = QWidget()
+        row = QHBoxLayout(self.examples)
+        row.setContentsMargins(0, 0, 0, 0)
+        row.setSpacing(8)
+        row.addWidget(label(tr("Try:"), "muted"))
+        for text in EXAMPLES:
+            button = PushButton(tr(text), object_name="link")
+            button.setAccessibleName(tr("Try: {prompt}", prompt=tr(text)))
+            button.setProperty("prompt", tr(text))
+            button.setMinimumWidth(40)
+            button.clicked.connect(self._use_example)
+            row.addWidget(button)
+        row.addStretch(1)
+        return self.examples
+
+    def _connect(self) -> None:
+        state, toolbar, composer = self.state, self.toolbar, self.composer
+        state.columns_changed.connect(self._show_columns)
+        state.models_changed.connect(self._show_columns)
+        state.turns_changed.connect(self._show_turns)
+        state.session_changed.connect(self._show_session)
+        state.running_changed.connect(self._show_running)
+        state.turn_done.connect(self._turn_done)
+        state.failed.connect(self.show_failure)
+        state.draft_returned.connect(composer.set_text)
+        toolbar.add_clicked.connect(self.add_column)
+        toolbar.sets_clicked.connect(self.sets.open)
+        toolbar.diff_clicked.connect(self.show_diff)
+        toolbar.tally_clicked.connect(self.show_tally)
+        toolbar.export_clicked.connect(self.open_export)
+        composer.submitted.connect(self._submit)
+        composer.stop_requested.connect(state.stop)
+        composer.text_changed.connect(self._text_changed)
+        composer.edit_last.connect(self.reuse_last_prompt)
+        self.board.panel_added.connect(self._panel_added)
+        self.board.current_changed.connect(self._current_changed)
+        for panel in self.board.panels.values():
+            self._panel_added(panel)
+        self.sheet.closed.connect(self.close_sheet)
+        self.context.theme.changed.connect(self._scale)
+        self._scale()
+        self.context.backend.when_ready(self._backend_ready)
+
+    @Slot(object)
+    def _panel_added(self, panel: ColumnPanel) -> None:
+        header, key = panel.header, panel.key
+        header.model_clicked.connect(lambda: self.pick_model(key))
+        header.settings_clicked.connect(lambda: self.open_sheet(key))
+        header.menu_wanted.connect(lambda point: self.open_column_menu(key, point))
+        panel.action_requested.connect(self._act)
+        panel.link_activated.connect(self._open_link)
+        panel.files_dropped.connect(lambda files: self.composer.add_files(list(files)))
+
+    @property
+    def picker(self) -> ModelPicker:
+        """Made when first wanted."""
+        if self._picker is None:
+            made: ModelPicker = importlib.import_module("workbench.ui.chat.model_picker").ModelPicker(self)
+            made.chosen.connect(self._model_chosen)
+            made.open_file_requested.connect(self._open_model_file)
+            self._picker = made
+        return self._picker
+
+    # --- Page -------------------------------------------------------------------------------------------------
+    def activate(self) -> None:
+        self.state.reload_models()
+        self._show_title()
+        self._show_hidden()
+        self.focus_composer()
+
+    def hideEvent(self, event: Any) -> None:
+        super().hideEvent(event)
+        self.context.shell.conceal_models(False)
+
+    def close_page(self) -> None:
+        self.sheet.apply()
+        self.save_draft()
+
+    @Slot()
+    def save_draft(self) -> None:
+        self._draft_timer.stop()
+        self.state.save_draft(self.composer.text)
+
+    # --- for other places -------------------------------------------------------------------------------------
+    def open_session(self, session_id: str) -> None:
+        """Show a stored comparison."""
+        self.context.shell.show_place("compare")
+        self.state.open_session(session_id)
+
+    def use_prompt(self, text: str) -> None:
+        """Begin a new comparison with this prompt in the composer."""
+        self.context.shell.show_place("compare")
+        self.state.new_chat()
+        self.composer.set_text(text)
+        self.focus_composer()
+
+    # --- showing ----------------------------------------------------------------------------------------------
+    @Slot()
+    def _backend_ready(self) -> None:
+        backend = self.context.backend.value
+        if backend is not None and backend.store.read_only:
+            self.composer.set_available(False)
+
+    @Slot()
+    def _scale(self) -> None:
+        self.sheet.setFixedWidth(scaled(SHEET_WIDTH, self.context.theme.scale))
+
+    @Slot()
+    def _show_session(self) -> None:
+        self._show_title()
+        self.problem.hide()
+
+    def _show_title(self) -> None:
+        title = self.state.session.title if self.state.session else ""
+        if self.isVisible():
+            self.window().setWindowTitle(f"{title} – Model Workbench" if title else "Model Workbench")
+
+    @Slot()
+    def _show_columns(self) -> None:
+        self.composer.set_model(self._most_limited())
+        count = len(self.state.shown_columns)
+        self.composer.edit.setPlaceholderText(
+            tr("Ask all {count}…   Enter to send, Shift+Enter for a new line", count=count)
+        )
+        self._show_send()
+        self._show_hidden()
+        self._count_tokens()
+
+    @Slot()
+    def _show_turns(self) -> None:
+        self.examples.setVisible(not self.state.turns)
+        self._show_running()
+        self._show_hidden()
+
+    def _show_hidden(self) -> None:
+        hidden = self.state.hidden
+        if hidden:
+            self.close_sheet()
+        if self.isVisible():
+            self.context.shell.conceal_models(hidden)
+
+    @Slot()
+    def _show_running(self) -> None:
+        running = self.state.running_here or self.state.sending
+        self.composer.set_busy(running)
+        self._show_send()
+        turn = self.state.last_turn
+        if self.state.running_here and turn is not None:
+            done, count = sum(cell.done for cell in turn.cells.values()), len(turn.cells)
+            text = tr("{done} of {count} answers finished", done=done, count=count)
+            self.context.shell.set_work(WORK, text, done / count, self.state.stop)
+        else:
+            self.context.shell.set_work(WORK, "", None, None)
+
+    def _show_send(self) -> None:
+        send, busy = self.composer.send, self.state.running_here or self.state.sending
+        count = len(self.state.shown_columns)
+        text = tr("Stop all") if busy else tr("Send to {count}", count=count)
+        send.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
+        send.setText(text)
+        send.set_title(text, "Esc" if busy else "Enter")
+
+    def _most_limited(self) -> ModelInfo | None:
+        """The model that can take least, for what the composer says of attached files."""
+        models = [info for column in self.state.columns if (info := self.state.model(column)) is not None]
+        return next((info for info in models if "images" not in info.capabilities), models[0] if models else None)
+
+    @Slot()
+    def _turn_done(self) -> None:
+        self._show_running()
+        turn = self.state.last_turn
+        if turn is not None and self.isVisible():
+            announce(self, tr("All answers are finished"))
+            if self.state.hidden and self.votes.is_open and not self.composer.text.strip():
+                self.votes.setFocus(Qt.FocusReason.OtherFocusReason)
+
+    @Slot(object)
+    def show_failure(self, error: ErrorInfo) -> None:
+        """An error that belongs to no column."""
+        self.problem.setText(str(error))
+        self.problem.setVisible(bool(str(error)))
+
+    # --- composing --------------------------------------------------------------------------------------------
+    @Slot(object)
+    def _submit(self, message: Message) -> None:
+        self.sheet.apply()
+        if self.state.send(message):
+            self.problem.hide()
+            self.composer.clear()
+            self.save_draft()
+
+    @Slot()
+    def _use_example(self) -> None:
+        button = self.sender()
+        if isinstance(button, PushButton):
+            self.composer.set_text(str(button.property("prompt")))
+            self.focus_composer()
+            self.composer.submit()
+
+    @Slot()
+    def _text_changed(self) -> None:
+        self._draft_timer.start()
+        self._count_tokens()
+
+    def _count_tokens(self) -> None:
+        """Roughly, and against the smallest context of the columns: while names are hidden without a limit."""
+        text = self.composer.text
+        limits = [info.context_length for c in self.state.columns if (info := self.state.model(c))]
+        known = [limit for limit in limits if limit]
+        tokens = estimate((Message.of("user", text),)) if text.strip() else None
+        limit = min(known) if known and tokens is not None and tokens * 2 > min(known) else None
+        self.composer.set_count(tokens, None if self.state.hidden else limit, exact=False)
+
+    @Slot()
+    def focus_composer(self) -> None:
+        self.composer.edit.setFocus(Qt.FocusReason.OtherFocusReason)
+
+    @Slot()
+    def reuse_last_prompt(self) -> None:
+        """Take the last prompt into the composer again."""
+        turn = self.state.last_turn
+        if turn is not None:
+            self.composer.set_text(turn.prompt.text)
+            self.focus_composer()
+
+    @Slot()
+    def new_comparison(self) -> None:
+        self.context.shell.show_place("compare")
+        self.state.new_chat()
+        self.focus_composer()
+
+    @Slot()
+    def escape(self) -> None:
+        if not self.state.stop() and not self.sheet.isHidden():
+            self.close_sheet()
+
+    # --- columns ----------------------------------------------------------------------------------------------
+    @Slot()
+    def add_column(self) -> None:
+        if self.toolbar.add.isEnabled():
+            self._picking = ""
+            self.picker.open_below(self.toolbar.add, self.state.models, "")
+            self._keep_on_screen(self.toolbar.add)
+
+    def pick_model(self, key: str) -> None:
+        column = self.state.column(key)
+        if column is not None and not self.state.hidden:
+            self._picking = key
+            anchor = self.board.panels[key].header.name
+            self.picker.open_below(anchor, self.state.models, column.model)
+            self._keep_on_screen(anchor)
+
+    def _keep_on_screen(self, anchor: QWidget) -> None:
+        """The list is wider than what it hangs below: it must not leave the window at the right."""
+        window = self.window()
+        right = window.mapToGlobal(QPoint(window.width() - 8, 0)).x()
+        excess = self.picker.x() + self.picker.width() - right
+        if excess > 0:
+            self.picker.move(self.picker.x() - excess, self.picker.y())
+
+    @Slot(str)
+    def _model_chosen(self, model_id: str) -> None:
+        if self._picking:
+            self.state.change(self._picking, model=model_id)
+        else:
+            column = self.state.add_column(model_id)
+            if column is not None:
+                self.board.set_current(column.key)
+        self.focus_composer()
+
+    @Slot()
+    def _open_model_file(self) -> None:
+        path, _filter = QtWidgets.QFileDialog.getOpenFileName(self, tr("Open a model"), "", tr("GGUF models (*.gguf)"))
+        if path:
+            self._model_chosen(path)
+            self.state.reload_models()
+
+    def open_sheet(self, key: str) -> None:
+        if self.state.hidden or self.state.column(key) is None:
+            return
+        self.board.set_current(key)
+        self.sheet.show_column(key)
+        self.sheet.show()
+        self.sheet.label.setFocus(Qt.FocusReason.OtherFocusReason)
+
+    @Slot()
+    def close_sheet(self) -> None:
+        if not self.sheet.isHidden():
+            self.sheet.apply()
+            self.sheet.hide()
+            self.focus_composer()
+
+    @Slot()
+    def toggle_sheet(self) -> None:
+        if self.sheet.isHidden():
+            self.open_sheet(self.board.current)
+        else:
+            self.close_sheet()
+
+    @Slot(str)
+    def _current_changed(self, key: str) -> None:
+        if not self.sheet.isHidden() and self.state.column(key) is not None:
+            self.sheet.show_column(key)
+
+    def open_column_menu(self, key: str, point: QPoint) -> None:
+        column_menu(self, key).popup(point)
+
+    def move_current(self, by: int) -> None:
+        keys = [column.key for column in self.state.columns]
+        if self.board.current in keys:
+            self.state.move(self.board.current, keys.index(self.board.current) + by)
+
+    # --- answers ----------------------------------------------------------------------------------------------
+    @Slot(str, str, str)
+    def _act(self, key: str, item_key: str, action: str) -> None:
+        if action == "retry":
+            self.state.ask_column(key)
+        elif action == "fork":
+            self.state.fork(key, item_key)
+        elif action in ("previous_sibling", "next_sibling"):
+            self.state.show_sibling(item_key, 1 if action == "next_sibling" else -1)
+        elif action in ("good", "bad"):
+            self.state.rate(item_key, 1 if action == "good" else -1)
+        elif action in ("rendered_prompt", "run_record"):
+            self.show_record(item_key, prompt=action == "rendered_prompt")
+        elif action == "reuse":
+            turn = next((turn for turn in self.state.turns if item_key.endswith(turn.id)), None)
+            self.composer.set_text(turn.prompt.text if turn else "")
+            self.focus_composer()
+
+    def current_run(self) -> str:
+        """Id of the run whose answer the current column shows last."""
+        for turn in reversed(self.state.turns):
+            cell = turn.cells.get(self.board.current)
+            if cell is not None and cell.answer is not None:
+                return cell.answer.record.id
+        return ""
+
+    def show_record(self, run_id: str, *, prompt: bool) -> None:
+        backend = self.state.backend
+        if backend is None or not run_id or self.state.hidden:
+            return
+
+        def show(record: RunRecord | None) -> None:
+            if record is None:
+                return
+            dialogs: Any = importlib.import_module("workbench.ui.dialogs")
+            if prompt and not record.rendered_prompt:
+                self.context.shell.toast(tr("This run has no rendered prompt: the provider renders it."))
+            elif prompt:
+                dialogs.TextDialog(tr("Rendered prompt"), record.rendered_prompt, self).open()
+            else:
+                record_text = importlib.import_module("workbench.ui.chat.conversation").record_text
+                dialogs.TextDialog(tr("Run record"), record_text(record), self).open()
+
+        self.context.jobs.run(lambda: backend.store.run(run_id), show, self.show_failure, owner=self)
+
+    def copy_current(self) -> None:
+        found = self.state.answer(self.current_run())
+        if found is not None and not (self.state.hidden and not found[0].done):
+            copy_text(found[2].text)
+            self.context.shell.toast(tr("Copied"))
+
+    @Slot()
+    def show_diff(self) -> None:
+        turn = self.state.last_turn
+        if turn is None or (self.state.hidden and not turn.done):
+            return
+        module: Any = importlib.import_module("workbench.ui.compare.diff_dialog")
+        texts: list[Any] = []
+        first = 0
+        for column in self.state.shown_columns:
+            cell = turn.cells.get(column.key)
+            for number, answer in enumerate(cell.answers if cell is not None else (), start=1):
+                if answer.done and answer.text:
+                    title = self.state.title(column)
+                    several = cell is not None and len(cell.answers) > 1
+                    first = len(texts) if column.key == self.board.current and not first else first
+                    texts.append(module.DiffText(f"{title}, {number}" if several else title, answer.text))
+        if len(texts) < 2:
+            self.context.shell.toast(tr("There are not two answers to compare yet."))
+            return
+        self.diff_dialog = module.DiffDialog(texts, first, self.context, self)
+        self.diff_dialog.open()
+
+    @Slot()
+    def show_tally(self) -> None:
+        backend = self.state.backend
+        if backend is not None:
+            module = importlib.import_module("workbench.ui.compare.tally_dialog")
+            self.tally_dialog = module.TallyDialog(backend, self.context, self)
+            self.tally_dialog.open()
+
+    @Slot()
+    def open_export(self) -> None:
+        anchor = self.toolbar.export
+        self.export_menu().popup(anchor.mapToGlobal(QPoint(0, anchor.height() + 2)))
+
+    def export_menu(self) -> QtWidgets.QMenu:
+        menu = QtWidgets.QMenu(self)
+        menu.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        backend = self.state.backend
+        if backend is not None and self.toolbar.export.isEnabled():
+            for exporter in exporting.formats(backend):
+                action = menu.addAction(menu_icon(self, "file-text"), exporter.title)
+                action.triggered.connect(lambda _checked=False, e=exporter: self.export(e))
+        return menu
+
+    def export(self, exporter: Any) -> None:
+        backend, session = self.state.backend, self.state.session
+        if backend is None or session is None:
+            return
+        path = exporting.ask_file(exporter, session.title, self)
+        if path is not None:
+            self.context.jobs.run(
+                lambda: exporting.write(backend, session.id, exporter, path),
+                lambda written: self.context.shell.toast(tr("Written to {name}", name=written.name)),
+                self.show_failure,
+                owner=self,
+            )
+
+    @Slot(str)
+    def _open_link(self, link: str) -> None:
+        """A click on a link opens the browser, after the user has seen where it leads."""
+        url = QUrl(link)
+        if url.scheme() not in ("http", "https", "mailto"):
+            self.context.shell.toast(tr("Links to {kind} are not opened.", kind=url.scheme() or tr("files")))
+            return
+        question = tr("Open this address in your browser?")
+        answer = QtWidgets.QMessageBox.question(self, tr("Open link"), f"{question}\n\n{url.toDisplayString()}")
+        if answer == QtWidgets.QMessageBox.StandardButton.Yes:
+            QDesktopServices.openUrl(url)
+
+    # --- the list ---------------------------------------------------------------------------------------------
+    @Slot(str, str)
+    def _open_hit(self, session_id: str, _message_id: str) -> None:
+        if session_id != self.state.session_id:
+            self.state.open_session(session_id)
+        self.focus_composer()
+
+    @Slot()
+    def focus_search(self) -> None:
+        if not self.context.state.value.list_open:
+            self.context.actions["list.toggle"].trigger()
+        self.sessions.search.setFocus(Qt.FocusReason.ShortcutFocusReason)
+        self.sessions.search.selectAll()
+
+    def step_session(self, step: int) -> None:
+        ids = self.sessions.ids()
+        if ids:
+            place = ids.index(self.state.session_id) + step if self.state.session_id in ids else 0
+            self.state.open_session(ids[place % len(ids)])

@@ -1,0 +1,575 @@
+"""The comparison the window shows: its columns, its turns, and what is running. Views hold no truth of their own."""
+
+from __future__ import annotations
+
+import importlib
+import random
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any, Literal
+
+from msgspec.structs import replace
+from PySide6.QtCore import QObject, Signal, Slot
+
+from workbench.core.errors import ErrorInfo
+from workbench.core.messages import Message
+from workbench.core.models import ModelInfo
+from workbench.ui.backend import Backend
+from workbench.ui.compare import columns as sets
+from workbench.ui.compare.columns import Column, ColumnSet, Schedule
+from workbench.ui.compare.turns import Answer, Cell, Opened, Turn, read_comparison, turn_of
+from workbench.ui.context import Context
+from workbench.ui.jobs import SERIAL
+from workbench.ui.tr import tr
+
+if TYPE_CHECKING:
+    from workbench.services.comparison import ColumnRuns, ColumnSpec, TurnRuns
+    from workbench.services.runner import Run
+    from workbench.store.values import Session
+
+
+class CompareState(QObject):
+    columns_changed = Signal()
+    """Columns came, went, changed places or settings."""
+    turns_changed = Signal()
+    """Other turns are shown, or who wrote them is hidden or shown now."""
+    cell_changed = Signal(str)
+    """A column (by key) has another answer or shows another one."""
+    answer_done = Signal(str)
+    """An answer (by the id of its run) is complete."""
+    turn_done = Signal()
+    running_changed = Signal()
+    session_changed = Signal()
+    sessions_changed = Signal()
+    models_changed = Signal()
+    options_changed = Signal()
+    """Schedule, blind mode or linked scrolling."""
+    failed = Signal(object)
+    draft_returned = Signal(str)
+
+    def __init__(self, context: Context, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self._context = context
+        remembered = sets.set_from(dict(context.state.value.compare))
+        model = context.settings.value.default_model
+        self.columns: tuple[Column, ...] = remembered.columns or sets.first_columns(model)
+        self.schedule: Schedule = remembered.schedule
+        self.blind = remembered.blind
+        self.linked = remembered.linked
+        self.widths = remembered.widths
+        self.draft = remembered.draft
+        self.session: Session | None = None
+        self.turns: list[Turn] = []
+        self.models: list[ModelInfo] = []
+        self.active: dict[str, Run] = {}
+        """Running answers of all comparisons by run id."""
+        self.sending = False
+        self._wanted = remembered.session_id
+        self._hidden_order: list[str] = []
+        context.backend.when_ready(self._backend_ready)
+
+    # --- reading ----------------------------------------------------------------------------------------------
+    @property
+    def backend(self) -> Backend | None:
+        return self._context.backend.value
+
+    @property
+    def session_id(self) -> str | None:
+        return self.session.id if self.session else None
+
+    @property
+    def hidden(self) -> bool:
+        """Who wrote the answers is hidden until the vote."""
+        return bool(self.turns) and self.turns[-1].hides
+
+    @property
+    def shown_turns(self) -> list[Turn]:
+        """While names are hidden only the turns not judged yet: earlier ones would tell who is who."""
+        if not self.hidden:
+            return self.turns
+        first = len(self.turns)
+        while first > 0 and self.turns[first - 1].hides:
+            first -= 1
+        return self.turns[first:]
+
+    @property
+    def shown_columns(self) -> list[Column]:
+        """In the order in which they stand; shuffled while names are hidden."""
+        if not self.hidden:
+            return list(self.columns)
+        by_key = {column.key: column for column in self.turns[-1].columns}
+        return [by_key[key] for key in self._hidden_order if key in by_key]
+
+    @property
+    def last_turn(self) -> Turn | None:
+        return self.turns[-1] if self.turns else None
+
+    @property
+    def running_here(self) -> bool:
+        return any(not turn.done for turn in self.turns)
+
+    def title(self, column: Column) -> str:
+        """The column's name, or while names are hidden its place."""
+        if self.hidden:
+            keys = [other.key for other in self.shown_columns]
+            return tr("Answer {number}", number=keys.index(column.key) + 1 if column.key in keys else "?")
+        return sets.title(column, self.models, self.columns)
+
+    def titles(self) -> dict[str, str]:
+        return {column.key: self.title(column) for column in self.shown_columns}
+
+    def model(self, column: Column) -> ModelInfo | None:
+        return next((info for info in self.models if info.id == column.model), None)
+
+    def column(self, key: str) -> Column | None:
+        return next((column for column in self.columns if column.key == key), None)
+
+    def answer(self, run_id: str) -> tuple[Turn, str, Answer] | None:
+        """(turn, column key, answer) of a run that is shown."""
+        for turn in self.turns:
+            for key, cell in turn.cells.items():
+                for answer in cell.answers:
+                    if answer.record.id == run_id:
+                        return turn, key, answer
+        return None
+
+    # --- columns ----------------------------------------------------------------------------------------------
+    def set_columns(self, columns: Sequence[Column]) -> None:
+        if self.hidden or tuple(columns) == self.columns:
+            return
+        self.columns = tuple(columns)
+        self._remember()
+        self.columns_changed.emit()
+
+    def add_column(self, model_id: str = "") -> Column | None:
+        """One more column, of this model or like the last one."""
+        if len(self.columns) >= sets.MAX_COLUMNS or self.hidden:
+            return None
+        like = self.columns[-1]
+        column = Column(key=sets.new_key(), model=model_id) if model_id else sets.duplicate(like)
+        self.set_columns([*self.columns, column])
+        return column
+
+    def duplicate(self, key: str) -> None:
+        column = self.column(key)
+        if column is not None and len(self.columns) < sets.MAX_COLUMNS:
+            place = self.columns.index(column) + 1
+            self.set_columns([*self.columns[:place], sets.duplicate(column), *self.columns[place:]])
+
+    def remove(self, key: str) -> None:
+        column = self.column(key)
+        if column is None or len(self.columns) <= sets.MIN_COLUMNS or self.hidden:
+            return
+        before = self.columns
+        self.stop(key)
+        self.set_columns([other for other in self.columns if other.key != key])
+        self._context.shell.toast(tr("Column removed"), tr("Undo"), lambda: self.set_columns(before))
+
+    def move(self, key: str, place: int) -> None:
+        column = self.column(key)
+        if column is not None:
+            others = [other for other in self.columns if other.key != key]
+            place = max(0, min(place, len(others)))
+            self.set_columns([*others[:place], column, *others[place:]])
+
+    def change(self, key: str, **changes: Any) -> None:
+        """Give a column another model, label, options or number of samples."""
+        self.set_columns([replace(c, **changes) if c.key == key else c for c in self.columns])
+
+    def set_options(
+        self, *, schedule: Schedule | None = None, blind: bool | None = None, linked: bool | None = None
+    ) -> None:
+        self.schedule = self.schedule if schedule is None else schedule
+        self.blind = self.blind if blind is None else blind
+        self.linked = self.linked if linked is None else linked
+        self._remember()
+        self.options_changed.emit()
+
+    def set_widths(self, widths: Sequence[int]) -> None:
+        self.widths = tuple(widths)
+        self._remember()
+
+    def use_set(self, chosen: ColumnSet) -> None:
+        """Set up the columns of a preset."""
+        if chosen.columns and not self.hidden:
+            self.set_options(schedule=chosen.schedule, blind=chosen.blind)
+            self.set_columns([sets.duplicate(column) for column in chosen.columns])
+
+    def as_set(self) -> ColumnSet:
+        return ColumnSet(columns=self.columns, schedule=self.schedule, blind=self.blind)
+
+    # --- sessions ---------------------------------------------------------------------------------------------
+    def new_chat(self) -> None:
+        """Begin another comparison with the columns as they are."""
+        self.session, self.turns = None, []
+        self._remember()
+        self.session_changed.emit()
+        self.turns_changed.emit()
+
+    def open_session(self, session_id: str) -> None:
+        backend = self.backend
+        if backend is None:
+            self._wanted = session_id
+            return
+        self._context.jobs.run(
+            lambda: read_comparison(backend, session_id), self._show, self.failed.emit, owner=self, key="open-compare"
+        )
+
+    def rename(self, session_id: str, title: str) -> None:
+        self._change_session(session_id, title=title)
+
+    def pin(self, session_id: str, pinned: bool) -> None:
+        self._change_session(session_id, pinned=pinned)
+
+    def move_session(self, session_id: str, folder: str) -> None:
+        self._change_session(session_id, folder=folder)
+
+    def delete_session(self, session_id: str) -> None:
+        backend = self.backend
+        if backend is None:
+            return
+        for run in [run for run in self.active.values() if run.record.session_id == session_id]:
+            run.cancel()
+        if session_id == self.session_id:
+            self.new_chat()
+
+        def restored(_result: object) -> None:
+            self.sessions_changed.emit()
+            self.open_session(session_id)
+
+        def done(_result: object) -> None:
+            self.sessions_changed.emit()
+            undo = lambda: self._write(lambda: backend.store.restore_session(session_id), restored)  # noqa: E731
+            self._context.shell.toast(tr("Comparison deleted"), tr("Undo"), undo)
+
+        self._write(lambda: backend.store.delete_session(session_id), done)
+
+    def save_draft(self, text: str) -> None:
+        if text != self.draft:
+            self.draft = text
+            self._remember()
+
+    # --- asking -----------------------------------------------------------------------------------------------
+    def send(self, prompt: Message) -> bool:
+        """Put the prompt to all columns. False: it can't be sent now."""
+        backend = self.backend
+        if backend is None or self.sending or self.running_here:
+            return False
+        columns, session_id = list(self.columns), self.session_id
+        if self.hidden and self.last_turn is not None:
+            columns = list(self.last_turn.columns)
+        blind, schedule, leaves = self.blind or self.hidden, self.schedule, self._leaves()
+        self.sending = True
+        self.running_changed.emit()
+
+        def work() -> tuple[TurnRuns, Session | None]:
+            specs = [_spec(backend, column) for column in columns]
+            if session_id is None:
+                started = backend.comparisons.start(specs, prompt, blind=blind, schedule=schedule)
+            else:
+                started = backend.comparisons.follow_up(
+                    session_id, prompt, columns=specs, leaves=leaves, blind=blind, schedule=schedule
+                )
+            return started, backend.store.session(started.comparison.session_id or "")
+
+        def done(result: tuple[TurnRuns, Session | None]) -> None:
+            self.sending = False
+            started, session = result
+            for run in started.runs:
+                self._watch(run)
+            if session is not None and self.session_id == session_id:
+                self._show_turn(turn_of(started, columns, prompt), session)
+            self.running_changed.emit()
+            self.sessions_changed.emit()
+
+        def failed(error: ErrorInfo) -> None:
+            self.sending = False
+            self.running_changed.emit()
+            self.draft_returned.emit(prompt.text)
+            self.failed.emit(error)
+
+        self._context.jobs.run(work, done, failed, owner=self, lane=SERIAL)
+        return True
+
+    def ask_column(self, key: str) -> None:
+        """Ask one column the last prompt: again if it was asked before."""
+        backend, turn, column = self.backend, self.last_turn, self.column(key)
+        if backend is None or turn is None or self.sending:
+            return
+        cell = turn.cells.get(key)
+        if cell is not None and not cell.done:
+            return
+        if self.hidden:
+            column = next((other for other in turn.columns if other.key == key), None)
+        if column is None:
+            return
+        chosen = column
+        if cell is not None:
+            index = cell.index
+            work: Callable[[], list[Run]] = lambda: [  # noqa: E731
+                backend.comparisons.retry(turn.id, index, _spec(backend, chosen))
+            ]
+        else:
+
+            def work() -> list[Run]:
+                joined: ColumnRuns = backend.comparisons.join(turn.id, _spec(backend, chosen))
+                return joined.runs
+
+        def done(runs: list[Run]) -> None:
+            place = turn.cells.setdefault(key, Cell([], len(turn.cells)))
+            place.shown = len(place.answers)
+            place.answers += [Answer(run.record, run) for run in runs]
+            if all(known.key != key for known in turn.columns):
+                turn.columns = (*turn.columns, chosen)
+            for run in runs:
+                self._watch(run)
+            self.cell_changed.emit(key)
+            self.running_changed.emit()
+
+        self._context.jobs.run(work, done, self.failed.emit, owner=self, lane=SERIAL)
+
+    def can_ask(self, key: str) -> bool:
+        """A column that was not there when the only prompt was sent can still be asked it."""
+        return len(self.turns) == 1 and key not in self.turns[0].cells
+
+    def stop(self, key: str | None = None) -> bool:
+        """Stop one column or all; False if nothing was running."""
+        stopped = False
+        for turn in self.turns:
+            for name, cell in turn.cells.items():
+                for answer in cell.answers if key in (None, name) else ():
+                    if answer.run is not None and not answer.run.done:
+                        answer.run.cancel()
+                        stopped = True
+        return stopped
+
+    def show_sibling(self, run_id: str, step: int) -> None:
+        found = self.answer(run_id)
+        if found is not None and found[0].cells[found[1]].step(step):
+            self.cell_changed.emit(found[1])
+
+    def fork(self, key: str, run_id: str = "") -> None:
+        """Go on with one column in a chat of its own."""
+        backend, session_id = self.backend, self.session_id
+        found = self.answer(run_id) if run_id else self._last_answer(key)
+        if backend is None or session_id is None or found is None or self.hidden:
+            return
+        answer = found[2]
+        index = next((turn.cells[key].index for turn in reversed(self.turns) if key in turn.cells), 0)
+
+        def done(chat_id: str) -> None:
+            page: Any = self._context.shell.show_place("chat")
+            page.state.sessions_changed.emit()
+            page.state.open_session(chat_id)
+
+        self._context.jobs.run(
+            lambda: backend.comparisons.fork(session_id, index, answer.record.message_id),
+            done,
+            self.failed.emit,
+            owner=self,
+            lane=SERIAL,
+        )
+
+    # --- judging ----------------------------------------------------------------------------------------------
+    @property
+    def can_vote(self) -> bool:
+        """The last turn is complete and has at least two answers with text."""
+        turn = self.last_turn
+        if turn is None or not turn.done:
+            return False
+        return sum(bool(cell.answer and cell.answer.text) for cell in turn.cells.values()) >= 2
+
+    def vote(self, verdict: Literal["better", "tie", "both_bad"], key: str = "", reason: str = "") -> None:
+        """`verdict` is better (then `key` is the better column's), tie or both_bad."""
+        backend, turn = self.backend, self.last_turn
+        if backend is None or turn is None or not self.can_vote:
+            return
+        columns = [column.key for column in self.shown_columns if column.key in turn.cells]
+        answers = {name: turn.cells[name].answer for name in columns}
+        shown = [answer.record.id for answer in answers.values() if answer is not None and answer.text]
+        best = answers.get(key)
+        winner = best.record.id if verdict == "better" and best is not None else None
+        if verdict == "better" and winner not in shown:
+            return
+        blind = self.hidden
+
+        def work() -> Any:
+            return backend.comparisons.vote(
+                turn.id,
+                verdict,
+                shown=shown,
+                winner=winner,
+                reason=reason.strip(),
+                blind=blind,
+            )
+
+        def done(vote: Any) -> None:
+            for judged in self.shown_turns:
+                judged.revealed = True
+            turn.vote = vote
+            if blind and len(self.turns) > 1:
+                self._reveal_stored()
+            self.columns_changed.emit()
+            self.turns_changed.emit()
+
+        self._context.jobs.run(work, done, self.failed.emit, owner=self, lane=SERIAL)
+
+    def reveal(self) -> None:
+        """Show who wrote what without a vote."""
+        if not self.hidden:
+            return
+        for turn in self.shown_turns:
+            turn.revealed = True
+        self._reveal_stored()
+        self.columns_changed.emit()
+        self.turns_changed.emit()
+
+    def rate(self, run_id: str, rating: int) -> None:
+        """Judge one answer on its own: 1 good, -1 bad."""
+        backend = self.backend
+        if backend is not None:
+            made: Any = importlib.import_module("workbench.store").Rating(run_id=run_id, rating=rating)
+            text = tr("Rated as good") if rating > 0 else tr("Rated as bad")
+            undo = lambda: self._write(lambda: backend.store.unrate(run_id), None)  # noqa: E731
+            self._write(
+                lambda: backend.store.rate(made), lambda _result: self._context.shell.toast(text, tr("Undo"), undo)
+            )
+
+    # --- inside -----------------------------------------------------------------------------------------------
+    @Slot()
+    def _backend_ready(self) -> None:
+        self.reload_models()
+        self.sessions_changed.emit()
+        if self._wanted:
+            self.open_session(self._wanted)
+            self._wanted = ""
+
+    def reload_models(self) -> None:
+        backend = self.backend
+        if backend is not None:
+            key = "compare-models"
+            self._context.jobs.run(backend.catalog.models, self._set_models, self.failed.emit, owner=self, key=key)
+
+    def _set_models(self, models: list[ModelInfo]) -> None:
+        self.models = models
+        self.models_changed.emit()
+
+    def _show(self, opened: Opened | None) -> None:
+        if opened is None:
+            self.new_chat()
+            return
+        self.session, self.turns = opened.session, opened.turns
+        if self.turns:
+            self.columns = self.turns[-1].columns
+            self._hide_order()
+        for turn in self.turns:
+            for cell in turn.cells.values():
+                for answer in cell.answers:
+                    if answer.run is not None and not answer.run.done:
+                        self._watch(answer.run)
+        self._remember()
+        self.session_changed.emit()
+        self.columns_changed.emit()
+        self.turns_changed.emit()
+        self.running_changed.emit()
+
+    def _show_turn(self, turn: Turn, session: Session) -> None:
+        was_hidden, is_new = self.hidden, self.session_id is None
+        self.session = session
+        self.turns.append(turn)
+        if not was_hidden:
+            self._hide_order()
+        self._remember()
+        if is_new:
+            self.session_changed.emit()
+        if self.hidden != was_hidden:
+            self.columns_changed.emit()
+        self.turns_changed.emit()
+
+    def _hide_order(self) -> None:
+        """Shuffle the columns for a turn whose writers are hidden."""
+        turn = self.last_turn
+        self._hidden_order = [column.key for column in turn.columns] if turn is not None else []
+        random.SystemRandom().shuffle(self._hidden_order)
+
+    def _leaves(self) -> dict[str, str]:
+        """The shown answers, to go on from."""
+        leaves: dict[str, str] = {}
+        for turn in self.turns:
+            for key, cell in turn.cells.items():
+                answer = cell.answer
+                if answer is not None and answer.record.message_id and (answer.text or answer.record.tool_calls):
+                    leaves[key] = answer.record.message_id
+        return leaves
+
+    def _last_answer(self, key: str) -> tuple[Turn, str, Answer] | None:
+        for turn in reversed(self.turns):
+            cell = turn.cells.get(key)
+            if cell is not None and cell.answer is not None and cell.answer.text:
+                return turn, key, cell.answer
+        return None
+
+    def _watch(self, run: Run) -> None:
+        self.active[run.id] = run
+        self._context.ticker.add(self._look)
+
+    def _look(self) -> bool:
+        """Notice runs that have ended. Called by the window's ticker."""
+        ended = [run for run in self.active.values() if run.done]
+        for run in ended:
+            del self.active[run.id]
+            self.answer_done.emit(run.id)
+        if ended:
+            self.running_changed.emit()
+            if self.turns and self.turns[-1].done and any(self.answer(run.id) for run in ended):
+                self.turn_done.emit()
+        if not self.active:
+            self.sessions_changed.emit()
+        return bool(self.active)
+
+    def _reveal_stored(self) -> None:
+        backend, session = self.backend, self.session
+        if backend is None or session is None or backend.store.read_only:
+            return
+        revealed = [turn.id for turn in self.turns if turn.revealed]
+        self.session = replace(session, options={**session.options, "revealed": revealed})
+        options = self.session.options
+        self._write(lambda: backend.store.update_session(session.id, options=options), None)
+
+    def _change_session(self, session_id: str, **changes: Any) -> None:
+        backend = self.backend
+        if backend is None:
+            return
+
+        def done(_result: object) -> None:
+            if self.session is not None and self.session.id == session_id:
+                self.session = replace(self.session, **changes)
+                self.session_changed.emit()
+            self.sessions_changed.emit()
+
+        self._write(lambda: backend.store.update_session(session_id, **changes), done)
+
+    def _write(self, work: Callable[[], Any], done: Callable[[Any], None] | None) -> None:
+        self._context.jobs.run(work, done, self.failed.emit, owner=self, lane=SERIAL)
+
+    def _remember(self) -> None:
+        remembered = ColumnSet(
+            columns=self.columns,
+            schedule=self.schedule,
+            blind=self.blind,
+            linked=self.linked,
+            widths=self.widths,
+            session_id=self.session_id or "",
+            draft=self.draft,
+        )
+        self._context.state.value.compare = sets.to_plain(remembered)
+        self._context.state.touch()
+
+
+def _spec(backend: Backend, column: Column) -> ColumnSpec:
+    """The service's column. Runs in a worker."""
+    module = importlib.import_module("workbench.services.comparison")
+    options = backend.chat_options(sets.to_plain(column.options))
+    spec: ColumnSpec = module.ColumnSpec(
+        model=column.model, key=column.key, label=column.label, options=options, samples=column.samples
+    )
+    return spec
