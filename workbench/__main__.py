@@ -1,6 +1,6 @@
-"""Where every start begins: the engine's child process, the window, or the command line.
+"""Where every start begins: the engine's child process, a grader's code, the window, or the command line.
 
-Nothing is imported before it is known which of the three is wanted, so each starts as fast as it can.
+Nothing is imported before it is known which of them is wanted, so each starts as fast as it can.
 """
 
 from __future__ import annotations
@@ -16,6 +16,9 @@ def main(arguments: list[str] | None = None) -> int:
         from workbench.engine.child.main import main as engine_main  # noqa: PLC0415 - nothing else may load here
 
         return engine_main()
+    if len(arguments) == 2 and arguments[0] == "--python-code":  # an installed program is its own `python -c`
+        exec(compile(arguments[1], "<code>", "exec"), {"__name__": "__main__"})
+        return 0
     if opens_window(arguments):
         from workbench.app.main import main as app_main  # noqa: PLC0415 - Qt: not for the command line
 

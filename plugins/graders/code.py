@@ -63,7 +63,10 @@ def guard(here, prefix, abspath, exists):
                     if not (full + "/").startswith(here + "/") and (writes or not full.startswith(prefix)):
                         raise PermissionError("not allowed here: " + event + " " + full)
     return hook
-prefixes = tuple({{os.path.realpath(p) for p in (sys.base_prefix, os.path.dirname(os.__file__))}})
+prefixes = {{os.path.realpath(p) for p in (sys.base_prefix, os.path.dirname(os.__file__))}}
+if getattr(sys, "frozen", False):
+    prefixes.add(os.path.dirname(os.path.realpath(sys.executable)))
+prefixes = tuple(prefixes)
 report = os.dup(1)
 write = os.write
 sys.addaudithook(guard(os.getcwd(), prefixes, os.path.abspath, os.path.exists))
@@ -104,7 +107,7 @@ def _run(guard: str, folder: Path, timeout_s: float) -> Grade:
     token = f"{SUCCESS}-{os.urandom(16).hex()}"  # so that printing a fixed word can't fake a pass
     with open(folder / "output", "wb") as output:
         process = subprocess.Popen(
-            [sys.executable, "-I", "-S", "-B", "-X", "utf8", "-c", guard],
+            _python(guard),
             cwd=folder,
             env={},
             stdin=subprocess.PIPE,
@@ -125,6 +128,13 @@ def _run(guard: str, folder: Path, timeout_s: float) -> Grade:
         return Grade(1.0)
     lines = [line for line in text.replace(token, "").strip().splitlines() if line.strip()]
     return Grade(0.0, lines[-1][:300] if lines else f"ended with code {process.returncode}")
+
+
+def _python(code: str) -> list[str]:
+    """A command that runs the code. An installed program is its own Python and has no such options."""
+    if getattr(sys, "frozen", False):
+        return [sys.executable, "--python-code", code]
+    return [sys.executable, "-I", "-S", "-B", "-X", "utf8", "-c", code]
 
 
 def _kill_group(process: subprocess.Popen[bytes]) -> None:
