@@ -7,12 +7,11 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from PySide6 import QtWidgets
-from PySide6.QtCore import QPoint, QUrl, Signal, Slot
-from PySide6.QtGui import QDesktopServices, QPalette
+from PySide6.QtCore import QUrl, Signal, Slot
+from PySide6.QtGui import QDesktopServices
 from PySide6.QtWidgets import QVBoxLayout, QWidget
 
 from workbench.core.runs import RunRecord
-from workbench.ui import icons
 from workbench.ui.chat.items import (
     answer_actions,
     item_of,
@@ -26,7 +25,7 @@ from workbench.ui.context import Context
 from workbench.ui.dialogs import TextDialog
 from workbench.ui.tr import tr
 from workbench.ui.transcript.items import Action, TranscriptItem
-from workbench.ui.widgets import announce, copy_text
+from workbench.ui.widgets import copy_text
 
 if TYPE_CHECKING:
     from workbench.services.run_buffer import Cursor, Delta
@@ -76,7 +75,6 @@ class Conversation(QWidget):
             made.set_actions("assistant", self._actions["assistant"])
             made.action_requested.connect(self._act)
             made.link_activated.connect(self._open_link)
-            made.context_menu_requested.connect(self._show_menu)
             made.files_dropped.connect(self.files_dropped)
             self._column.addWidget(made)
         return self._view
@@ -156,12 +154,13 @@ class Conversation(QWidget):
                 self._show_delta(stream, delta)
             if stream.run.done:
                 self._settle(stream)
+        if self._streams:
+            self.view.flush()  # also without new text: it moves the dots of an answer that has not begun
         return bool(self._streams)
 
     def _show_delta(self, stream: Stream, delta: Delta) -> None:
         if delta.text or delta.reasoning:
             self.view.feed(stream.message_id, text=delta.text, reasoning=delta.reasoning)
-            self.view.flush()
         status = status_text(delta)
         if status != stream.status:
             stream.status = status
@@ -181,6 +180,7 @@ class Conversation(QWidget):
         if delta.changed:
             stream.cursor = delta.cursor
             self._show_delta(stream, delta)
+            self.view.flush()
         self._context.shell.set_work(stream.run.id, "", None, None)
         record, message_id = stream.run.record, stream.message_id
         before = stream.item
@@ -190,7 +190,6 @@ class Conversation(QWidget):
         self.view.end_stream(message_id, item)
         self._shown = [item if shown.key == message_id else shown for shown in self._shown]
         self._state.finish(message_id)
-        announce(self, tr("Answer finished"))
 
     def _end_stream(self, item: TranscriptItem) -> None:
         self._streams.pop(item.key, None)
@@ -260,18 +259,19 @@ class Conversation(QWidget):
 
     def _act_on_last(self, action: str) -> None:
         answer = self.last_answer()
-        if answer is not None:
+        if answer is None:
+            return
+        if action == "copy":  # the transcript does that itself when its own button is pressed
+            copy_text(self.text_of(answer) or "")
+            self._context.shell.toast(tr("Copied"))
+        else:
             self._act(answer, action)
 
     # --- the transcript's buttons ----------------------------------------------------------------------------
     @Slot(str, str)
     def _act(self, message_id: str, action: str) -> None:
         state = self._state
-        if action == "copy":
-            text = self.text_of(message_id)
-            copy_text(text or "")
-            self._context.shell.toast(tr("Copied"))
-        elif action == "edit":
+        if action == "edit":
             self.edit_requested.emit(message_id)
         elif action == "regenerate":
             state.regenerate(message_id)
@@ -299,25 +299,6 @@ class Conversation(QWidget):
     def _show_record(self, record: RunRecord | None) -> None:
         if record is not None:
             TextDialog(tr("Run record"), record_text(record), self).open()
-
-    @Slot(str, QPoint)
-    def _show_menu(self, message_id: str, position: QPoint) -> None:
-        stored = next((stored for stored in self._state.path if stored.id == message_id), None)
-        if stored is None:
-            return
-        menu = QtWidgets.QMenu(self)
-        color = icons.role_color(self, QPalette.ColorRole.PlaceholderText)
-        selected = self.view.selected_text()
-        if selected:
-            entry = menu.addAction(icons.icon("copy", color, 16), tr("Copy the selection"))
-            entry.triggered.connect(lambda: copy_text(selected))
-            menu.addSeparator()
-        actions: list[Action] = self._actions.get(stored.message.role, [])
-        for action in actions:
-            entry = menu.addAction(icons.icon(action.icon, color, 16), action.title)
-            entry.triggered.connect(lambda _checked=False, name=action.id: self._act(message_id, name))
-        menu.exec(position)
-        menu.deleteLater()
 
     @Slot(str)
     def _open_link(self, link: str) -> None:
