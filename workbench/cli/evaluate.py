@@ -18,6 +18,7 @@ from workbench.evaluation.analysis import Analysis, analyse
 from workbench.evaluation.answers import Answer
 from workbench.evaluation.decision import Decision, Estimate, decide, estimate_run
 from workbench.evaluation.grading import Grading
+from workbench.evaluation.model_graders import model_graders
 from workbench.evaluation.promptfoo import looks_like_promptfoo, read_promptfoo
 from workbench.evaluation.recorded import freeze
 from workbench.evaluation.report import html_report
@@ -86,7 +87,8 @@ def evaluate(resume: str | None, as_json: bool, report: Path | None, freeze_path
     with Workbench() as workbench:
         estimated = estimate_run(spec, lambda model_id: workbench.catalog.get(model_id).info)
         _announce(spec, estimated, not_taken, progress)
-        grading = Grading(spec.graders, workbench.plugins.graders(), by_case=by_case)
+        graders = [*workbench.plugins.graders(), *model_graders(workbench.catalog)]
+        grading = Grading(spec.graders, graders, by_case=by_case)
         evaluation = Evaluation(
             spec, workbench.store, workbench.runner, workbench.catalog, grading, folder=file.absolute().parent
         )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import msgspec
@@ -12,7 +12,7 @@ from workbench.evaluation.answers import Answer, GradeRecord
 from workbench.evaluation.cases import TestCase
 from workbench.evaluation.prompts import render
 from workbench.evaluation.spec import GraderSpec
-from workbench.hookspecs import GraderPlugin
+from workbench.hookspecs import Grade, GraderPlugin
 
 
 class Grading:
@@ -47,7 +47,7 @@ class Grading:
         grades = []
         for spec in self._by_case.get(case.id, self._specs):
             try:
-                grade = self._graders[spec.grader].grade(answer.text, expected_of(spec, case), spec.options)
+                grade = _grade(self._graders[spec.grader], answer.text, spec, case)
             except WorkbenchError as error:
                 return msgspec.structs.replace(answer, error=f"Not graded: {error}")
             except Exception as error:  # a plugin's bug
@@ -60,6 +60,14 @@ class Grading:
                 )
             grades.append(GradeRecord.of(spec.grader, spec.weight, grade))
         return msgspec.structs.replace(answer, grades=tuple(grades))
+
+
+def _grade(grader: GraderPlugin, answer: str, spec: GraderSpec, case: TestCase) -> Grade:
+    """A grader with `grade_case` is given the case too: a judge has to know what was asked."""
+    whole: Callable[..., Grade] | None = getattr(grader, "grade_case", None)
+    if whole is not None:
+        return whole(answer, expected_of(spec, case), spec.options, case)
+    return grader.grade(answer, expected_of(spec, case), spec.options)
 
 
 def expected_of(spec: GraderSpec, case: TestCase) -> Any:

@@ -43,10 +43,10 @@ def html_report(
         created=(created or datetime.now(UTC)).strftime("%Y-%m-%d %H:%M UTC"),
         comparisons=comparisons,
         arms=[_arm(arm) for arm in analysis.arms],
-        money=[_money(item) for item in money],
+        money=[money_line(item) for item in money],
         ledger=_ledger(answers),
         conditions=list(conditions),
-        limits=_limits(spec, analysis),
+        limits=limits_of(spec, analysis),
         version=__version__,
     )
 
@@ -151,7 +151,8 @@ def _arm(arm: ArmSummary) -> dict[str, Any]:
     }
 
 
-def _money(item: BreakEven) -> str:
+def money_line(item: BreakEven) -> str:
+    """What a month costs there and here, in a sentence or two."""
     api = "unknown" if item.api_usd_per_month is None else f"${item.api_usd_per_month:,.2f}"
     line = (
         f"{item.cases_per_month:,} cases a month: {api} on the API, ${item.local_usd_per_month:,.2f} of power here "
@@ -174,7 +175,8 @@ def _ledger(answers: Sequence[Answer]) -> list[str]:
     return [f"{count} prompts were sent to {model}." for model, count in sorted(sent.items())]
 
 
-def _limits(spec: EvalSpec, analysis: Analysis) -> list[str]:
+def limits_of(spec: EvalSpec, analysis: Analysis) -> list[str]:
+    """What the reader should keep in mind, in plain sentences."""
     limits = [
         "It speaks of these cases and of work like them; other work may turn out differently.",
         "It is only as good as the graders: an answer they misjudge is misjudged here.",

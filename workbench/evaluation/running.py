@@ -26,6 +26,7 @@ from workbench.core.models import ChatModel
 from workbench.core.requests import ChatRequest
 from workbench.core.runs import RunRecord
 from workbench.engine.local_model import LocalModel
+from workbench.evaluation.analysis import analyse
 from workbench.evaluation.answers import Answer, GradeRecord
 from workbench.evaluation.budget import Budget
 from workbench.evaluation.cases import TestCase
@@ -219,10 +220,17 @@ class Evaluation:
         status = "done"
         if len(self.answers) < self._total:
             status = "over_budget" if self._budget.exhausted else "stopped"
-        ended = msgspec.structs.replace(self.row, status=status, ended_at=utc_now())
+        ended = msgspec.structs.replace(self.row, status=status, ended_at=utc_now(), summary=self._summary())
         self.row = self._store.save_evaluation(ended)
         self.on_progress(self.progress())
         return self.row
+
+    def _summary(self) -> dict[str, Any]:
+        """What lists show of it: the outcome for each candidate, and how much was answered."""
+        spec = self.spec
+        analysis = analyse(self.answers, spec.baseline.name if spec.baseline else None, spec.margin / 100)
+        outcomes = {" · ".join(c.candidate): c.verdict.outcome.value for c in analysis.comparisons}
+        return {"outcomes": outcomes, "answers": len(self.answers), "errors": self._counts["errors"]}
 
     # --- what there is already --------------------------------------------------------------------------------
     def _known_results(self) -> dict[tuple[str, str, int], ResultRow]:

@@ -45,6 +45,7 @@ PLACES: tuple[Place, ...] = (
     Place("chat", "Chat", "message-square", "workbench.ui.chat.page:ChatPage", "Ctrl+1"),
     Place("compare", "Compare", "columns-3", "workbench.ui.compare.page:ComparePage", "Ctrl+2"),
     Place("models", "Models", "boxes", "workbench.ui.models.page:ModelsPage", "Ctrl+3", parts=MODELS_PARTS),
+    Place("evaluate", "Evaluate", "list-checks", "workbench.ui.evaluate.page:EvaluatePage", "Ctrl+4"),
     Place(
         "settings",
         "Settings",

@@ -1,0 +1,1 @@
+"""The Evaluate place: test sets, runs, verdicts."""

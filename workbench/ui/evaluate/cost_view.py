@@ -1,0 +1,100 @@
+"""Break-even: what the same work costs on the API and here, with the user's own numbers."""
+
+from __future__ import annotations
+
+from PySide6.QtCore import Slot
+from PySide6.QtWidgets import QDoubleSpinBox, QGridLayout, QSpinBox, QVBoxLayout, QWidget
+
+from workbench.evaluation.analysis import Analysis, ArmSummary
+from workbench.evaluation.break_even import BreakEven, Machine, break_even
+from workbench.evaluation.report import money_line
+from workbench.evaluation.spec import EvalSpec
+from workbench.ui.evaluate.parts import card, field, wrapped
+from workbench.ui.tr import tr
+
+
+class CostView(QWidget):
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._analysis: Analysis | None = None
+        self._spec: EvalSpec | None = None
+        column = QVBoxLayout(self)
+        column.setContentsMargins(0, 0, 0, 0)
+        hint = tr("Change these to your own numbers; the first ones are assumptions.")
+        frame, inner = card(tr("What a month would cost"), hint)
+        grid = QGridLayout()
+        grid.setHorizontalSpacing(12)
+        grid.setVerticalSpacing(8)
+        self.cases = QSpinBox()
+        self.cases.setRange(1, 100_000_000)
+        self.cases.setGroupSeparatorShown(True)
+        self.cases.setValue(10_000)
+        self.watts = _number(0, 5_000, Machine().watts, 0, " W")
+        self.power = _number(0, 10, Machine().usd_per_kwh, 2, " $/kWh")
+        self.price = _number(0, 1_000_000, Machine().price_usd, 0, " $")
+        self.api = _number(0, 100_000, 0, 2, " $")
+        self.api.setSpecialValueText(tr("as measured"))
+        fields = (
+            field(tr("Cases a month"), self.cases),
+            field(tr("Extra power while it works"), self.watts),
+            field(tr("Price of electricity"), self.power),
+            field(tr("Price of the machine"), self.price),
+            field(tr("API price of 1,000 cases"), self.api),
+        )
+        for index, box in enumerate(fields):
+            grid.addWidget(box, index // 3, index % 3)
+        inner.addLayout(grid)
+        self.text = wrapped()
+        inner.addWidget(self.text)
+        column.addWidget(frame)
+        column.addStretch(1)
+        for spin in (self.cases, self.watts, self.power, self.price, self.api):
+            spin.valueChanged.connect(self._compute)
+
+    def show_analysis(self, spec: EvalSpec, analysis: Analysis) -> None:
+        self._spec, self._analysis = spec, analysis
+        self._compute()
+
+    def items(self) -> list[tuple[str, BreakEven]]:
+        """(model, what it costs) of every local model that was timed."""
+        if self._analysis is None or self._spec is None:
+            return []
+        baseline = self._spec.baseline.name if self._spec.baseline else ""
+        paid = next((arm for arm in self._analysis.arms if arm.contestant == baseline), None)
+        api = self.api.value() or (paid.cost_per_1000_usd if paid is not None else None)
+        machine = Machine(watts=self.watts.value(), usd_per_kwh=self.power.value(), price_usd=self.price.value())
+        found = []
+        for arm in self._analysis.arms:
+            seconds = _seconds(arm)
+            if seconds is not None:
+                result = break_even(
+                    cases_per_month=self.cases.value(),
+                    api_usd_per_1000=api,
+                    local_seconds_per_case=seconds,
+                    machine=machine,
+                )
+                found.append((f"{arm.contestant} · {arm.prompt}", result))
+        return found
+
+    @Slot()
+    def _compute(self) -> None:
+        items = self.items()
+        if not items:
+            self.text.setText(tr("No local model was timed in this evaluation."))
+            return
+        self.text.setText("\n\n".join(f"{name}: {money_line(item)}" for name, item in items))
+
+
+def _seconds(arm: ArmSummary) -> float | None:
+    """Time a case takes here. Several are decoded at once, so the median of single answers says rather too much."""
+    return None if arm.remote or arm.recorded else arm.latency_median_s
+
+
+def _number(low: float, high: float, value: float, decimals: int, suffix: str) -> QDoubleSpinBox:
+    spin = QDoubleSpinBox()
+    spin.setDecimals(decimals)
+    spin.setRange(low, high)
+    spin.setValue(value)
+    spin.setSuffix(suffix)
+    spin.setGroupSeparatorShown(True)
+    return spin

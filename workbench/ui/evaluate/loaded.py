@@ -1,0 +1,33 @@
+"""An evaluation as the results view needs it, read in a worker."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from workbench.evaluation.analysis import Analysis
+from workbench.evaluation.answers import Answer
+from workbench.evaluation.spec import EvalSpec
+from workbench.evaluation.stored import Line, read_analysis, read_lines, read_spec_of
+from workbench.store import EvaluationRow, Store
+
+
+@dataclass(slots=True)
+class Loaded:
+    row: EvaluationRow
+    spec: EvalSpec
+    analysis: Analysis | None = None
+    """None until it has been computed."""
+    lines: list[Line] = field(default_factory=list)
+    answers: list[Answer] = field(default_factory=list)
+
+
+def load_head(store: Store, evaluation_id: str) -> Loaded | None:
+    """What opens at once: the evaluation and the lines of its table. Raises WorkbenchError."""
+    row = store.evaluation(evaluation_id)
+    if row is None:
+        return None
+    return Loaded(row, read_spec_of(row), None, read_lines(store, evaluation_id))
+
+
+def load_analysis(store: Store, loaded: Loaded) -> Analysis:
+    return read_analysis(store, loaded.row, loaded.spec)

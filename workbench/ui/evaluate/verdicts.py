@@ -1,0 +1,197 @@
+"""The verdicts of an evaluation: sentences, pictures, the table of arms, what it can't know."""
+
+from __future__ import annotations
+
+import math
+
+from PySide6.QtCore import Qt, Slot
+from PySide6.QtWidgets import (
+    QAbstractItemView,
+    QHeaderView,
+    QSizePolicy,
+    QTableWidget,
+    QTableWidgetItem,
+    QVBoxLayout,
+    QWidget,
+)
+
+from workbench.evaluation.analysis import Analysis, ArmSummary, Comparison
+from workbench.evaluation.report import limits_of
+from workbench.evaluation.spec import EvalSpec
+from workbench.evaluation.verdict import Outcome, sentence
+from workbench.ui.evaluate.interval_plot import IntervalPlot
+from workbench.ui.evaluate.parts import card, wrapped
+from workbench.ui.theme import Theme
+from workbench.ui.tr import tr
+from workbench.ui.widgets import clear_layout, label
+
+BADGES = {
+    Outcome.REPLACEABLE: ("badgeGood", "Can replace"),
+    Outcome.NOT_REPLACEABLE: ("badgeBad", "Can't replace"),
+    Outcome.NOT_ENOUGH_EVIDENCE: ("badgeWarn", "Not enough evidence"),
+}
+ARM_COLUMNS = (
+    "Model",
+    "Prompt",
+    "Score",
+    "95 % interval",
+    "Cases",
+    "Errors",
+    "Median",
+    "p95",
+    "Tokens/s",
+    "1,000 cases",
+)
+LIVE_NOTE = "Still running: a verdict that is read while answers come in is no verdict. It is shown at the end."
+
+
+class Verdicts(QWidget):
+    """Filled anew by `show_analysis`."""
+
+    def __init__(self, theme: Theme, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._theme = theme
+        self._shown: tuple[EvalSpec, Analysis, bool] | None = None
+        self.column = QVBoxLayout(self)
+        self.column.setContentsMargins(0, 0, 0, 0)
+        self.column.setSpacing(12)
+        self.arms: QTableWidget | None = None
+        self.sentences: list[str] = []
+        theme.changed.connect(self._again)
+
+    def show_analysis(self, spec: EvalSpec, analysis: Analysis, *, live: bool = False) -> None:
+        """`live`: rates so far, without verdicts: looking early and stopping when it suits breaks the statistics."""
+        self._shown = (spec, analysis, live)
+        clear_layout(self.column)
+        self.sentences = []
+        if live:
+            self.column.addWidget(wrapped(tr(LIVE_NOTE), "small"))
+        else:
+            for comparison in analysis.comparisons:
+                self.column.addWidget(self._comparison(comparison))
+            if not analysis.comparisons:
+                self.column.addWidget(self._without(spec, analysis))
+        frame, column = card(tr("All models"))
+        self.arms = _arm_table(analysis.arms)
+        column.addWidget(self.arms)
+        self.column.addWidget(frame)
+        if not live:
+            frame, column = card(tr("What this can't know"))
+            for limit in limits_of(spec, analysis):
+                column.addWidget(wrapped(f"• {limit}", "muted"))
+            self.column.addWidget(frame)
+
+    @Slot()
+    def _again(self) -> None:
+        if self._shown is not None:
+            spec, analysis, live = self._shown
+            self.show_analysis(spec, analysis, live=live)
+
+    def _comparison(self, comparison: Comparison) -> QWidget:
+        verdict = comparison.verdict
+        candidate, baseline = comparison.candidate[0], comparison.baseline[0]
+        frame, column = card()
+        badge, words = BADGES[verdict.outcome]
+        column.addWidget(label(tr(words), badge), 0, Qt.AlignmentFlag.AlignLeft)
+        text = sentence(verdict, candidate, baseline)
+        self.sentences.append(text)
+        column.addWidget(wrapped(text, "verdict"))
+        column.addWidget(IntervalPlot(self._theme, verdict))
+        explanation = tr(
+            "{ours} cases only {candidate} gets right, {theirs} only {baseline}. The bar is where the true difference "
+            "lies with {confidence} confidence; to the right of the dashed line it is within the margin.",
+            ours=verdict.only_candidate,
+            theirs=verdict.only_baseline,
+            candidate=candidate,
+            baseline=baseline,
+            confidence=f"{verdict.difference.confidence:.0%}",
+        )
+        column.addWidget(wrapped(explanation, "small"))
+        for warning in _warnings(comparison):
+            column.addWidget(wrapped(warning, "warn"))
+        frame.setAccessibleName(text)
+        return frame
+
+    def _without(self, spec: EvalSpec, analysis: Analysis) -> QWidget:
+        frame, column = card()
+        text = (
+            tr("No baseline was named, so there is nothing to replace: these are rates with their intervals.")
+            if spec.baseline is None
+            else tr("No case was answered by both a model and the baseline, so there is no verdict.")
+        )
+        column.addWidget(wrapped(text))
+        errors = sum(arm.errors for arm in analysis.arms)
+        if errors:
+            column.addWidget(wrapped(tr("{count} answers failed; see Answers.", count=errors), "warn"))
+        return frame
+
+
+def _warnings(comparison: Comparison) -> list[str]:
+    warnings = []
+    if comparison.left_out:
+        warnings.append(tr("{count} cases are left out: one side gave no valid answer.", count=comparison.left_out))
+    if comparison.if_errors_were_wrong is not comparison.verdict.outcome:
+        words = comparison.if_errors_were_wrong.value.replace("_", " ")
+        warnings.append(tr("Had failed answers been counted as wrong, the verdict would be: {words}.", words=words))
+    return warnings
+
+
+def _arm_table(arms: tuple[ArmSummary, ...]) -> QTableWidget:
+    table = QTableWidget(len(arms), len(ARM_COLUMNS))
+    table.setAccessibleName(tr("Models with their scores"))
+    table.setHorizontalHeaderLabels([tr(title) for title in ARM_COLUMNS])
+    table.verticalHeader().hide()
+    table.setShowGrid(False)
+    table.setWordWrap(False)
+    table.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
+    table.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
+    table.setHorizontalScrollMode(QAbstractItemView.ScrollMode.ScrollPerPixel)
+    table.setVerticalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+    for row, arm in enumerate(arms):
+        for column, text in enumerate(_arm_texts(arm)):
+            item = QTableWidgetItem(text)
+            item.setToolTip(text)
+            if column >= 2:
+                item.setTextAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
+            table.setItem(row, column, item)
+    for column in range(2, len(ARM_COLUMNS)):
+        head = table.horizontalHeaderItem(column)
+        if head is not None:
+            head.setTextAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
+    header = table.horizontalHeader()
+    header.setSectionResizeMode(QHeaderView.ResizeMode.ResizeToContents)
+    header.setSectionResizeMode(0, QHeaderView.ResizeMode.Stretch)
+    header.setMinimumSectionSize(60)
+    line = table.fontMetrics().height() + 14
+    table.verticalHeader().setDefaultSectionSize(line)
+    table.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
+    table.setFixedHeight(line * len(arms) + line + 24)
+    return table
+
+
+def _arm_texts(arm: ArmSummary) -> tuple[str, ...]:
+    rate = arm.rate
+    known = arm.answered > 0 and not math.isnan(rate.estimate)
+    name = arm.contestant
+    if arm.recorded:
+        cost = tr("recorded")
+    elif arm.cost_per_1000_usd is None:
+        cost = tr("unknown")
+    else:
+        cost = f"${arm.cost_per_1000_usd:.2f}"
+    return (
+        name,
+        arm.prompt,
+        f"{rate.estimate * 100:.1f} %" if known else "–",
+        f"{max(0.0, rate.low) * 100:.1f} – {min(1.0, rate.high) * 100:.1f} %" if known else "–",
+        f"{arm.answered:,}",
+        f"{arm.errors:,}",
+        _seconds(arm.latency_median_s),
+        _seconds(arm.latency_p95_s),
+        "–" if arm.tokens_per_s is None else f"{arm.tokens_per_s:.0f}",
+        cost,
+    )
+
+
+def _seconds(value: float | None) -> str:
+    return "–" if value is None else f"{value:.2f} s"
