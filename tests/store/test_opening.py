@@ -41,6 +41,27 @@ def test_makes_the_folder_and_the_database(database: Path) -> None:
     assert not database.with_name("workbench.db-wal").exists()
 
 
+@pytest.mark.skipif(os.name == "nt", reason="Windows keeps the user's folder private itself")
+def test_nobody_else_can_read_the_database_its_log_and_its_copies(database: Path) -> None:
+    before = os.umask(0o022)
+    try:
+        with Store.open(database) as store:
+            store.create_session(title="private")
+            log = database.with_name("workbench.db-wal")
+            assert {private(path) for path in (database, log, store.backup_now())} == {True}
+            backup = store.available_backups()[0]
+        backup.chmod(0o644)
+        store, aside = Store.restore_backup(database, backup)
+        store.close()
+        assert aside is not None and private(aside) and private(database)
+    finally:
+        os.umask(before)
+
+
+def private(path: Path) -> bool:
+    return path.stat().st_mode & 0o077 == 0
+
+
 def test_the_names_of_the_steps_are_the_steps() -> None:
     assert tuple(step.__name__ for step in STEPS) == schema.MIGRATION_NAMES
 

@@ -54,6 +54,8 @@ def _open_writable(path: Path, backups: Path) -> Opened:
     crashed = _left_unclean(path)
     if existed:
         _check_header(path)
+    else:
+        _make_private(path)
     connection = connect(path)
     try:
         names = schema.applied(connection) if existed else []
@@ -77,6 +79,12 @@ def _open_writable(path: Path, backups: Path) -> Opened:
         connection.close()
         raise
     return Opened(connection=connection)
+
+
+def _make_private(path: Path) -> None:
+    """An empty file that only the user can read: it will hold all they asked. SQLite gives its log the same rights."""
+    with contextlib.suppress(OSError):  # whoever opens it tells why that is impossible
+        path.touch(mode=0o600)
 
 
 def _left_unclean(path: Path) -> bool:
@@ -174,6 +182,8 @@ def put_in_place(backup: Path, path: Path) -> Path | None:
         with contextlib.closing(connect(backup, read_only=True, immutable=True)) as connection:
             _check(connection, backup)
         path.parent.mkdir(parents=True, exist_ok=True)
+        partial.unlink(missing_ok=True)
+        _make_private(partial)
         shutil.copyfile(backup, partial)
     except (OSError, sqlite3.Error) as error:
         partial.unlink(missing_ok=True)
@@ -191,6 +201,7 @@ def copy_to(connection: sqlite3.Connection, target: Path) -> None:
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         partial.unlink(missing_ok=True)
+        _make_private(partial)
         with contextlib.closing(sqlite3.connect(partial)) as copy:
             connection.backup(copy)
             copy.execute("PRAGMA journal_mode = DELETE")
