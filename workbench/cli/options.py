@@ -7,7 +7,8 @@ import json
 import math
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
+from types import NoneType
+from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 import msgspec
 
@@ -38,6 +39,8 @@ RANGES: dict[str, tuple[float, float]] = {
     "budget_tokens": (0, 2**31 - 1),
 }
 """Values outside make no sense for any model; what a model itself can't take it says."""
+
+TYPE_NAMES = {int: "a whole number", float: "a number", bool: "true or false"}
 
 ALIASES = {
     "temp": "temperature",
@@ -160,10 +163,19 @@ def _check(kind: type[msgspec.Struct], name: str, value: Any) -> None:
     try:
         converted = getattr(msgspec.convert({name: value}, kind, strict=False), name)
     except msgspec.ValidationError as error:
-        raise BadInput(f"{name}: {value!r} won't do: {str(error).partition(' - at')[0].lower()}.") from error
+        raise BadInput(f"{name}: {value!r} won't do: it must be {_wanted(kind, name)}.") from error
     if converted is None:
         raise BadInput(f"{name}: a value is missing. Leave the option out for the model's default.")
     _check_range(name, converted)
+
+
+def _wanted(kind: type[msgspec.Struct], name: str) -> str:
+    """What a field takes, in words."""
+    types = [type_ for type_ in get_args(get_type_hints(kind)[name]) if type_ is not NoneType]
+    choices = [str(value) for type_ in types for value in get_args(type_) if get_origin(type_) is Literal]
+    if choices:
+        return f"one of {', '.join(choices)}"
+    return " or ".join(TYPE_NAMES[type_] for type_ in types if type_ in TYPE_NAMES) or "another value"
 
 
 def _check_range(name: str, value: Any) -> None:
