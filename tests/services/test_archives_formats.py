@@ -126,7 +126,8 @@ def test_llm_reads_what_we_write(store: Store, plugins: PluginManager, tmp_path:
         assert {turn["model"] for turn in turns} == {"openai:big", "local:small"}
         found = list(
             database.query(
-                "select turn_id from turn_search_fts f join turn_search s on s.id = f.rowid where turn_search_fts match 'dog'"
+                "select turn_id from turn_search where id in "
+                "(select rowid from turn_search_fts where turn_search_fts match 'dog')"
             )
         )
         assert len(found) == 1

@@ -179,7 +179,7 @@ class ChatService:
             raise BadInput("This answer is empty, so there is nothing to continue.", hint="Regenerate it instead.")
         model = self._catalog.get(model_id)
         path = self._up_to(before.session_id, assistant_id)
-        above = self._sendable(stored.message for stored in path[:-1])
+        above = self.sendable(stored.message for stored in path[:-1])
         request = self._options(options).request([*above, before.message], continue_last=True)
         run = self._runner.start(model, request, session_id=before.session_id, continues=before)
         self.remember(before.session_id, model_id, options)
@@ -190,7 +190,7 @@ class ChatService:
     ) -> ChatRequest:
         """What would be asked with `message` below `parent_id`; without a message, what asks again."""
         above = [stored.message for stored in self._up_to(session_id, parent_id)]
-        return self._options(options).request(self._sendable([*above, message] if message is not None else above))
+        return self._options(options).request(self.sendable([*above, message] if message is not None else above))
 
     # --- deleting ---------------------------------------------------------------------------------------------
     def delete(self, message_id: str) -> None:
@@ -233,7 +233,7 @@ class ChatService:
             raise BadInput(f"There is no message {message_id} in this session.")
         return path
 
-    def _sendable(self, messages: Iterable[Message]) -> list[Message]:
+    def sendable(self, messages: Iterable[Message]) -> list[Message]:
         """As models want them: attachments with their bytes, no empty answers, no two user messages in a row.
 
         An answer that failed before its first word leaves two user messages in a row, which many templates refuse.

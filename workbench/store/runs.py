@@ -31,6 +31,9 @@ from workbench.store.values import LedgerEntry, RunFilter, RunRow, RunSort, Stor
 IMPORTED = " import"
 """Ends the provider of runs that were imported from other programs: their prompts left from elsewhere."""
 
+COPY_OF = "copy_of"
+"""Key in a run's `request`: the id of the run that it is a copy of, made to stand beside a replay."""
+
 _INSERT = (
     f"INSERT INTO runs ({', '.join(RUN_FIELDS)}, saved_at, owner) VALUES ({', '.join('?' * (len(RUN_FIELDS) + 2))})"
 )
@@ -152,14 +155,10 @@ class RunTables(Tables):
         descending: bool = True,
     ) -> list[RunRow]:
         """A page of the History table: runs without their long texts."""
-        joins = (
-            "LEFT JOIN sessions ON sessions.id = runs.session_id LEFT JOIN ratings ON ratings.run_id = runs.id "
-            "LEFT JOIN votes ON votes.id = (SELECT max(id) FROM votes v WHERE v.comparison_id = runs.comparison_id)"
-        )
-        return row_of(RunRow, self._sorted(_ROW_COLUMNS, joins, filter, None, limit, offset, sort, descending))
+        return row_of(RunRow, self._sorted(ROW_COLUMNS, ROW_JOINS, filter, None, limit, offset, sort, descending))
 
     def count_runs(self, filter: RunFilter | None = None) -> int:
-        where, values = _condition(filter or RunFilter(), None)
+        where, values = run_condition(filter or RunFilter(), None)
         row = self._one(f"SELECT count(*) FROM runs WHERE {where}", values)
         return int(row[0]) if row else 0
 
@@ -179,7 +178,9 @@ class RunTables(Tables):
                 "SELECT runs.id AS run_id, runs.session_id, provider, model, started_at, prompt_tokens, cost_usd, "
                 "status, ifnull(sessions.title, '') AS session_title FROM runs "
                 "LEFT JOIN sessions ON sessions.id = runs.session_id "
-                f"WHERE remote = 1 AND provider NOT LIKE '%{IMPORTED}' ORDER BY started_at DESC LIMIT ? OFFSET ?",
+                f"WHERE remote = 1 AND provider NOT LIKE '%{IMPORTED}' "
+                f"AND json_extract(request, '$.{COPY_OF}') IS NULL "
+                "ORDER BY started_at DESC LIMIT ? OFFSET ?",
                 [limit, offset],
             ),
         )
@@ -197,7 +198,7 @@ class RunTables(Tables):
     ) -> Rows:
         """Chooses the page by the covering index first, then reads the rows of that page only."""
         filter = filter or RunFilter()
-        where, values = _condition(filter, session_id)
+        where, values = run_condition(filter, session_id)
         selective = session_id or filter.session_id or filter.comparison_id or filter.text.strip()
         direction = "DESC" if descending else "ASC"
         if sort not in RunSort.__args__:  # type: ignore[attr-defined]
@@ -214,7 +215,11 @@ class RunTables(Tables):
         )
 
 
-_ROW_COLUMNS = (
+ROW_JOINS = (
+    "LEFT JOIN sessions ON sessions.id = runs.session_id LEFT JOIN ratings ON ratings.run_id = runs.id "
+    "LEFT JOIN votes ON votes.id = (SELECT max(id) FROM votes v WHERE v.comparison_id = runs.comparison_id)"
+)
+ROW_COLUMNS = (
     "runs.id, runs.session_id, runs.message_id, runs.comparison_id, ifnull(sessions.title, '') AS session_title, "
     "runs.model, runs.model_name, runs.provider, runs.remote, runs.status, runs.finish_reason, runs.prompt_tokens, "
     "runs.completion_tokens, runs.cost_usd, runs.duration_s, runs.time_to_first_token_s, runs.decode_tokens_per_s, "
@@ -224,7 +229,7 @@ _ROW_COLUMNS = (
 )
 
 
-def _condition(filter: RunFilter, session_id: str | None) -> tuple[str, list[Any]]:
+def run_condition(filter: RunFilter, session_id: str | None) -> tuple[str, list[Any]]:
     parts = ["runs.deleted_at IS NULL"]
     values: list[Any] = []
     equal = {"session_id": session_id or filter.session_id, "comparison_id": filter.comparison_id}

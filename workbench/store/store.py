@@ -13,6 +13,7 @@ from workbench.store import opening
 from workbench.store.connections import Readers
 from workbench.store.errors import DamagedDatabase, explained
 from workbench.store.evaluations import EvaluationTables
+from workbench.store.history import HistoryTables
 from workbench.store.library import LibraryTables
 from workbench.store.runs import RunTables, mark_interrupted
 from workbench.store.sessions import SessionTables
@@ -20,7 +21,7 @@ from workbench.store.values import Sizes
 from workbench.store.writer import Writer
 
 
-class Store(SessionTables, RunTables, LibraryTables, EvaluationTables):
+class Store(SessionTables, RunTables, LibraryTables, EvaluationTables, HistoryTables):
     """Safe to use from any thread. Every method raises StoreError when the file or the disk refuses."""
 
     def __init__(self, path: Path, backups: Path, opened: opening.Opened) -> None:

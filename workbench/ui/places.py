@@ -46,6 +46,7 @@ PLACES: tuple[Place, ...] = (
     Place("compare", "Compare", "columns-3", "workbench.ui.compare.page:ComparePage", "Ctrl+2"),
     Place("models", "Models", "boxes", "workbench.ui.models.page:ModelsPage", "Ctrl+3", parts=MODELS_PARTS),
     Place("evaluate", "Evaluate", "list-checks", "workbench.ui.evaluate.page:EvaluatePage", "Ctrl+4"),
+    Place("history", "History", "history", "workbench.ui.history.page:HistoryPage", "Ctrl+5"),
     Place(
         "settings",
         "Settings",

@@ -28,6 +28,8 @@ class Remembered(msgspec.Struct, kw_only=True):
     """Text typed into a chat that does not exist yet. Drafts of stored chats are in the database."""
     options: dict[str, object] = {}
     """Chat options chosen for new chats, as `ChatOptions` encodes."""
+    history: dict[str, object] = {}
+    """The History place's columns and what it was filtered and sorted by."""
     first_start_done: bool = False
     compare: dict[str, object] = {}
     """The Compare place's columns and how it shows them."""

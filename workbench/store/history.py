@@ -1,0 +1,161 @@
+"""What History needs of a hundred thousand runs: their order at once, their rows as they come into view."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterable, Sequence
+from typing import Literal
+
+import msgspec
+
+from workbench.store.base import Tables
+from workbench.store.ids import moment
+from workbench.store.records import row_of
+from workbench.store.runs import ROW_COLUMNS, ROW_JOINS, run_condition
+from workbench.store.values import RunFilter, RunRow, RunSort
+
+HistorySort = RunSort | Literal["provider", "remote", "session_title", "judgement"]
+
+_BATCH = 500
+"""Ids in one statement."""
+_JUDGEMENT = (
+    "CASE WHEN ratings.rating IS NOT NULL THEN ratings.rating * 2 WHEN votes.winner_run_id = runs.id THEN 1 "
+    "WHEN votes.verdict = 'tie' THEN 0 WHEN votes.id IS NOT NULL THEN -1 END"
+)
+_OUTSIDE = {"session_title": "sessions.title", "judgement": _JUDGEMENT}
+"""What to sort by that stands in other tables."""
+_SUBTREE = (
+    "WITH RECURSIVE subtree (id) AS (SELECT ? UNION ALL "
+    "SELECT messages.id FROM messages JOIN subtree ON messages.parent_id = subtree.id) SELECT id FROM subtree"
+)
+
+
+class Deletion(msgspec.Struct, frozen=True, kw_only=True):
+    """What `restore_runs` needs to take a deletion back."""
+
+    deleted_at: str
+    session_ids: tuple[str, ...]
+    runs: int
+    """How many runs went, those of later answers below included."""
+
+
+class HistoryTables(Tables):
+    def run_ids(
+        self, filter: RunFilter | None = None, *, sort: HistorySort = "started_at", descending: bool = True
+    ) -> list[str]:
+        """Ids of all runs that fit, in order; unknown values come last either way. 100,000 take about 0.1 s."""
+        where, values = run_condition(filter or RunFilter(), None)
+        direction = "DESC" if descending else "ASC"
+        outside = _OUTSIDE.get(sort)
+        if outside is None and sort not in _COLUMNS:
+            raise ValueError(f"runs can't be sorted by {sort}")
+        column = outside or f"runs.{sort}"
+        first = "" if sort == "started_at" else f"{column} IS NULL, {column} {direction}, "
+        covered = not (filter and (filter.session_id or filter.comparison_id or filter.text.strip()))
+        table = f"runs{' INDEXED BY runs_overview' if covered else ''} {ROW_JOINS if outside else ''}"
+        rows = self._all(
+            f"SELECT runs.id FROM {table} WHERE {where} "
+            f"ORDER BY {first}runs.started_at {direction}, runs.id {direction}",
+            values,
+        )
+        return [id_ for (id_,) in rows]
+
+    def run_rows_of(self, ids: Sequence[str]) -> list[RunRow]:
+        """The rows of these runs, in this order; those that are gone are left out."""
+        found: dict[str, RunRow] = {}
+        for start in range(0, len(ids), _BATCH):
+            batch = ids[start : start + _BATCH]
+            marks = ", ".join("?" * len(batch))
+            rows = self._query(f"SELECT {ROW_COLUMNS} FROM runs {ROW_JOINS} WHERE runs.id IN ({marks})", batch)
+            found |= {row.id: row for row in row_of(RunRow, rows)}
+        return [found[id_] for id_ in ids if id_ in found]
+
+    def run_providers(self) -> list[tuple[str, int]]:
+        """Providers that have runs and how many, most used first."""
+        rows = self._all(
+            "SELECT provider, count(*) FROM runs INDEXED BY runs_overview WHERE deleted_at IS NULL "
+            "GROUP BY provider ORDER BY count(*) DESC, provider"
+        )
+        return [(provider, count) for provider, count in rows]
+
+    def delete_runs(self, ids: Iterable[str]) -> Deletion:
+        """Hide runs with their answers and what is below them; prompts without an answer left, and sessions without a
+        message left, go with them. `restore_runs` takes it back, `purge_deleted` makes it final."""
+        wanted = list(ids)
+        return self._write(lambda db: _Deleting(db).run(wanted))
+
+    def restore_runs(self, deletion: Deletion) -> None:
+        def write(db: sqlite3.Connection) -> None:
+            for session_id in deletion.session_ids:
+                for table, column in (("sessions", "id"), ("messages", "session_id"), ("runs", "session_id")):
+                    db.execute(
+                        f"UPDATE {table} SET deleted_at = NULL WHERE {column} = ? AND deleted_at = ?",
+                        [session_id, deletion.deleted_at],
+                    )
+            db.execute(
+                "UPDATE runs SET deleted_at = NULL WHERE session_id IS NULL AND deleted_at = ?", [deletion.deleted_at]
+            )
+
+        self._write(write)
+
+
+_COLUMNS = {*RunSort.__args__, "provider", "remote"}  # type: ignore[attr-defined]
+
+
+class _Deleting:
+    """One deletion, within the caller's transaction."""
+
+    def __init__(self, db: sqlite3.Connection) -> None:
+        self._db = db
+        self._time = moment()
+        self._sessions: dict[str, None] = {}
+        self._runs = 0
+
+    def run(self, ids: list[str]) -> Deletion:
+        parents: dict[str, None] = {}
+        for id_ in ids:
+            row = self._db.execute(
+                "SELECT session_id, message_id FROM runs WHERE id = ? AND deleted_at IS NULL", [id_]
+            ).fetchone()
+            if row is None:
+                continue
+            session_id, message_id = row
+            if session_id:
+                self._sessions[session_id] = None
+            parent = self._answer(message_id) if message_id else None
+            if parent:
+                parents[parent] = None
+            self._runs += self._hide("runs", "id", id_)
+        for parent in parents:
+            self._prompt(parent)
+        for session_id in self._sessions:
+            if not self._any("SELECT 1 FROM messages WHERE session_id = ? AND deleted_at IS NULL", session_id):
+                self._hide("sessions", "id", session_id)
+        return Deletion(deleted_at=self._time, session_ids=tuple(self._sessions), runs=self._runs)
+
+    def _answer(self, message_id: str) -> str | None:
+        """Hide a message and what is below; returns its parent."""
+        for (id_,) in self._db.execute(_SUBTREE, [message_id]).fetchall():
+            self._hide("messages", "id", id_)
+            self._runs += self._hide("runs", "message_id", id_)
+        row = self._db.execute("SELECT parent_id FROM messages WHERE id = ?", [message_id]).fetchone()
+        parent: str | None = row[0] if row else None
+        return parent
+
+    def _prompt(self, message_id: str | None) -> None:
+        """Hide what asked for answers that are all gone, up to the answer before."""
+        while message_id is not None:
+            row = self._db.execute("SELECT role, parent_id FROM messages WHERE id = ?", [message_id]).fetchone()
+            answered = self._any("SELECT 1 FROM messages WHERE parent_id = ? AND deleted_at IS NULL", message_id)
+            if row is None or row[0] == "assistant" or answered:
+                return
+            self._hide("messages", "id", message_id)
+            message_id = row[1]
+
+    def _hide(self, table: str, column: str, value: str) -> int:
+        return self._db.execute(
+            f"UPDATE {table} SET deleted_at = ? WHERE {column} = ? AND deleted_at IS NULL", [self._time, value]
+        ).rowcount
+
+    def _any(self, sql: str, value: str) -> bool:
+        return self._db.execute(f"{sql} LIMIT 1", [value]).fetchone() is not None

@@ -1,0 +1,127 @@
+"""The table's columns: title, what to sort by, how a run is written in them."""
+
+from __future__ import annotations
+
+import datetime
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from workbench.ui.tr import tr
+
+if TYPE_CHECKING:
+    from workbench.store.values import RunRow
+
+STATUS_TEXTS = {
+    "running": "Running",
+    "done": "Done",
+    "cancelled": "Stopped",
+    "failed": "Failed",
+    "interrupted": "Interrupted",
+}
+VOTE_TEXTS = {"won": "Won", "lost": "Lost", "tie": "Tie", "both_bad": "Both bad"}
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    id: str
+    title: str
+    sort: str
+    width: int
+    text: Callable[[RunRow], str]
+    numeric: bool = False
+    shown: bool = True
+    """Until the user chooses."""
+    icon: Callable[[RunRow], str] | None = None
+
+
+def when(started_at: str, now: datetime.datetime | None = None) -> str:
+    """The time of today, the day of this year, else the date."""
+    try:
+        time = datetime.datetime.fromisoformat(started_at).astimezone()
+    except ValueError:
+        return started_at
+    now = now or datetime.datetime.now().astimezone()
+    if time.date() == now.date():
+        return time.strftime("%H:%M:%S")
+    return time.strftime("%d %b, %H:%M") if time.year == now.year else time.strftime("%d %b %Y")
+
+
+def exact_time(started_at: str) -> str:
+    try:
+        return datetime.datetime.fromisoformat(started_at).astimezone().strftime("%Y-%m-%d %H:%M:%S")
+    except ValueError:
+        return started_at
+
+
+def cost(value: float | None) -> str:
+    if value is None:
+        return ""
+    if value == 0:
+        return "$0"
+    return f"${value:.2f}" if value >= 1 else f"${value:.4f}" if value >= 0.0001 else "<$0.0001"
+
+
+def seconds(value: float | None) -> str:
+    if value is None:
+        return ""
+    if value >= 3600:
+        return f"{int(value // 3600)} h {int(value % 3600 // 60)} min"
+    if value >= 60:
+        return f"{int(value // 60)} min {int(value % 60)} s"
+    return f"{value:.1f} s" if value >= 0.95 else f"{value * 1000:.0f} ms"
+
+
+def judgement(row: RunRow) -> str:
+    if row.rating is not None:
+        rated = tr("Good") if row.rating == 1 else tr("Bad") if row.rating == -1 else str(row.rating)
+        return f"{rated}, {tr(VOTE_TEXTS[row.vote])}" if row.vote in VOTE_TEXTS else rated
+    return tr(VOTE_TEXTS[row.vote]) if row.vote in VOTE_TEXTS else ""
+
+
+def where(row: RunRow) -> str:
+    """Whether the prompt left the machine, and to whom."""
+    return tr("Sent to {provider}", provider=row.provider or "?") if row.remote else tr("Stayed here")
+
+
+def _count(value: int | None) -> str:
+    return "" if value is None else f"{value:,}"
+
+
+def _speed(value: float | None) -> str:
+    return "" if value is None else f"{value:.1f}"
+
+
+COLUMNS: tuple[Column, ...] = (
+    Column("time", "Time", "started_at", 116, lambda row: when(row.started_at)),
+    Column("model", "Model", "model", 168, lambda row: row.model_name or row.model),
+    Column("title", "Conversation", "session_title", 220, lambda row: row.session_title or tr("Untitled")),
+    Column("answer", "Answer", "", 240, lambda row: " ".join(row.preview.split()), shown=False),
+    Column("prompt_tokens", "Tokens in", "prompt_tokens", 84, lambda row: _count(row.prompt_tokens), True, False),
+    Column("tokens", "Tokens", "completion_tokens", 76, lambda row: _count(row.completion_tokens), True),
+    Column("speed", "Tokens/s", "decode_tokens_per_s", 84, lambda row: _speed(row.decode_tokens_per_s), True, False),
+    Column(
+        "first",
+        "First token",
+        "time_to_first_token_s",
+        92,
+        lambda row: seconds(row.time_to_first_token_s),
+        True,
+        False,
+    ),
+    Column("duration", "Duration", "duration_s", 82, lambda row: seconds(row.duration_s), True),
+    Column("cost", "Cost", "cost_usd", 80, lambda row: cost(row.cost_usd), True),
+    Column("judged", "Judged", "judgement", 84, judgement),
+    Column("where", "Where", "remote", 128, where, icon=lambda row: "cloud" if row.remote else "monitor"),
+    Column("provider", "Provider", "provider", 110, lambda row: row.provider, shown=False),
+    Column("status", "Status", "status", 92, lambda row: tr(STATUS_TEXTS.get(row.status, row.status))),
+)
+
+
+def spoken(row: RunRow) -> str:
+    """The row as a screen reader says it."""
+    facts = [row.model_name or row.model, row.session_title or tr("Untitled"), exact_time(row.started_at), where(row)]
+    facts += [tr("{count} tokens", count=row.completion_tokens)] if row.completion_tokens is not None else []
+    facts += [cost(row.cost_usd)] if row.cost_usd is not None else []
+    facts += [judgement(row), tr(STATUS_TEXTS.get(row.status, row.status))]
+    return ", ".join(filter(None, facts))

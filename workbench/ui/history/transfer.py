@@ -1,0 +1,234 @@
+"""Files in and out, and replays: long work that shows its progress in the status bar and can be stopped there."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from PySide6 import QtWidgets
+from PySide6.QtCore import QObject, QTimer, Signal, Slot
+from PySide6.QtWidgets import QWidget
+
+from workbench.core.cancel import CancelToken
+from workbench.core.errors import ErrorInfo
+from workbench.ui.backend import Backend
+from workbench.ui.context import Context
+from workbench.ui.tr import tr
+
+if TYPE_CHECKING:
+    from workbench.hookspecs import Exporter
+    from workbench.services.replay import ReplayBatch
+
+POLL_MS = 100
+FIRST = ("jsonl", "markdown", "html", "openai", "sharegpt", "llm")
+
+
+def exporters(backend: Backend) -> list[Exporter]:
+    """Ours first, then by title."""
+    found = backend.plugins.exporters()
+    return sorted(found, key=lambda e: (FIRST.index(e.format) if e.format in FIRST else len(FIRST), e.title))
+
+
+class Transfer(QObject):
+    imported = Signal()
+    failed = Signal(object)
+
+    def __init__(self, context: Context, owner: QWidget) -> None:
+        super().__init__(owner)
+        self._context, self._owner = context, owner
+        self._done, self._total = 0, 0
+        self._timer = QTimer(self)
+        self._timer.setInterval(POLL_MS)
+        self._timer.timeout.connect(self._show_progress)
+        self._text = ""
+        self._token = CancelToken()
+
+    # --- out -------------------------------------------------------------------------------------------------
+    def export_runs(self, run_ids: list[str], exporter: Exporter) -> None:
+        """Ask where, and write the sessions these runs belong to."""
+        suffix = exporter.suffix
+        name = tr("history") + suffix
+        chosen, _filter = QtWidgets.QFileDialog.getSaveFileName(
+            self._owner, tr("Export"), name, f"{exporter.title} (*{suffix})"
+        )
+        backend = self._context.backend.value
+        if chosen and backend is not None:
+            self.write_runs(backend, run_ids, exporter, Path(chosen))
+
+    def write_runs(self, backend: Backend, run_ids: list[str], exporter: Exporter, path: Path) -> None:
+        def work(token: CancelToken) -> int:
+            archives: Any = importlib.import_module("workbench.services.archives")
+            sessions = _sessions_of(backend, run_ids)
+            self._total = len(sessions)
+            archives.write_file(path, archives.export_pieces(backend.store, exporter, sessions, self._count, token))
+            return len(sessions)
+
+        def done(count: int) -> None:
+            text = tr("{count} conversations written to {name}.", count=count, name=path.name)
+            self._context.shell.toast(f"{text} {exporter.loses}".strip())
+
+        self._run(tr("Exporting"), work, done)
+
+    def export_ledger(self) -> None:
+        """Ask where, and write what left this machine as CSV."""
+        chosen, _filter = QtWidgets.QFileDialog.getSaveFileName(
+            self._owner, tr("Export the privacy ledger"), tr("privacy-ledger") + ".csv", "CSV (*.csv)"
+        )
+        if chosen:
+            self.write_ledger(Path(chosen))
+
+    def write_ledger(self, path: Path) -> None:
+        backend = self._context.backend.value
+        if backend is None:
+            return
+
+        def work(_token: CancelToken) -> None:
+            archives: Any = importlib.import_module("workbench.services.archives")
+            archives.write_file(path, archives.ledger_csv(backend.store))
+
+        def done(_result: object) -> None:
+            self._context.shell.toast(tr("The ledger was written to {name}.", name=path.name))
+
+        self._run(tr("Writing the ledger"), work, done)
+
+    # --- in --------------------------------------------------------------------------------------------------
+    def choose_import(self) -> None:
+        chosen, _filter = QtWidgets.QFileDialog.getOpenFileName(
+            self._owner,
+            tr("Import conversations"),
+            "",
+            tr("Conversations (*.jsonl *.json *.zip *.db);;All files (*)"),
+        )
+        if chosen:
+            self.import_file(Path(chosen))
+
+    def import_file(self, path: Path) -> None:
+        backend = self._context.backend.value
+        if backend is None:
+            return
+
+        def work(token: CancelToken) -> list[Any]:
+            archives: Any = importlib.import_module("workbench.services.archives")
+            importer = archives.recognise(backend.plugins.importers(), path)
+            found: list[Any] = archives.import_file(backend.store, importer, path, self._count, token)
+            return found
+
+        def done(found: list[Any]) -> None:
+            counts = {state: sum(item.state == state for item in found) for state in ("added", "updated", "present")}
+            parts = [tr("{count} conversations imported", count=counts["added"])]
+            if counts["updated"]:
+                parts.append(tr("{count} brought up to date", count=counts["updated"]))
+            if counts["present"]:
+                parts.append(tr("{count} were here already", count=counts["present"]))
+            self._context.shell.toast(", ".join(parts) + ".")
+            self.imported.emit()
+
+        self._run(tr("Importing"), work, done, after_failure=self.imported.emit)
+
+    # --- inside ----------------------------------------------------------------------------------------------
+    def _count(self, done: int) -> None:
+        """Called by the worker; the timer shows it."""
+        self._done = done
+
+    def _run(
+        self,
+        text: str,
+        work: Callable[[CancelToken], Any],
+        done: Callable[[Any], None],
+        after_failure: Callable[[], None] | None = None,
+    ) -> None:
+        self._text, self._done, self._total = text, 0, 0
+        self._token = token = CancelToken()
+        self._timer.start()
+        self._show_progress()
+
+        def finished(result: Any) -> None:
+            self._end()
+            done(result)
+
+        def failed(error: ErrorInfo) -> None:
+            self._end()
+            if error.kind == "cancelled":
+                self._context.shell.toast(str(error))
+            else:
+                self.failed.emit(error)
+            if after_failure is not None:
+                after_failure()
+
+        self._context.jobs.run(lambda: work(token), finished, failed, owner=self)
+
+    @Slot()
+    def _show_progress(self) -> None:
+        fraction = self._done / self._total if self._total else None
+        count = f" {self._done:,}" if self._done else ""
+        of = tr(" of {total}", total=f"{self._total:,}") if self._total and self._done else ""
+        self._context.shell.set_work("history-transfer", f"{self._text}{count}{of}", fraction, self._token.cancel)
+
+    def _end(self) -> None:
+        self._timer.stop()
+        self._context.shell.set_work("history-transfer", "", None, None)
+
+
+class Replays(QObject):
+    """Replays under way, and what came of them."""
+
+    finished = Signal(list)
+    """Session ids of the replays that ended, oldest first."""
+    failed = Signal(object)
+
+    def __init__(self, context: Context, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self._context = context
+        self.batch: ReplayBatch | None = None
+        self._timer = QTimer(self)
+        self._timer.setInterval(POLL_MS)
+        self._timer.timeout.connect(self._look)
+
+    def start(self, run_ids: list[str], model_id: str) -> None:
+        backend = self._context.backend.value
+        if backend is None or self.batch is not None:
+            return
+
+        def work() -> ReplayBatch:
+            module: Any = importlib.import_module("workbench.services.replay")
+            service = module.ReplayService(backend.store, backend.runner, backend.catalog, backend.chat)
+            batch: ReplayBatch = service.start(run_ids, model_id)
+            return batch
+
+        self._context.jobs.run(work, self._started, self.failed.emit, owner=self)
+
+    def cancel(self) -> None:
+        if self.batch is not None:
+            self.batch.cancel()
+
+    def _started(self, batch: ReplayBatch) -> None:
+        self.batch = batch
+        self._timer.start()
+        self._look()
+
+    @Slot()
+    def _look(self) -> None:
+        batch = self.batch
+        if batch is None:
+            return
+        if not batch.done:
+            text = tr("Replaying {done} of {total}", done=batch.finished, total=batch.total)
+            self._context.shell.set_work("history-replay", text, batch.finished / batch.total, batch.cancel)
+            return
+        self._timer.stop()
+        self.batch = None
+        self._context.shell.set_work("history-replay", "", None, None)
+        if batch.failures:
+            first = batch.failures[0].error
+            more = len(batch.failures) - 1
+            message = first.message + (tr(" {count} more could not be replayed.", count=more) if more else "")
+            self.failed.emit(ErrorInfo(kind=first.kind, message=message, hint=first.hint, detail=first.detail))
+        self.finished.emit([item.session_id for item in batch.started])
+
+
+def _sessions_of(backend: Backend, run_ids: list[str]) -> list[str]:
+    """The sessions of these runs, in their order, each once. Runs in a worker."""
+    rows = backend.store.run_rows_of(run_ids)
+    return list(dict.fromkeys(row.session_id for row in rows if row.session_id))
