@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import datetime
 import platform
 import sys
@@ -36,11 +37,13 @@ def write_crash_report(error: BaseException, paths: Paths, *, doing: str = "") -
         except OSError as problem:
             print(f"No crash report in {folder}: {problem}", file=sys.stderr)  # noqa: T201 - nowhere else to say it
             continue
-        _drop_oldest(folder)
+        if folder == paths.crash_reports:  # elsewhere, files of such names are others' too
+            _drop_oldest(folder)
         return report
     return None
 
 
 def _drop_oldest(folder: Path) -> None:
     for report in sorted(folder.glob("crash-*.txt"))[:-KEPT_REPORTS]:
-        report.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            report.unlink()
