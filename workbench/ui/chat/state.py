@@ -104,6 +104,7 @@ class ChatState(QObject):
         """While `session_changed` is emitted: the session was made by sending from a new chat."""
         context.backend.when_ready(self._backend_ready)
         context.backend.failed.connect(self._backend_failed)
+        context.backend.models_changed.connect(self.reload_models)
 
     # --- reading ---------------------------------------------------------------------------------------------
     @property

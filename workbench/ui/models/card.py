@@ -41,7 +41,7 @@ def readable(card: str) -> str:
 def _plain(text: str) -> str:
     text = _DROPPED.sub("", _COMMENT.sub("", text))
     text = _IMAGE.sub(lambda image: _description(image.group()), text)
-    text = _MARKDOWN_IMAGE.sub(lambda image: image[1].strip(), text)
+    text = _MARKDOWN_IMAGE.sub(lambda image: _picture(image[1]), text)
     text = _HEADING.sub(lambda found: f"\n\n{'#' * int(found[1])} {_one_line(found[2])}\n\n", text)
     text = _LINK.sub(lambda link: f"[{_one_line(link[2])}]({link[1]})" if _one_line(link[2]) else "", text)
     text = _CODE.sub("`", _BOLD.sub("**", _ITEM.sub("\n- ", text)))
@@ -52,7 +52,13 @@ def _plain(text: str) -> str:
 
 def _description(image: str) -> str:
     alt = _ALT.search(image)
-    return alt[1].strip() if alt else ""
+    return _picture(alt[1] if alt else "")
+
+
+def _picture(description: str) -> str:
+    """What stands for an image: its description, marked as such."""
+    words = " ".join(description.split())
+    return f"*Image: {words}*" if words else ""
 
 
 def _one_line(text: str) -> str:

@@ -108,7 +108,7 @@ class DownloadCard(QFrame):
         if snapshot.remaining_s is not None:
             parts.append(tr("{time} left", time=duration_text(snapshot.remaining_s)))
         self.speed.setText(" · ".join(parts))
-        message = snapshot.message or (str(snapshot.error) if snapshot.error else "")
+        message = _message(snapshot)
         self.message.setText(message)
         self.message.setVisible(bool(message))
         style = "bad" if state == "failed" else "warn"
@@ -135,6 +135,19 @@ class DownloadCard(QFrame):
             "done": (tr("Complete, checksum verified"), "badgeGood"),
             "cancelled": (tr("Cancelled"), "badge"),
         }[state]
+
+
+def _message(snapshot: DownloadSnapshot) -> str:
+    """What went wrong and what to do, or what is being done about it."""
+    error = snapshot.error
+    if error is None:
+        return snapshot.message
+    hints = {
+        "not_found": tr("It may have been renamed or taken away: look at the repository again."),
+        "checksum": tr("Try again: only the damaged part is fetched anew."),
+    }
+    hint = error.hint or hints.get(error.kind, tr("What came is kept. Try again."))
+    return f"{error.message} {hint}"
 
 
 class DownloadsView(QWidget):

@@ -26,7 +26,7 @@ def count_text(number: int | None) -> str:
     if not number:
         return ""
     for unit, letter in ((1e9, "B"), (1e6, "M"), (1e3, "k")):
-        if number >= unit:
+        if number >= unit * 0.9995:  # what three digits round up to the next unit is shown in it
             return f"{number / unit:.3g}{letter}"
     return str(number)
 

@@ -201,5 +201,8 @@ def tensor_rows(headers: Sequence[GgufHeader]) -> Rows:
 def _shortened(value: Any) -> str:
     if isinstance(value, LazyArray):
         return tr("{count} values", count=f"{value.count:,}")
-    text = " ".join(value.split()) if isinstance(value, str) else str(value)
+    if isinstance(value, tuple):
+        text = ", ".join(map(str, value))
+    else:
+        text = " ".join(value.split()) if isinstance(value, str) else str(value)
     return text if len(text) <= LONGEST_VALUE else text[:LONGEST_VALUE] + "…"

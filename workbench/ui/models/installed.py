@@ -10,6 +10,7 @@ from PySide6 import QtWidgets
 from PySide6.QtCore import QEvent, QModelIndex, QObject, QPoint, Qt, QUrl, Signal, Slot
 from PySide6.QtGui import QDesktopServices, QKeyEvent
 from PySide6.QtWidgets import (
+    QFrame,
     QHBoxLayout,
     QHeaderView,
     QLineEdit,
@@ -37,7 +38,7 @@ from workbench.ui.widgets import copy_text, label
 if TYPE_CHECKING:
     from workbench.services.model_removal import Removal
 
-COLUMN_WIDTHS = (0, 92, 100, 84, 72, 138, 108)
+COLUMN_WIDTHS = (0, 92, 102, 80, 74, 126, 104)
 
 
 class InstalledView(QWidget):
@@ -56,11 +57,15 @@ class InstalledView(QWidget):
         self.problems.add_button(tr("Show"), self._show_problems)
         self.same = Notice("card")
         self.same.add_button(tr("Show"), self._show_duplicates)
+        notices = QVBoxLayout()
+        notices.setContentsMargins(20, 0, 20, 0)
+        notices.setSpacing(8)
         for notice in (self.problems, self.same):
-            holder = QHBoxLayout()
-            holder.setContentsMargins(20, 0, 20, 0)
-            holder.addWidget(notice)
-            column.addLayout(holder)
+            notices.addWidget(notice)
+        column.addLayout(notices)
+        self._gap = QWidget()
+        self._gap.setFixedHeight(10)
+        column.addWidget(self._gap)
         self.pages = QStackedWidget()
         column.addWidget(self.pages, 1)
         self.pages.addWidget(self._make_table())
@@ -134,7 +139,12 @@ class InstalledView(QWidget):
         self.table.selectionModel().currentRowChanged.connect(self._row_changed)
         self.filter.textChanged.connect(self.proxy.set_query)
         self.filter.textChanged.connect(self._select)
-        self.splitter.addWidget(self.table)
+        holder = QFrame()
+        holder.setObjectName("tableHolder")
+        inner = QVBoxLayout(holder)
+        inner.setContentsMargins(12, 0, 0, 0)
+        inner.addWidget(self.table)
+        self.splitter.addWidget(holder)
         self.panel = InstalledPanel(self._state)
         self.panel.asked.connect(self.act)
         self.splitter.addWidget(self.panel)
@@ -177,7 +187,9 @@ class InstalledView(QWidget):
         self.problems.setVisible(False)
         if problems:
             names = ", ".join(path.name for path, _why in problems[:3]) + ("…" if len(problems) > 3 else "")
-            self.problems.show_text(tr("{count} files can't be used", count=len(problems)), names)
+            one = tr("A file looks like a model and can't be used")
+            many = tr("{count} files look like models and can't be used", count=len(problems))
+            self.problems.show_text(one if len(problems) == 1 else many, names)
         self._show_same()
         self._select()
 
@@ -191,6 +203,7 @@ class InstalledView(QWidget):
             self.same.show_text(
                 tr("Stored more than once: {names}", names=names), tr("{size} could be freed", size=size_text(wasted))
             )
+        self._gap.setVisible(not (self.problems.isHidden() and self.same.isHidden()))
         self.panel.show_model(self.panel.model)
 
     def choose(self, model_id: str) -> None:

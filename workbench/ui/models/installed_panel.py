@@ -9,7 +9,7 @@ from workbench.core.requests import LoadOptions
 from workbench.ui.icons import PushButton
 from workbench.ui.models.formats import age_text, count_text, size_text
 from workbench.ui.models.inventory import InstalledModel
-from workbench.ui.models.parts import Notice, set_badge
+from workbench.ui.models.parts import Notice, breakable, set_badge
 from workbench.ui.models.state import ModelsState
 from workbench.ui.settings.section import clear
 from workbench.ui.tr import tr
@@ -52,7 +52,7 @@ class InstalledPanel(QScrollArea):
         self.progress.setRange(0, 1000)
         self.progress.setAccessibleName(tr("Progress of loading"))
         column.addWidget(self.progress)
-        self.error = Notice()
+        self.error = Notice(narrow=True)
         self.error.add_button(tr("Copy details"), self.error.copy_details, "copy")
         column.addWidget(self.error)
         self.buttons: dict[str, PushButton] = {}
@@ -69,7 +69,7 @@ class InstalledPanel(QScrollArea):
         self._facts.setColumnStretch(1, 1)
         column.addSpacing(4)
         column.addLayout(self._facts)
-        self.duplicate = Notice("card")
+        self.duplicate = Notice("card", narrow=True)
         column.addWidget(self.duplicate)
         column.addWidget(separator())
         for action, icon, title in (
@@ -158,7 +158,7 @@ class InstalledPanel(QScrollArea):
         for at, (name, value) in enumerate(shown):
             self._facts.addWidget(label(name, "stat"), at, 0, Qt.AlignmentFlag.AlignTop)
             long = name in (tr("File"), tr("Id"))
-            text = ElidedLabel(value) if long else label(value, wrap=True, selectable=True)
+            text = ElidedLabel(value) if long else label(breakable(value), wrap=True, selectable=True)
             text.setAccessibleName(f"{name}: {value}")
             self._facts.addWidget(text, at, 1)
 

@@ -36,7 +36,7 @@ TEXTS: dict[int, Callable[[InstalledModel], str]] = {
     QUANTIZATION: lambda model: model.info.quantization,
     SIZE: lambda model: size_text(model.found.size_bytes),
     CONTEXT: lambda model: tokens_text(model.info.context_length),
-    SOURCE: lambda model: model.source,
+    SOURCE: lambda model: model.source.removesuffix(" cache"),
     USED: lambda model: age_text(model.last_used) or tr("never"),
 }
 KEYS: dict[int, Callable[[InstalledModel], Any]] = {
@@ -150,7 +150,7 @@ class InstalledDelegate(QStyledItemDelegate):
             painter.fillRect(option.rect, QColor(tokens.selected))
         painter.setPen(QColor(tokens.border))
         painter.drawLine(option.rect.bottomLeft(), option.rect.bottomRight())
-        room = option.rect.adjusted(10, 6, -8, -6)
+        room = option.rect.adjusted(9, 6, -8, -6)
         if index.column() == NAME:
             self._name(painter, room, option.font, index)
         else:
@@ -173,11 +173,11 @@ class InstalledDelegate(QStyledItemDelegate):
         small.setPixelSize(max(font.pixelSize() - 2, 8))
         metrics, lower = QFontMetrics(strong), QFontMetrics(small)
         left = room.left()
-        dot = QRect(left, room.top() + metrics.height() // 2 - 4, 8, 8)
-        painter.setBrush(QColor(tokens.good) if loaded else Qt.BrushStyle.NoBrush)
-        painter.setPen(QColor(tokens.good if loaded else tokens.border))
-        painter.drawEllipse(dot)
-        left += 16
+        if loaded:
+            painter.setBrush(QColor(tokens.good))
+            painter.setPen(Qt.PenStyle.NoPen)
+            painter.drawEllipse(QRect(left, room.top() + metrics.height() // 2 - 4, 8, 8))
+            left += 14
         elide = Qt.TextElideMode.ElideMiddle
         painter.setFont(strong)
         painter.setPen(QColor(tokens.text))
@@ -187,4 +187,5 @@ class InstalledDelegate(QStyledItemDelegate):
         text = f"{status} · {origin}" if loaded else origin
         painter.setFont(small)
         painter.setPen(QColor(tokens.good if loaded else tokens.muted))
-        painter.drawText(left, room.top() + metrics.height() + 2 + lower.ascent(), lower.elidedText(text, elide, width))
+        text = lower.elidedText(text, elide, room.width())
+        painter.drawText(room.left(), room.top() + metrics.height() + 2 + lower.ascent(), text)

@@ -86,9 +86,7 @@ def read_inventory(backend: Backend, downloads_to: Path) -> Inventory:
     models = []
     starter = infos.get(STARTER)
     if starter is not None and (found := models_at(Path(starter.path))):
-        models.append(
-            InstalledModel(STARTER, starter.name, starter, found[0], "Model Workbench", _last_used(backend, STARTER))
-        )
+        models.append(InstalledModel(STARTER, starter.name, starter, found[0], "Bundled", _last_used(backend, STARTER)))
     for model_id, file in files.items():
         info = infos.get(model_id)
         if info is not None:

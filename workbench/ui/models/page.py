@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
+import importlib
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
-from PySide6.QtCore import Qt, Slot
+from PySide6.QtCore import Qt, QTimer, Slot
 from PySide6.QtGui import QDragEnterEvent, QDropEvent
 from PySide6.QtWidgets import QHBoxLayout, QStackedWidget, QVBoxLayout, QWidget
 
 from workbench.core.errors import ErrorInfo
 from workbench.ui.context import Context
-from workbench.ui.models.discover import DiscoverView
-from workbench.ui.models.downloads import DownloadsView
 from workbench.ui.models.formats import repo_title
-from workbench.ui.models.installed import InstalledView
 from workbench.ui.models.parts import Segments
 from workbench.ui.models.state import ModelsState
 from workbench.ui.places import Page
@@ -23,8 +21,17 @@ from workbench.ui.widgets import label
 
 if TYPE_CHECKING:
     from workbench.services.downloads import DownloadSnapshot
+    from workbench.ui.models.discover import DiscoverView
+    from workbench.ui.models.downloads import DownloadsView
+    from workbench.ui.models.installed import InstalledView
 
 PARTS = (("installed", "Installed"), ("discover", "Discover"), ("downloads", "Downloads"))
+VIEWS = {
+    "installed": "workbench.ui.models.installed:InstalledView",
+    "discover": "workbench.ui.models.discover:DiscoverView",
+    "downloads": "workbench.ui.models.downloads:DownloadsView",
+}
+"""Imported and built when first shown."""
 
 
 class ModelsPage(Page):
@@ -40,45 +47,69 @@ class ModelsPage(Page):
         head.setSpacing(16)
         head.addWidget(label(tr("Models"), "pageTitle"))
         self.segments = Segments(tr("Parts of Models"), [(part, tr(title)) for part, title in PARTS])
-        self.segments.chosen.connect(self.show_part)
+        self.segments.chosen.connect(self._show_view)
         head.addWidget(self.segments)
         head.addStretch(1)
         column.addLayout(head)
         self.stack = QStackedWidget()
         column.addWidget(self.stack, 1)
-        self.installed = InstalledView(context, self.state)
-        self.discover = DiscoverView(context, self.state)
-        self.downloads = DownloadsView(context, self.state)
-        self._views: dict[str, QWidget] = {
-            "installed": self.installed,
-            "discover": self.discover,
-            "downloads": self.downloads,
-        }
-        for view in self._views.values():
-            self.stack.addWidget(view)
+        self._views: dict[str, QWidget] = {}
         self._connect()
         self._add_actions()
-        self.show_part("installed")
+        self.segments.select("installed")
+        QTimer.singleShot(0, self, self._show_first)
+        context.jobs.run(_import_views, owner=self)
+
+    @property
+    def installed(self) -> InstalledView:
+        return cast("InstalledView", self._view("installed"))
+
+    @property
+    def discover(self) -> DiscoverView:
+        return cast("DiscoverView", self._view("discover"))
+
+    @property
+    def downloads(self) -> DownloadsView:
+        return cast("DownloadsView", self._view("downloads"))
+
+    def _view(self, part: str) -> QWidget:
+        view = self._views.get(part)
+        if view is None:
+            module, _, name = VIEWS[part].partition(":")
+            view = getattr(importlib.import_module(module), name)(self.context, self.state)
+            self._views[part] = view
+            self.stack.addWidget(view)
+            if part == "downloads":
+                view.chat_requested.connect(self._chat_with_path)
+            else:
+                view.chat_requested.connect(self.state.chat_with)
+            if part == "discover":
+                view.downloads_requested.connect(self._show_downloads)
+            else:
+                view.discover_requested.connect(self._show_discover)
+        return view
+
+    @Slot()
+    def _show_first(self) -> None:
+        """The page's frame is painted before its first part is built."""
+        if not self._views:
+            self.show_part(self.segments.current)
+            self.activate()
 
     def _connect(self) -> None:
         state = self.state
-        for view in (self.installed, self.discover):
-            view.chat_requested.connect(state.chat_with)
-        self.downloads.chat_requested.connect(self._chat_with_path)
-        self.installed.discover_requested.connect(self._show_discover)
-        self.downloads.discover_requested.connect(self._show_discover)
-        self.discover.downloads_requested.connect(self._show_downloads)
         state.transfers.changed.connect(self._show_count)
         state.transfers.finished.connect(self._finished)
         state.transfers.verified.connect(self._verified)
         state.transfers.failed.connect(self._download_failed)
         state.failed.connect(self._failed)
+        state.hub.ready.connect(self._ask_machine)
 
     def _add_actions(self) -> None:
         add, group = self.context.actions.add, tr("Models")
         transfers = self.state.transfers
         add("models.search", tr("Models: search Hugging Face"), self.search, "Ctrl+Shift+M", icon="search", group=group)
-        add("models.add_folder", tr("Models: add a folder"), self.installed.choose_folder, icon="folder", group=group)
+        add("models.add_folder", tr("Models: add a folder"), self.add_folder, icon="folder", group=group)
         add("models.refresh", tr("Models: look again"), self.state.refresh, icon="refresh-cw", group=group)
         add("models.pause", tr("Models: pause all downloads"), transfers.pause_all, icon="pause", group=group)
         add("models.resume", tr("Models: resume all downloads"), transfers.resume_all, icon="play", group=group)
@@ -86,24 +117,47 @@ class ModelsPage(Page):
     # --- the place -------------------------------------------------------------------------------------------
     @Slot(str)
     def show_part(self, part: str) -> QWidget | None:
-        view = self._views.get(part)
-        if view is not None:
-            self.segments.select(part)
-            self.stack.setCurrentWidget(view)
+        if part not in VIEWS:
+            return None
+        view = self._show_view(part)
+        self._focus(part)
         return view
+
+    @Slot(str)
+    def _show_view(self, part: str) -> QWidget:
+        view = self._view(part)
+        self.segments.select(part)
+        self.stack.setCurrentWidget(view)
+        self._ask_machine()
+        return view
+
+    @Slot()
+    def _ask_machine(self) -> None:
+        """What fits here is shown beside every model that could be downloaded."""
+        if self.segments.current == "discover":
+            self.state.hub.ask_machine()
+
+    def _focus(self, part: str) -> None:
+        if part == "discover":
+            self.discover.focus_field()
+        elif part == "installed":
+            self.installed.table.setFocus(Qt.FocusReason.OtherFocusReason)
+        else:
+            self.segments.buttons[part].setFocus(Qt.FocusReason.OtherFocusReason)
 
     def activate(self) -> None:
         self.state.set_shown(True)
-        current = self.stack.currentWidget()
-        if current is self.discover:
-            self.discover.focus_field()
-        elif current is self.installed:
-            self.installed.table.setFocus(Qt.FocusReason.OtherFocusReason)
+        if self.segments.current in self._views:
+            self._focus(self.segments.current)
 
     def search(self) -> None:
         self.context.shell.show_place("models")
         self.show_part("discover")
-        self.discover.focus_field()
+
+    def add_folder(self) -> None:
+        self.context.shell.show_place("models")
+        self.show_part("installed")
+        self.installed.choose_folder()
 
     def close_page(self) -> None:
         self.state.close()
@@ -111,7 +165,6 @@ class ModelsPage(Page):
     @Slot()
     def _show_discover(self) -> None:
         self.show_part("discover")
-        self.discover.focus_field()
 
     @Slot()
     def _show_downloads(self) -> None:
@@ -142,7 +195,7 @@ class ModelsPage(Page):
 
     @Slot(object)
     def _download_failed(self, snapshot: DownloadSnapshot) -> None:
-        if self.stack.currentWidget() is self.downloads and self.isVisible():
+        if self.segments.current == "downloads" and self.isVisible():
             return
         name = f"{repo_title(snapshot.repo_id)} {snapshot.label}"
         self.context.shell.toast(tr("The download of {name} stopped.", name=name), tr("Show"), self._go_to_downloads)
@@ -173,6 +226,12 @@ class ModelsPage(Page):
             self.show_part("installed")
             for path in dict.fromkeys(paths):
                 self.installed.add(path)
+
+
+def _import_views() -> None:
+    """Ahead of the first look at each, off the UI thread."""
+    for view in VIEWS.values():
+        importlib.import_module(view.partition(":")[0])
 
 
 def _model_paths(event: QDropEvent) -> list[str]:

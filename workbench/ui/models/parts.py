@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 
 from PySide6 import QtWidgets
 from PySide6.QtCore import Qt, QUrl, Signal, Slot
 from PySide6.QtGui import QDesktopServices, QKeyEvent, QPalette
-from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QToolButton, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QSizePolicy, QToolButton, QVBoxLayout, QWidget
 
 from workbench.core.errors import ErrorInfo
 from workbench.ui.icons import IconLabel, PushButton
 from workbench.ui.tr import tr
 from workbench.ui.widgets import copy_text, error_text, label, restyle
+
+LONG_WORD = 28
 
 
 class Segments(QFrame):
@@ -75,8 +78,9 @@ class Segments(QFrame):
 class Notice(QFrame):
     """An error or a hint where it belongs: what happened, what to do, and buttons."""
 
-    def __init__(self, object_name: str = "errorCard", parent: QWidget | None = None) -> None:
-        super().__init__(parent)
+    def __init__(self, object_name: str = "errorCard", *, narrow: bool = False) -> None:
+        """`narrow`: the buttons stand below the text."""
+        super().__init__()
         self.setObjectName(object_name)
         self._error: ErrorInfo | None = None
         row = QHBoxLayout(self)
@@ -93,12 +97,18 @@ class Notice(QFrame):
         column.setSpacing(2)
         self.title = label("", "errorTitle" if bad else "sectionTitle", wrap=True, selectable=True)
         self.hint = label("", "stat", wrap=True, selectable=True)
-        column.addWidget(self.title)
-        column.addWidget(self.hint)
+        for text in (self.title, self.hint):
+            text.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
+            column.addWidget(text)
         row.addLayout(column, 1)
         self._buttons = QHBoxLayout()
         self._buttons.setSpacing(6)
-        row.addLayout(self._buttons)
+        if narrow:
+            column.addSpacing(4)
+            column.addLayout(self._buttons)
+            self._buttons.addStretch(1)
+        else:
+            row.addLayout(self._buttons)
         self.hide()
 
     def add_button(self, title: str, callback: Callable[[], object], icon_name: str = "") -> PushButton:
@@ -108,8 +118,8 @@ class Notice(QFrame):
         return button
 
     def show_text(self, title: str, hint: str = "") -> None:
-        self.title.setText(title)
-        self.hint.setText(hint)
+        self.title.setText(breakable(title))
+        self.hint.setText(breakable(hint))
         self.hint.setVisible(bool(hint))
         self.setAccessibleName(f"{title} {hint}".strip())
         self.show()
@@ -172,6 +182,13 @@ class EmptyState(QWidget):
         button.clicked.connect(lambda: callback())
         self.buttons.addWidget(button)
         return button
+
+
+def breakable(text: str) -> str:
+    """Very long words (paths, keys of metadata) get places where a line may end."""
+    return " ".join(
+        re.sub(r"([/\\._-])", "\\1\u200b", word) if len(word) > LONG_WORD else word for word in text.split(" ")
+    )
 
 
 def set_badge(badge: QLabel, text: str, name: str) -> None:

@@ -48,19 +48,25 @@ class RepositoryPanel(QWidget):
             tr("Open one on the left to see its files, what each would need on this machine, and its model card."),
         )
         self.stack.addWidget(self.empty)
-        self.page = QWidget()
-        self.stack.addWidget(self.page)
-        self._build()
+        self.page: QWidget | None = None
+        self._card: TranscriptView | None = None
         repository.opened.connect(self._opened)
-        repository.changed.connect(self.show_state)
-        state.transfers.changed.connect(self._show_rows)
-        state.installed_changed.connect(self._show_rows)
-        context.settings.changed.connect(self.show_state)
-        context.theme.changed.connect(self._theme_changed)
-        self._theme_changed()
+
+    @property
+    def card(self) -> TranscriptView:
+        """The model card; made when it is first wanted."""
+        if self._card is None:
+            self._card = TranscriptView()
+            self._card.setAccessibleName(tr("Model card"))
+            self._card.setAcceptDrops(False)
+            self._card.link_activated.connect(self._open_link)
+            self.parts.addWidget(self._card)
+            self._theme_changed()
+        return self._card
 
     # --- building --------------------------------------------------------------------------------------------
     def _build(self) -> None:
+        self.page = QWidget()
         column = QVBoxLayout(self.page)
         column.setContentsMargins(20, 16, 20, 0)
         column.setSpacing(10)
@@ -85,11 +91,12 @@ class RepositoryPanel(QWidget):
         self.parts = QStackedWidget()
         column.addWidget(self.parts, 1)
         self.parts.addWidget(self._make_files())
-        self.card = TranscriptView()
-        self.card.setAccessibleName(tr("Model card"))
-        self.card.setAcceptDrops(False)
-        self.card.link_activated.connect(self._open_link)
-        self.parts.addWidget(self.card)
+        self.stack.addWidget(self.page)
+        self._repository.changed.connect(self.show_state)
+        self._state.transfers.changed.connect(self._show_rows)
+        self._state.installed_changed.connect(self._show_rows)
+        self._context.settings.changed.connect(self.show_state)
+        self._context.theme.changed.connect(self._theme_changed)
 
     def _build_head(self, column: QVBoxLayout) -> None:
         head = QHBoxLayout()
@@ -179,11 +186,14 @@ class RepositoryPanel(QWidget):
     # --- showing ---------------------------------------------------------------------------------------------
     @Slot()
     def _opened(self) -> None:
+        if self.page is None:
+            self._build()
+        assert self.page is not None
         self.stack.setCurrentWidget(self.page)
         self.tabs.select("files")
         self.parts.setCurrentIndex(0)
         self.list.set_models(())
-        self.card.set_items([])
+        self._show_card()
         self.projector.setChecked(False)
         self.show_state()
 
@@ -331,6 +341,8 @@ class RepositoryPanel(QWidget):
 
     def _show_card(self) -> None:
         repository = self._repository
+        if self._card is None:
+            return
         text = repository.card
         if not text and repository.details is not None:
             text = tr("This repository has no model card.")
@@ -354,8 +366,11 @@ class RepositoryPanel(QWidget):
 
     @Slot(str)
     def _show_tab(self, tab: str) -> None:
-        self.parts.setCurrentIndex(0 if tab == "files" else 1)
-        if tab == "card":
+        if tab == "files":
+            self.parts.setCurrentIndex(0)
+        else:
+            self.parts.setCurrentWidget(self.card)
+            self._show_card()
             self.card.verticalScrollBar().setValue(0)
 
     @Slot(int)
@@ -380,5 +395,6 @@ class RepositoryPanel(QWidget):
 
     @Slot()
     def _theme_changed(self) -> None:
-        self.card.set_tokens(self._context.theme.tokens)
-        self.card.set_text_scale(self._context.theme.scale)
+        if self._card is not None:
+            self._card.set_tokens(self._context.theme.tokens)
+            self._card.set_text_scale(self._context.theme.scale)

@@ -10,8 +10,17 @@ from PySide6.QtGui import QColor, QFont, QFontMetrics, QPainter, QPalette
 from PySide6.QtWidgets import QApplication, QStyledItemDelegate, QStyleOptionViewItem
 
 from workbench.hub.repos import RepoSummary
+from workbench.services.fit import Fit, Machine
 from workbench.ui import icons
-from workbench.ui.models.formats import age_text, count_text, owner_of, repo_title, tokens_text, verdict_text
+from workbench.ui.models.formats import (
+    age_text,
+    count_text,
+    owner_of,
+    repo_title,
+    speed_text,
+    tokens_text,
+    verdict_text,
+)
 from workbench.ui.models.search import Search
 from workbench.ui.theme import Theme
 from workbench.ui.tr import tr
@@ -26,6 +35,8 @@ class ResultsModel(QAbstractListModel):
         super().__init__(search)
         self._search = search
         self._rows: list[RepoSummary] = []
+        self._fits: dict[str, Fit | None] = {}
+        self._machine: Machine | None = None
         search.changed.connect(self._take_over)
         search.appended.connect(self._take_over)
 
@@ -42,8 +53,8 @@ class ResultsModel(QAbstractListModel):
             return self.title(repo)
         if role == Qt.ItemDataRole.AccessibleTextRole:
             parts = [self.title(repo), owner_of(repo.id), *self.facts(repo), tr("gated") if repo.gated else ""]
-            verdict = self._search.verdict(repo)
-            parts.append(verdict_text(verdict) if verdict else "")
+            fit = self.fit(repo)
+            parts += [verdict_text(fit.verdict), speed_text(fit.tokens_per_s)] if fit else []
             return ", ".join(part for part in parts if part)
         if role == Qt.ItemDataRole.ToolTipRole:
             return repo.id
@@ -62,10 +73,19 @@ class ResultsModel(QAbstractListModel):
             found.append(tr("{count} downloads", count=count_text(repo.downloads)))
         if repo.updated:
             found.append(age_text(repo.updated))
+        if self._search.source == "catalogue":
+            found.append(", ".join(repo.tags))
         return [part for part in found if part]
 
-    def verdict(self, repo: RepoSummary) -> str | None:
-        return self._search.verdict(repo)
+    def fit(self, repo: RepoSummary) -> Fit | None:
+        """Judged once for each machine: rows are painted often."""
+        machine = self._search.machine
+        if machine is not self._machine:
+            self._machine = machine
+            self._fits.clear()
+        if repo.id not in self._fits:
+            self._fits[repo.id] = self._search.fit(repo)
+        return self._fits[repo.id]
 
     @Slot()
     def _take_over(self) -> None:
@@ -140,10 +160,13 @@ class ResultDelegate(QStyledItemDelegate):
         """Paint lock and verdict at the right of the first line; where the name has to end."""
         tokens = self._theme.tokens
         right = room.right()
-        verdict = self._model.verdict(repo)
+        fit = self._model.fit(repo)
         metrics = QFontMetrics(font)
-        if verdict is not None:
+        if fit is not None:
+            verdict = fit.verdict
             text = {"no": tr("Too large"), "partly": tr("Partly on GPU")}.get(verdict, tr("Fits"))
+            if verdict != "no":
+                text += tr(" · {speed} tok/s", speed=f"{fit.tokens_per_s:.{0 if fit.tokens_per_s >= 10 else 1}f}")
             good = verdict in ("ram", "vram")
             colors = (tokens.good, tokens.good_bg) if good else (tokens.warn, tokens.warn_bg)
             colors = (tokens.bad, tokens.bad_bg) if verdict == "no" else colors

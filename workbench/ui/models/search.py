@@ -11,7 +11,7 @@ from workbench.core.cancel import CancelToken
 from workbench.core.errors import ErrorInfo
 from workbench.core.paths import bundled
 from workbench.hub.repos import RepoSummary, SearchQuery
-from workbench.services.fit import Fit, Verdict, judge, rough_shape
+from workbench.services.fit import Fit, Machine, Verdict, judge, rough_shape
 from workbench.ui.context import Context
 from workbench.ui.jobs import Job
 from workbench.ui.models.hub import HubSlot
@@ -60,6 +60,10 @@ class Search(QObject):
     @property
     def has_more(self) -> bool:
         return self.source == "hub" and self._results is not None and not self._results.finished
+
+    @property
+    def machine(self) -> Machine | None:
+        return self._hub.machine
 
     # --- searching -------------------------------------------------------------------------------------------
     def browse(self, query: SearchQuery) -> None:
