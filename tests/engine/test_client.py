@@ -434,7 +434,8 @@ def test_log_that_can_not_be_written_is_no_error(tmp_path: Path) -> None:
 
 
 def test_childs_environment() -> None:
-    environment = {"PATH": "/bin", "OPENAI_API_KEY": "k", "HF_TOKEN": "t", "LD_LIBRARY_PATH": "/bundle"}
+    secrets = dict.fromkeys(("OPENAI_API_KEY", "AZURE_OPENAI_KEY", "AWS_SECRET_ACCESS_KEY", "HF_TOKEN"), "secret")
+    environment = {"PATH": "/bin", "LD_LIBRARY_PATH": "/bundle"} | secrets
     always = {"PATH": "/bin", "GGML_NO_BACKTRACE": "1", "GOMP_SPINCOUNT": "1000"}
     assert child_environment(environment, frozen=False) == always | {"LD_LIBRARY_PATH": "/bundle"}
     assert child_environment(environment, frozen=True) == always

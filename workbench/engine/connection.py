@@ -33,7 +33,7 @@ from workbench.engine.protocol import Command, Failed, Hello, Load, Loaded, Load
 LONGEST_LINE = 64 * 1024 * 1024
 LOG_BYTES = 1024 * 1024
 TAIL_LINES = 200
-SECRET_ENDINGS = ("_API_KEY", "_TOKEN", "_SECRET", "_PASSWORD")
+SECRET_ENDINGS = ("_KEY", "_KEYS", "_TOKEN", "_SECRET", "_PASSWORD", "_PAT", "_CREDENTIALS")
 SPINS = "1000"
 """How often a thread of libgomp looks before it sleeps, where llama.cpp was built with it. libgomp's own 300,000 hold
 the cores while the thread that is waited for has none: beside other work on the machine (a second model, say) that was
