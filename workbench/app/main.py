@@ -47,7 +47,7 @@ class Program(QObject):
         self._shown_reports = 0
         self.instance = instance
         if instance is not None:
-            instance.files_received.connect(self._start_again)
+            instance.files_received.connect(self.start_again)
         self.settings = SettingsModel(SettingsFile(paths.settings), self)
         self.theme = Theme(app, self.settings.value.appearance, self)
         self.state = UiState(paths.config / "ui-state.json", self)
@@ -149,7 +149,7 @@ class Program(QObject):
             page.use_model_file(str(Path(files[0]).absolute()))
 
     @Slot(list)
-    def _start_again(self, files: list[str]) -> None:
+    def start_again(self, files: list[str]) -> None:
         """The program was started once more: it handed its files over and is gone."""
         raise_window(self.window)
         if self.slot.value is None:
@@ -229,7 +229,10 @@ class Signals(QObject):
 
 
 def make_app(arguments: list[str]) -> QApplication:
-    app = QApplication(arguments)
+    kind: type[QApplication] = QApplication
+    if sys.platform == "darwin":
+        kind = importlib.import_module("workbench.app.opened_files").FileOpeningApplication
+    app = kind(arguments)
     app.setApplicationName("Model Workbench")
     app.setApplicationVersion(__version__)
     app.setDesktopFileName(DESKTOP_ID)
@@ -253,6 +256,8 @@ def main(argv: list[str]) -> int:
     if began is Start.NO_ANSWER:
         print("Another window of Model Workbench does not answer; opening one more.", file=sys.stderr)  # noqa: T201
         program.tell_unanswered()
+    if sys.platform == "darwin":
+        app.file_opened.connect(program.start_again)  # type: ignore[attr-defined,unused-ignore]
     signals = Signals(app, program)
     program.start()
     code = app.exec()
