@@ -72,6 +72,16 @@ def answer(store: Store, run: Run) -> Message:
     return message.message
 
 
+def test_an_engine_that_dies_leaves_the_tokens_of_the_prompt_it_had_read(runner: Runner, store: Store) -> None:
+    died = Finished(reason="failed", error=ErrorInfo(kind="engine_died", message="It died."))
+    read = PromptProgress(evaluated=10, total=12, cached=2)
+    record = stored(store, ask(runner, store, read, TextDelta("Hi"), died))
+    assert (record.prompt_tokens, record.cached_tokens, record.evaluated_tokens) == (12, 2, 10)
+    half = PromptProgress(evaluated=5, total=12, cached=2)
+    record = stored(store, ask(runner, store, half, died))
+    assert (record.prompt_tokens, record.evaluated_tokens) == (None, None)
+
+
 # --- a good run -----------------------------------------------------------------------------------------------
 def test_the_prompt_is_stored_before_the_model_is_asked(runner: Runner, store: Store) -> None:
     seen: list[tuple[list[str], list[str]]] = []

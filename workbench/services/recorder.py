@@ -126,6 +126,7 @@ class Recorder:
                 self.buffer.set_loading(event.fraction)
             case PromptProgress():
                 self.buffer.set_progress(event)
+                self._read_prompt(event)
             case Logprobs():
                 if self.record.logprobs is None:
                     self.record.logprobs = []
@@ -139,6 +140,11 @@ class Recorder:
                 self.notice(event.message)
                 if event.kind in _CONDITIONS:
                     self.record.conditions = [*self.record.conditions, event.message]
+
+    def _read_prompt(self, progress: PromptProgress) -> None:
+        """The prompt's tokens stay known if the engine ends before it reports its usage."""
+        if self.record.prompt_tokens is None and progress.evaluated + progress.cached >= progress.total:
+            self.record.prompt_tokens, self.record.cached_tokens = progress.total, progress.cached
 
     def begin(self) -> None:
         """The run's turn has come: what it waited before is not its time."""
