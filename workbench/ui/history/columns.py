@@ -33,6 +33,11 @@ class Column:
     shown: bool = True
     """Until the user chooses."""
     icon: Callable[[RunRow], str] | None = None
+    tip: Callable[[RunRow], str] | None = None
+    """What the tool tip and the screen reader say, where the cell is terser."""
+
+    def told(self, row: RunRow) -> str:
+        return (self.tip or self.text)(row)
 
 
 def when(started_at: str, now: datetime.datetime | None = None) -> str:
@@ -84,6 +89,10 @@ def where(row: RunRow) -> str:
     return tr("Sent to {provider}", provider=row.provider or "?") if row.remote else tr("Stayed here")
 
 
+def where_short(row: RunRow) -> str:
+    return (row.provider or "?") if row.remote else tr("Here")
+
+
 def _count(value: int | None) -> str:
     return "" if value is None else f"{value:,}"
 
@@ -93,12 +102,14 @@ def _speed(value: float | None) -> str:
 
 
 COLUMNS: tuple[Column, ...] = (
-    Column("time", "Time", "started_at", 116, lambda row: when(row.started_at)),
-    Column("model", "Model", "model", 168, lambda row: row.model_name or row.model),
+    Column(
+        "time", "Time", "started_at", 110, lambda row: when(row.started_at), tip=lambda row: exact_time(row.started_at)
+    ),
+    Column("model", "Model", "model", 134, lambda row: row.model_name or row.model),
     Column("title", "Conversation", "session_title", 220, lambda row: row.session_title or tr("Untitled")),
     Column("answer", "Answer", "", 240, lambda row: " ".join(row.preview.split()), shown=False),
     Column("prompt_tokens", "Tokens in", "prompt_tokens", 84, lambda row: _count(row.prompt_tokens), True, False),
-    Column("tokens", "Tokens", "completion_tokens", 76, lambda row: _count(row.completion_tokens), True),
+    Column("tokens", "Tokens", "completion_tokens", 62, lambda row: _count(row.completion_tokens), True),
     Column("speed", "Tokens/s", "decode_tokens_per_s", 84, lambda row: _speed(row.decode_tokens_per_s), True, False),
     Column(
         "first",
@@ -109,12 +120,14 @@ COLUMNS: tuple[Column, ...] = (
         True,
         False,
     ),
-    Column("duration", "Duration", "duration_s", 82, lambda row: seconds(row.duration_s), True),
-    Column("cost", "Cost", "cost_usd", 80, lambda row: cost(row.cost_usd), True),
-    Column("judged", "Judged", "judgement", 84, judgement),
-    Column("where", "Where", "remote", 128, where, icon=lambda row: "cloud" if row.remote else "monitor"),
+    Column("duration", "Duration", "duration_s", 74, lambda row: seconds(row.duration_s), True),
+    Column("cost", "Cost", "cost_usd", 72, lambda row: cost(row.cost_usd), True),
+    Column("judged", "Judged", "judgement", 64, judgement),
+    Column(
+        "where", "Where", "remote", 98, where_short, icon=lambda row: "cloud" if row.remote else "monitor", tip=where
+    ),
     Column("provider", "Provider", "provider", 110, lambda row: row.provider, shown=False),
-    Column("status", "Status", "status", 92, lambda row: tr(STATUS_TEXTS.get(row.status, row.status))),
+    Column("status", "Status", "status", 76, lambda row: tr(STATUS_TEXTS.get(row.status, row.status))),
 )
 
 

@@ -25,10 +25,10 @@ from workbench.ui.chat.items import own_text
 from workbench.ui.context import Context
 from workbench.ui.history.columns import STATUS_TEXTS, cost, exact_time, seconds, where
 from workbench.ui.history.state import HistoryState
-from workbench.ui.icons import IconButton, IconLabel, PushButton
+from workbench.ui.icons import IconButton, IconLabel
 from workbench.ui.tr import tr
 from workbench.ui.transcript.items import Action, TranscriptItem
-from workbench.ui.widgets import ElidedLabel, copy_text, label, restyle
+from workbench.ui.widgets import ElidedLabel, copy_text, label
 
 if TYPE_CHECKING:
     from workbench.store.values import RunRow, Session, StoredMessage
@@ -144,8 +144,8 @@ class DetailsPane(QFrame):
         first.addWidget(self.icon)
         self.name = ElidedLabel("", "sectionTitle")
         first.addWidget(self.name, 1)
-        self.good = self._rating_button("circle-check", tr("Rate the answer as good"), 1)
-        self.bad = self._rating_button("circle-alert", tr("Rate the answer as bad"), -1)
+        self.good = self._rating_button("thumbs-up", tr("Rate the answer as good"), 1)
+        self.bad = self._rating_button("thumbs-down", tr("Rate the answer as bad"), -1)
         first.addWidget(self.good)
         first.addWidget(self.bad)
         head.addLayout(first)
@@ -153,9 +153,11 @@ class DetailsPane(QFrame):
         head.addWidget(self.facts)
         tabs = QHBoxLayout()
         tabs.setSpacing(6)
-        self.tabs: list[PushButton] = []
-        for place, title in enumerate((tr("Conversation"), tr("Run record"))):
-            tab = PushButton(title, object_name="tab")
+        self.tabs: list[IconButton] = []
+        for place, (icon, title) in enumerate(
+            (("message-square", tr("Conversation")), ("scroll-text", tr("Run record")))
+        ):
+            tab = IconButton(icon, title, text=title, size=14, object_name="chip")
             tab.setCheckable(True)
             tab.setAutoExclusive(True)
             tab.setChecked(place == 0)
@@ -171,7 +173,11 @@ class DetailsPane(QFrame):
         self.pages = QStackedWidget()
         column.addWidget(self.pages, 1)
         self.record = self._make_record()
-        self.pages.addWidget(self.record)
+        holder = QWidget()
+        around = QVBoxLayout(holder)
+        around.setContentsMargins(12, 0, 8, 8)
+        around.addWidget(self.record)
+        self.pages.addWidget(holder)
         self.stack.addWidget(page)
 
     def _rating_button(self, icon: str, title: str, rating: int) -> IconButton:
@@ -192,6 +198,7 @@ class DetailsPane(QFrame):
         tree.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
         tree.setSelectionMode(QAbstractItemView.SelectionMode.SingleSelection)
         tree.setTextElideMode(Qt.TextElideMode.ElideRight)
+        tree.setStyleSheet("QTreeView::item { padding: 3px 2px; }")
         return tree
 
     @property
@@ -263,6 +270,7 @@ class DetailsPane(QFrame):
             for name, value in entries:
                 item = QTreeWidgetItem([name.replace("_", " "), value])
                 item.setToolTip(1, value)
+                item.setTextAlignment(0, Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignTop)
                 group.addChild(item)
         self.record.expandAll()
         self.record.resizeColumnToContents(0)
@@ -270,7 +278,7 @@ class DetailsPane(QFrame):
     # --- acting ----------------------------------------------------------------------------------------------
     @Slot()
     def _show_tab(self) -> None:
-        self.pages.setCurrentWidget(self.record if self.tabs[1].isChecked() else self.view)
+        self.pages.setCurrentIndex(1 if self.tabs[1].isChecked() and self._view is not None else 0)
 
     def _rate(self, rating: int) -> None:
         if self.detail is None:
@@ -294,8 +302,6 @@ class DetailsPane(QFrame):
             self._view.set_tokens(self._context.theme.tokens)
             self._view.set_background(self._context.theme.tokens.bg)
             self._view.set_text_scale(self._context.theme.scale)
-        for tab in self.tabs:
-            restyle(tab)
 
 
 def items_of(detail: Detail) -> list[TranscriptItem]:

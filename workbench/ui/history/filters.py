@@ -7,10 +7,11 @@ from typing import Any
 
 import msgspec
 from PySide6 import QtWidgets
-from PySide6.QtCore import QDate, QEvent, QModelIndex, QObject, QPoint, Qt, Signal, Slot
-from PySide6.QtGui import QKeyEvent, QStandardItem, QStandardItemModel
-from PySide6.QtWidgets import QFrame, QHBoxLayout, QLineEdit, QListView, QVBoxLayout, QWidget
+from PySide6.QtCore import QDate, QEvent, QModelIndex, QObject, QPoint, QSize, Qt, Signal, Slot
+from PySide6.QtGui import QIcon, QKeyEvent, QPixmap, QStandardItem, QStandardItemModel
+from PySide6.QtWidgets import QApplication, QFrame, QHBoxLayout, QLineEdit, QListView, QVBoxLayout, QWidget
 
+from workbench.ui import icons
 from workbench.ui.history.columns import STATUS_TEXTS
 from workbench.ui.history.query import CUSTOM, Query
 from workbench.ui.history.state import HistoryState
@@ -19,11 +20,20 @@ from workbench.ui.tr import tr
 from workbench.ui.widgets import label
 
 VALUE_ROLE = Qt.ItemDataRole.UserRole + 1
+TICKED_ROLE = Qt.ItemDataRole.UserRole + 2
 SEARCH_FROM = 9
 """Choices from which on the list can be searched."""
 PERIOD_TEXTS = {"today": "Today", "week": "Last 7 days", "month": "Last 30 days", "year": "Last 365 days"}
 REMOTE_TEXTS = {True: "Left this machine", False: "Stayed here"}
 VOTED_TEXTS = {True: "Judged", False: "Not judged"}
+
+
+def _blank() -> QIcon:
+    """As wide as a tick, so that titles stand in line."""
+    pixmap = QPixmap(15, 15)
+    pixmap.fill(Qt.GlobalColor.transparent)
+    return QIcon(pixmap)
+
 
 Choice = tuple[Any, str, str]
 """Value, title, note."""
@@ -53,6 +63,8 @@ class ChoicePopup(QFrame):
         self.list.setAccessibleName(title)
         self.list.setObjectName("navigation")
         self.list.setEditTriggers(QListView.EditTrigger.NoEditTriggers)
+        self.list.setIconSize(QSize(15, 15))
+        self.list.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self.list.clicked.connect(self._pick)
         self.list.installEventFilter(self)
         self._model = QStandardItemModel(self)
@@ -65,15 +77,15 @@ class ChoicePopup(QFrame):
             item = QStandardItem(f"{title}   {note}" if note else title)
             item.setData(value, VALUE_ROLE)
             item.setSizeHint(self._size_hint())
-            if self._several:  # drawn with a box, but ticked by `_pick` alone: the whole row is the target
-                item.setCheckState(Qt.CheckState.Checked if value in chosen else Qt.CheckState.Unchecked)
+            self._tick(item, value in chosen)
             item.setFlags(Qt.ItemFlag.ItemIsEnabled | Qt.ItemFlag.ItemIsSelectable)
             self._model.appendRow(item)
         self.field.clear()
         self.field.setVisible(len(choices) >= SEARCH_FROM)
         rows = min(max(len(choices), 1), 12)
-        self.list.setFixedHeight(rows * (self._size_hint().height() + 2) + 8)
-        self.setFixedWidth(280)
+        self.list.setFixedHeight(rows * (self._size_hint().height() + 2) + 4)
+        self.setFixedWidth(330)
+        self.column.activate()
         self.adjustSize()
         self.move(anchor.mapToGlobal(QPoint(0, anchor.height() + 4)))
         self.show()
@@ -82,10 +94,8 @@ class ChoicePopup(QFrame):
         focus = self.field if self.field.isVisible() else self.list
         focus.setFocus(Qt.FocusReason.PopupFocusReason)
 
-    def _size_hint(self) -> Any:
-        size = self.fontMetrics().size(0, "x")
-        size.setHeight(size.height() + 14)
-        return size
+    def _size_hint(self) -> QSize:
+        return QSize(0, self.fontMetrics().height() + 14)
 
     @Slot(QModelIndex)
     def _pick(self, index: QModelIndex) -> None:
@@ -96,13 +106,19 @@ class ChoicePopup(QFrame):
             self.hide()
             self.changed.emit(item.data(VALUE_ROLE))
             return
-        ticked = item.checkState() == Qt.CheckState.Checked
-        item.setCheckState(Qt.CheckState.Unchecked if ticked else Qt.CheckState.Checked)
+        self._tick(item, not item.data(TICKED_ROLE))
         self.changed.emit(self.ticked())
+
+    def _tick(self, item: QStandardItem, ticked: bool) -> None:
+        item.setData(ticked, TICKED_ROLE)
+        color = QApplication.palette().highlight().color().name()
+        item.setIcon(icons.icon("check", color, 15) if ticked else _blank())
+        state = tr("chosen") if ticked else tr("not chosen")
+        item.setData(f"{item.text()}, {state}", Qt.ItemDataRole.AccessibleTextRole)
 
     def ticked(self) -> tuple[Any, ...]:
         items = [self._model.item(row) for row in range(self._model.rowCount())]
-        return tuple(item.data(VALUE_ROLE) for item in items if item.checkState() == Qt.CheckState.Checked)
+        return tuple(item.data(VALUE_ROLE) for item in items if item.data(TICKED_ROLE))
 
     @Slot(str)
     def _search(self, text: str) -> None:

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
 SEARCH_AFTER_MS = 150
 DETAIL_AFTER_MS = 60
-DETAILS_WIDTH = 380
+DETAILS_WIDTH = 316
 MANY = 20
 """From so many replays on the user is asked first."""
 
@@ -83,7 +83,7 @@ class HistoryPage(Page):
         self.splitter.setStretchFactor(1, 2)
         saved = self.context.state.value.splitters.get("history")
         if not saved or not self.splitter.restoreState(QByteArray.fromBase64(QByteArray(saved.encode()))):
-            self.splitter.setSizes([820, DETAILS_WIDTH])
+            self.splitter.setSizes([1208 - DETAILS_WIDTH, DETAILS_WIDTH])
         outer.addWidget(self.splitter, 1)
 
     def _build_head(self, column: QVBoxLayout) -> None:
@@ -192,7 +192,7 @@ class HistoryPage(Page):
 
     # --- Page ------------------------------------------------------------------------------------------------
     def activate(self) -> None:
-        self.table.setFocus(Qt.FocusReason.OtherFocusReason)
+        (self.search if self.table.isHidden() else self.table).setFocus(Qt.FocusReason.OtherFocusReason)
         if self.state.backend is not None and not self.state.loading:
             self.state.refresh()
             self.state.read_choices()

@@ -32,7 +32,7 @@ from PySide6.QtWidgets import (
 
 from workbench.ui import icons
 from workbench.ui.context import Context
-from workbench.ui.history.columns import COLUMNS, exact_time, spoken
+from workbench.ui.history.columns import COLUMNS, spoken
 from workbench.ui.history.state import HistoryState
 from workbench.ui.theme import scaled
 from workbench.ui.tr import tr
@@ -88,9 +88,9 @@ class RunModel(QAbstractTableModel):
             return "…" if role == Qt.ItemDataRole.DisplayRole else None
         column = COLUMNS[index.column()]
         if role == Qt.ItemDataRole.AccessibleTextRole:
-            return spoken(row) if column.id == "time" else f"{tr(column.title)}: {column.text(row)}"
+            return spoken(row) if column.id == "time" else f"{tr(column.title)}: {column.told(row)}"
         if role == Qt.ItemDataRole.ToolTipRole:
-            return exact_time(row.started_at) if column.id == "time" else column.text(row)
+            return column.told(row)
         return column.text(row)
 
     def place(self, id_: str) -> int:
@@ -124,6 +124,7 @@ class RunDelegate(QStyledItemDelegate):
     def paint(self, painter: QPainter, option: QStyleOptionViewItem, index: Index) -> None:
         palette = QApplication.palette()
         painter.save()
+        painter.fillRect(option.rect, palette.color(QPalette.ColorRole.Base))  # over the style's own selection
         selected = bool(option.state & QtWidgets.QStyle.StateFlag.State_Selected)
         if selected:
             color = QColor(palette.color(QPalette.ColorRole.Highlight))
@@ -188,9 +189,9 @@ class RunTable(QTableView):
         self.setModel(self.runs)
         self._delegate = RunDelegate(context, self)
         self.setItemDelegate(self._delegate)
+        self._scaled_to = context.theme.scale
         self._setup_look()
         self._setup_header()
-        self._restoring = False
         self._kept: tuple[list[str], str, int] = ([], "", 0)
         self.runs.modelAboutToBeReset.connect(self._keep_selection)
         self.runs.modelReset.connect(self._restore_selection)
@@ -226,7 +227,7 @@ class RunTable(QTableView):
         header.setContextMenuPolicy(Qt.ContextMenuPolicy.CustomContextMenu)
         header.customContextMenuRequested.connect(self._show_columns_menu)
         for place, column in enumerate(COLUMNS):
-            header.resizeSection(place, column.width)
+            header.resizeSection(place, scaled(column.width, self._scaled_to))
             header.setSectionHidden(place, not column.shown)
         saved = self._context.state.value.history.get("columns")
         if isinstance(saved, dict):
@@ -283,7 +284,7 @@ class RunTable(QTableView):
             "order": [COLUMNS[place].id for place in order],
             "hidden": [COLUMNS[place].id for place in order if header.isSectionHidden(place)],
             "widths": {
-                COLUMNS[place].id: header.sectionSize(place)
+                COLUMNS[place].id: round(header.sectionSize(place) * 100 / self._scaled_to)
                 for place in order
                 if not header.isSectionHidden(place) and COLUMNS[place].id != STRETCHED
             },
@@ -299,7 +300,7 @@ class RunTable(QTableView):
             header.moveSection(header.visualIndex(place), visual)
         for id_, width in saved.get("widths", {}).items():
             if id_ in places and isinstance(width, int):
-                header.resizeSection(places[id_], max(width, 48))
+                header.resizeSection(places[id_], scaled(max(width, 48), self._scaled_to))
         if "hidden" in saved:
             for id_, place in places.items():
                 header.setSectionHidden(place, id_ in saved["hidden"])
@@ -323,10 +324,9 @@ class RunTable(QTableView):
 
     @Slot()
     def _keep_selection(self) -> None:
-        if not self._restoring:
-            count = sum(r.height() for r in self.selectionModel().selection().toList())
-            ids = self.selected_ids() if count <= 1000 else []
-            self._kept = (ids, self.current_id(), self.verticalScrollBar().value())
+        count = sum(r.height() for r in self.selectionModel().selection().toList())
+        ids = self.selected_ids() if count <= 1000 else []
+        self._kept = (ids, self.current_id(), self.verticalScrollBar().value())
 
     @Slot()
     def _restore_selection(self) -> None:
@@ -384,6 +384,12 @@ class RunTable(QTableView):
     def _scale(self) -> None:
         scale = self._context.theme.scale
         self.verticalHeader().setDefaultSectionSize(scaled(ROW_HEIGHT, scale))
+        if scale != self._scaled_to:
+            header, before = self.horizontalHeader(), self._scaled_to
+            self._scaled_to = scale
+            for place, column in enumerate(COLUMNS):
+                if column.id != STRETCHED and not header.isSectionHidden(place):
+                    header.resizeSection(place, round(header.sectionSize(place) * scale / before))
         self.viewport().update()
 
     def sizeHint(self) -> QSize:
