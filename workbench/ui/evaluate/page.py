@@ -4,16 +4,25 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import msgspec
 from PySide6.QtCore import Slot
 from PySide6.QtGui import QDragEnterEvent, QDropEvent
 from PySide6.QtWidgets import QFileDialog, QStackedWidget, QVBoxLayout, QWidget
 
 from workbench.core.errors import ErrorInfo
+from workbench.core.requests import Sampling
 from workbench.evaluation.case_files import SUFFIXES
+from workbench.evaluation.exports import SUFFIX, exported
+from workbench.evaluation.spec import EvalSpec, ModelSpec
+from workbench.evaluation.stored import read_spec_of
+from workbench.evaluation.test_sets import TestSet
 from workbench.ui.context import Context
+from workbench.ui.evaluate.loaded import Loaded
 from workbench.ui.evaluate.results_view import ResultsView
+from workbench.ui.evaluate.setup_view import SetupView
 from workbench.ui.evaluate.side_list import EvaluateList
 from workbench.ui.evaluate.state import EvaluateState
+from workbench.ui.evaluate.test_set_view import TestSetView
 from workbench.ui.evaluate.welcome import Welcome
 from workbench.ui.places import Page
 from workbench.ui.tr import tr
@@ -37,7 +46,14 @@ class EvaluatePage(Page):
         self.welcome.import_wanted.connect(self.import_file)
         self.stack.addWidget(self.welcome)
         self.results = ResultsView(self.state, context)
+        self.results.export_wanted.connect(self._export)
+        self.results.set_up_again.connect(self._set_up_again)
         self.stack.addWidget(self.results)
+        self.test_set = TestSetView(self.state, context)
+        self.test_set.set_up_wanted.connect(self._set_up)
+        self.stack.addWidget(self.test_set)
+        self.setup = SetupView(self.state, context)
+        self.stack.addWidget(self.setup)
         self.state.shown_changed.connect(self._show)
         self.state.failed.connect(self._tell)
         self._show()
@@ -46,6 +62,7 @@ class EvaluatePage(Page):
         self.state.refresh()
 
     def close_page(self) -> None:
+        self.test_set.prompts.flush()
         self.state.close()
 
     @Slot()
@@ -55,6 +72,12 @@ class EvaluatePage(Page):
         if kind == "evaluation":
             self.results.open(id)
             self.stack.setCurrentWidget(self.results)
+        elif kind == "set":
+            self.test_set.open(id)
+            self.stack.setCurrentWidget(self.test_set)
+        elif kind == "setup":
+            self.setup.show_draft()
+            self.stack.setCurrentWidget(self.setup)
         else:
             self.stack.setCurrentWidget(self.welcome)
 
@@ -72,6 +95,41 @@ class EvaluatePage(Page):
             self.state.import_cases(Path(name))
 
     @Slot(object)
+    def _set_up(self, test_set: TestSet) -> None:
+        """The models and graders of the last evaluation of this set are where a new one begins."""
+        spec = EvalSpec(name=test_set.name, models=(), cases=test_set.cases, prompts=test_set.prompts)
+        folder = Path()
+        for row in self.state.evaluations:
+            if row.config.get("test_set") == test_set.id:
+                last = read_spec_of(row)
+                names = ("models", "baseline", "graders", "margin", "repeats", "budget")
+                spec = msgspec.structs.replace(spec, **{name: getattr(last, name) for name in names})
+                folder = Path(str(row.config.get("folder", "")))
+                break
+        else:
+            local = next((info for info in self.state.models if not info.remote), None)
+            if local is not None:
+                sampling = Sampling(temperature=0.0, max_tokens=256)
+                spec = msgspec.structs.replace(spec, models=(ModelSpec(model=local.id, sampling=sampling),))
+        self.state.set_up(spec, folder, test_set=test_set.id)
+
+    @Slot(object)
+    def _set_up_again(self, loaded: Loaded) -> None:
+        config = loaded.row.config
+        self.state.set_up(loaded.spec, Path(str(config.get("folder", ""))), test_set=str(config.get("test_set", "")))
+
+    @Slot(str, object)
+    def _export(self, what: str, loaded: Loaded) -> None:
+        backend = self.context.backend.value
+        if backend is None:
+            return
+        suffix = SUFFIX[what]
+        name, _ = QFileDialog.getSaveFileName(self, tr("Export"), f"{loaded.row.name}.{suffix}", f"*.{suffix}")
+        if name:
+            store, money = backend.store, [item for _model, item in self.results.cost.items()]
+            self.state.write_file(Path(name), lambda: exported(store, loaded.row, what, money))
+
+    @Slot(object)
     def _tell(self, error: ErrorInfo) -> None:
         self.context.shell.banner(BANNER, error)
 
@@ -83,7 +141,10 @@ class EvaluatePage(Page):
         files = _case_files(event)
         if files:
             event.acceptProposedAction()
-            self.state.import_cases(files[0])
+            if self.stack.currentWidget() is self.test_set:
+                self.test_set.add_file(files[0])
+            else:
+                self.state.import_cases(files[0])
 
 
 def _case_files(event: QDropEvent) -> list[Path]:

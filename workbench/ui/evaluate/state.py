@@ -224,6 +224,21 @@ class EvaluateState(QObject):
 
         self.context.jobs.run(work, done, self.failed.emit, owner=self)
 
+    def write_file(self, path: Path, text: str | Callable[[], str]) -> None:
+        """Write a file and say so. `text` may be made in the worker."""
+
+        def work() -> None:
+            content = text if isinstance(text, str) else text()
+            try:
+                path.write_text(content, encoding="utf-8", newline="\n")
+            except OSError as error:
+                raise BadInput(f"{path} can't be written: {error.strerror}.") from None
+
+        def done(_result: object) -> None:
+            self.context.shell.toast(tr("Written to {name}", name=path.name))
+
+        self.context.jobs.run(work, done, self.failed.emit, owner=self)
+
     # --- setting up and running -------------------------------------------------------------------------------
     def set_up(
         self,

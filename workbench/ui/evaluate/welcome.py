@@ -44,9 +44,9 @@ class Welcome(QWidget):
     def _examples(self) -> QWidget:
         frame, column = card(tr("Try an example"))
         text = tr(
-            "64 messages to a shop, answered by the starter model on this machine in a minute or two. They are "
-            "compared with a recorded baseline: answers written by hand as a careful reader would give them, not the output "
-            "of any service. Nothing leaves this machine."
+            "64 messages to a shop, answered by the starter model on this machine in a minute or two, against a "
+            "recorded baseline: answers written by hand as a careful reader would give them, not the output of any "
+            "service. Nothing leaves this machine."
         )
         column.addWidget(wrapped(text, "muted"))
         self.example = PushButton(tr("Try the example"), icon_name="play", primary=True)

@@ -1,0 +1,78 @@
+"""What an evaluation can be written as."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Sequence
+from pathlib import Path
+
+import msgspec
+
+from workbench.core.errors import BadInput
+from workbench.evaluation.answers import Answer
+from workbench.evaluation.break_even import BreakEven
+from workbench.evaluation.recorded import freeze
+from workbench.evaluation.report import html_report
+from workbench.evaluation.spec import EvalSpec, to_document
+from workbench.evaluation.stored import read_analysis, read_answers, read_spec_of
+from workbench.store import EvaluationRow, Store, now
+
+SUFFIX = {"report": "html", "csv": "csv", "jsonl": "jsonl", "yaml": "yaml", "baseline": "jsonl"}
+
+
+def exported(store: Store, row: EvaluationRow, what: str, money: Sequence[BreakEven] = ()) -> str:
+    """The text of an export: report, csv, jsonl, yaml or baseline. Raises BadInput."""
+    spec = read_spec_of(row)
+    if what == "yaml":
+        return evaluation_file(spec, Path(str(row.config.get("folder", ""))))
+    answers = read_answers(store, row, spec)
+    if what == "report":
+        return html_report(spec, read_analysis(store, row, spec), answers, money=money)
+    if what == "baseline":
+        if spec.baseline is None:
+            raise BadInput("This evaluation has no baseline to freeze.")
+        return freeze([answer for answer in answers if answer.contestant == spec.baseline.name], now())
+    if what == "csv":
+        return answers_csv(answers)
+    return "".join(msgspec.json.encode(answer).decode() + "\n" for answer in answers)
+
+
+def evaluation_file(spec: EvalSpec, folder: Path) -> str:
+    """YAML that `workbench eval` runs; recorded answers are named by their whole path."""
+    import yaml  # noqa: PLC0415  only evaluations write YAML
+
+    document = to_document(spec)
+    for model in [*document["models"], *([document["baseline"]] if document.get("baseline") else [])]:
+        if model.get("recorded"):
+            model["recorded"] = str(folder / model["recorded"])
+        _drop_empty(model)
+    return yaml.safe_dump(document, sort_keys=False, allow_unicode=True, width=110)
+
+
+def answers_csv(answers: Sequence[Answer]) -> str:
+    names = (
+        "case_id",
+        "contestant",
+        "prompt",
+        "repeat",
+        "score",
+        "text",
+        "error",
+        "prompt_tokens",
+        "completion_tokens",
+    )
+    names += ("duration_s", "cost_usd", "remote", "reused", "recorded", "run_id")
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow([*names, "reasons"])
+    for answer in answers:
+        reasons = "; ".join(grade.reason for grade in answer.grades if grade.reason)
+        values = [getattr(answer, name) for name in names]
+        writer.writerow(["" if value is None else value for value in values] + [reasons])
+    return text.getvalue()
+
+
+def _drop_empty(model: dict[str, object]) -> None:
+    for key in [key for key, value in model.items() if value in (None, "", {}, [])]:
+        del model[key]
