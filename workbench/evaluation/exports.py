@@ -18,6 +18,23 @@ from workbench.evaluation.spec import EvalSpec, to_document
 from workbench.evaluation.stored import read_analysis, read_answers, read_spec_of
 from workbench.store import EvaluationRow, Store, now
 
+CSV_COLUMNS = (
+    "case_id",
+    "contestant",
+    "prompt",
+    "repeat",
+    "score",
+    "text",
+    "error",
+    "prompt_tokens",
+    "completion_tokens",
+    "duration_s",
+    "cost_usd",
+    "remote",
+    "reused",
+    "recorded",
+    "run_id",
+)
 SUFFIX = {"report": "html", "csv": "csv", "jsonl": "jsonl", "yaml": "yaml", "baseline": "jsonl"}
 
 
@@ -51,24 +68,12 @@ def evaluation_file(spec: EvalSpec, folder: Path) -> str:
 
 
 def answers_csv(answers: Sequence[Answer]) -> str:
-    names = (
-        "case_id",
-        "contestant",
-        "prompt",
-        "repeat",
-        "score",
-        "text",
-        "error",
-        "prompt_tokens",
-        "completion_tokens",
-    )
-    names += ("duration_s", "cost_usd", "remote", "reused", "recorded", "run_id")
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
-    writer.writerow([*names, "reasons"])
+    writer.writerow([*CSV_COLUMNS, "reasons"])
     for answer in answers:
         reasons = "; ".join(grade.reason for grade in answer.grades if grade.reason)
-        values = [getattr(answer, name) for name in names]
+        values = [getattr(answer, name) for name in CSV_COLUMNS]
         writer.writerow(["" if value is None else value for value in values] + [reasons])
     return text.getvalue()
 

@@ -15,6 +15,8 @@ from workbench.evaluation.spec import EvalSpec, spec_of
 from workbench.store import EvaluationRow, Store
 
 WRONG_BELOW = 0.5
+HUMAN = "human"
+"""The grader's name of the user's own judgements; they calibrate the graders and are in no score."""
 
 
 class Line(msgspec.Struct, frozen=True, gc=False):
@@ -60,7 +62,7 @@ def read_answers(store: Store, row: EvaluationRow, spec: EvalSpec) -> list[Answe
     weights = {grader.grader: grader.weight for grader in spec.graders}
     results = store.results(row.id)
     for result in results:
-        if result.grader and result.score is not None:
+        if result.grader not in ("", HUMAN) and result.score is not None:
             grades.setdefault((result.test_case_id, result.variant, result.repeat), []).append(
                 GradeRecord(
                     grader=result.grader,

@@ -259,7 +259,7 @@ class EvaluationTables(Tables):
             "SELECT test_case_id, variant, repeat, ifnull(run_id, ''), score, ifnull(error, ''), reason "
             "FROM results WHERE evaluation_id = ? AND grader = ''",
             [evaluation_id],
-        )  # type: ignore[return-value]
+        )
 
     def result_texts(self, evaluation_id: str, words: str) -> set[tuple[str, str, int]]:
         """(case row, variant, repeat) of the answers that contain `words`, case ignored for ASCII letters."""

@@ -9,7 +9,7 @@ from workbench.evaluation.analysis import Analysis, ArmSummary
 from workbench.evaluation.break_even import BreakEven, Machine, break_even
 from workbench.evaluation.report import money_line
 from workbench.evaluation.spec import EvalSpec
-from workbench.ui.evaluate.parts import card, field, wrapped
+from workbench.ui.evaluate.parts import card, field, padded, wrapped
 from workbench.ui.tr import tr
 
 
@@ -50,6 +50,7 @@ class CostView(QWidget):
         column.addStretch(1)
         for spin in (self.cases, self.watts, self.power, self.price, self.api):
             spin.valueChanged.connect(self._compute)
+            padded(spin)
 
     def show_analysis(self, spec: EvalSpec, analysis: Analysis) -> None:
         self._spec, self._analysis = spec, analysis

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from workbench.evaluation.analysis import Analysis
-from workbench.evaluation.answers import Answer
+from workbench.evaluation.analysis import Analysis, analyse
+from workbench.evaluation.human import Calibration, calibrate, read_votes
 from workbench.evaluation.spec import EvalSpec
-from workbench.evaluation.stored import Line, read_analysis, read_lines, read_spec_of
+from workbench.evaluation.stored import Line, read_answers, read_lines, read_spec_of
 from workbench.store import EvaluationRow, Store
 
 
@@ -18,7 +18,6 @@ class Loaded:
     analysis: Analysis | None = None
     """None until it has been computed."""
     lines: list[Line] = field(default_factory=list)
-    answers: list[Answer] = field(default_factory=list)
 
 
 def load_head(store: Store, evaluation_id: str) -> Loaded | None:
@@ -29,5 +28,9 @@ def load_head(store: Store, evaluation_id: str) -> Loaded | None:
     return Loaded(row, read_spec_of(row), None, read_lines(store, evaluation_id))
 
 
-def load_analysis(store: Store, loaded: Loaded) -> Analysis:
-    return read_analysis(store, loaded.row, loaded.spec)
+def load_analysis(store: Store, loaded: Loaded) -> tuple[Analysis, list[Calibration]]:
+    """The verdicts, and how far the graders agree with the user's blind votes."""
+    spec = loaded.spec
+    answers = read_answers(store, loaded.row, spec)
+    analysis = analyse(answers, spec.baseline.name if spec.baseline else None, spec.margin / 100)
+    return analysis, calibrate(answers, read_votes(store, loaded.row.id))

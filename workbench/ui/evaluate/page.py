@@ -18,6 +18,7 @@ from workbench.evaluation.stored import read_spec_of
 from workbench.evaluation.test_sets import TestSet
 from workbench.ui.context import Context
 from workbench.ui.evaluate.loaded import Loaded
+from workbench.ui.evaluate.queue_view import QueueView
 from workbench.ui.evaluate.results_view import ResultsView
 from workbench.ui.evaluate.setup_view import SetupView
 from workbench.ui.evaluate.side_list import EvaluateList
@@ -54,6 +55,10 @@ class EvaluatePage(Page):
         self.stack.addWidget(self.test_set)
         self.setup = SetupView(self.state, context)
         self.stack.addWidget(self.setup)
+        self.queue = QueueView(context)
+        self.queue.closed.connect(lambda id: self.state.show("evaluation", id))
+        self.results.queue_wanted.connect(self._judge)
+        self.stack.addWidget(self.queue)
         self.state.shown_changed.connect(self._show)
         self.state.failed.connect(self._tell)
         self._show()
@@ -117,6 +122,11 @@ class EvaluatePage(Page):
     def _set_up_again(self, loaded: Loaded) -> None:
         config = loaded.row.config
         self.state.set_up(loaded.spec, Path(str(config.get("folder", ""))), test_set=str(config.get("test_set", "")))
+
+    @Slot(object)
+    def _judge(self, loaded: Loaded) -> None:
+        self.stack.setCurrentWidget(self.queue)
+        self.queue.open(loaded)
 
     @Slot(str, object)
     def _export(self, what: str, loaded: Loaded) -> None:

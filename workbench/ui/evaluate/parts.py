@@ -3,7 +3,16 @@
 from __future__ import annotations
 
 from PySide6.QtCore import Qt
-from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QScrollArea, QSizePolicy, QVBoxLayout, QWidget
+from PySide6.QtWidgets import (
+    QAbstractSpinBox,
+    QFrame,
+    QHBoxLayout,
+    QLabel,
+    QScrollArea,
+    QSizePolicy,
+    QVBoxLayout,
+    QWidget,
+)
 
 from workbench.ui.widgets import label
 
@@ -49,6 +58,11 @@ def field(title: str, widget: QWidget, hint: str = "") -> QWidget:
     if not widget.accessibleName():
         widget.setAccessibleName(title)
     return box
+
+
+def padded(spin: QAbstractSpinBox) -> None:
+    """Room left of the number, which the style sheet's padding does not reach."""
+    spin.lineEdit().setTextMargins(6, 0, 0, 0)
 
 
 def row(*widgets: QWidget, stretch: bool = True, spacing: int = 8) -> QHBoxLayout:

@@ -19,6 +19,7 @@ from PySide6.QtWidgets import (
 )
 
 from workbench.evaluation.analysis import Analysis
+from workbench.evaluation.human import Calibration
 from workbench.ui.context import Context
 from workbench.ui.evaluate.answers_view import AnswersView
 from workbench.ui.evaluate.cost_view import CostView
@@ -186,17 +187,17 @@ class ResultsView(QWidget):
         self.answers.show_loaded(loaded)
         store = backend.store
 
-        def done(analysis: Analysis) -> None:
-            loaded.analysis = analysis
+        def done(found: tuple[Analysis, list[Calibration]]) -> None:
+            loaded.analysis = found[0]
             if self.loaded is loaded:
-                self._show_analysis(loaded, analysis)
+                self._show_analysis(loaded, *found)
 
         self._context.jobs.run(
             lambda: load_analysis(store, loaded), done, self._state.failed.emit, owner=self, key="evaluate-analysis"
         )
 
-    def _show_analysis(self, loaded: Loaded, analysis: Analysis) -> None:
-        self.verdicts.show_analysis(loaded.spec, analysis)
+    def _show_analysis(self, loaded: Loaded, analysis: Analysis, calibrations: list[Calibration]) -> None:
+        self.verdicts.show_analysis(loaded.spec, analysis, calibrations=calibrations)
         self.cost.show_analysis(loaded.spec, analysis)
         self.answers.set_differing(frozenset(case for c in analysis.comparisons for case in c.differing))
 

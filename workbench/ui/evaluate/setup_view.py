@@ -25,7 +25,7 @@ from workbench.evaluation.verdict import cases_needed
 from workbench.ui.context import Context
 from workbench.ui.evaluate.contestant_editor import ContestantEditor
 from workbench.ui.evaluate.grader_editor import GraderEditor
-from workbench.ui.evaluate.parts import card, field, row, scrolled, wrapped
+from workbench.ui.evaluate.parts import card, field, padded, row, scrolled, wrapped
 from workbench.ui.evaluate.state import EvaluateState
 from workbench.ui.icons import PushButton
 from workbench.ui.tr import tr
@@ -146,6 +146,8 @@ class SetupView(QWidget):
         self.tokens.setSpecialValueText(tr("no limit"))
         for spin in (self.usd, self.tokens):
             spin.valueChanged.connect(self._changed)
+        for number in (self.margin, self.repeats, self.usd, self.tokens):
+            padded(number)
         grid.addWidget(field(tr("Cases"), self.part), 0, 0)
         grid.addWidget(field(tr("Answers to each case"), self.repeats), 0, 1)
         grid.addWidget(field(tr("Most money for remote models"), self.usd), 0, 2)
@@ -257,7 +259,7 @@ class SetupView(QWidget):
         names = [model.name for model in (*spec.models, *filter(None, (spec.baseline,)))]
         if not spec.models:
             return tr("Choose at least one model.")
-        if not all(editor.valid for editor in (*self.contestants, *self.graders)):
+        if not all(editor.valid for editor in self.contestants) or not all(grader.valid for grader in self.graders):
             return tr("A model's or grader's settings are not complete.")
         if len(set(names)) < len(names):
             return tr("Two models have one name: give each a name of its own under its settings.")

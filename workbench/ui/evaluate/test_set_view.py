@@ -6,7 +6,7 @@ from pathlib import Path
 
 import msgspec
 from PySide6.QtCore import QModelIndex, Qt, QTimer, Signal, Slot
-from PySide6.QtGui import QKeySequence, QShortcut
+from PySide6.QtGui import QKeySequence, QResizeEvent, QShortcut
 from PySide6.QtWidgets import (
     QAbstractItemView,
     QFileDialog,
@@ -33,7 +33,8 @@ from workbench.ui.tr import tr
 from workbench.ui.widgets import label
 
 NEAR_AFTER_MS = 600
-WIDTHS = {"id": 110, "expected": 130, "tags": 90, "cluster": 90, "weight": 64, "sealed": 64}
+WIDTHS = {"id": 100, "expected": 100, "tags": 80, "cluster": 70, "weight": 64, "sealed": 64}
+VARIABLE_WIDTH = 200
 
 
 class TestSetView(QWidget):
@@ -145,6 +146,7 @@ class TestSetView(QWidget):
         table.verticalHeader().setDefaultSectionSize(table.fontMetrics().height() + 14)
         table.horizontalHeader().setDefaultAlignment(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter)
         table.selectionModel().currentRowChanged.connect(self._row_changed)
+        table.setCornerWidget(QWidget())
         self.model.modelReset.connect(self._size_columns)
         return table
 
@@ -162,10 +164,14 @@ class TestSetView(QWidget):
     @Slot()
     def _size_columns(self) -> None:
         columns = self.model.columns()
-        room = max(self.table.viewport().width() - sum(WIDTHS.values()), 160)
-        share = max(room // max(len(columns) - len(WIDTHS), 1), 160)
+        room = self.table.viewport().width() - sum(WIDTHS.values())
+        share = max(room // max(len(columns) - len(WIDTHS), 1), VARIABLE_WIDTH)
         for index, name in enumerate(columns):
             self.table.setColumnWidth(index, WIDTHS.get(name, share))
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        self._size_columns()
 
     # --- content ----------------------------------------------------------------------------------------------
     def open(self, set_id: str) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 from PySide6.QtCore import Qt, Slot
 from PySide6.QtWidgets import (
@@ -16,6 +17,7 @@ from PySide6.QtWidgets import (
 )
 
 from workbench.evaluation.analysis import Analysis, ArmSummary, Comparison
+from workbench.evaluation.human import FEW_VOTES, Calibration
 from workbench.evaluation.report import limits_of
 from workbench.evaluation.spec import EvalSpec
 from workbench.evaluation.verdict import Outcome, sentence
@@ -51,7 +53,7 @@ class Verdicts(QWidget):
     def __init__(self, theme: Theme, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._theme = theme
-        self._shown: tuple[EvalSpec, Analysis, bool] | None = None
+        self._shown: tuple[EvalSpec, Analysis, bool, tuple[Calibration, ...]] | None = None
         self.column = QVBoxLayout(self)
         self.column.setContentsMargins(0, 0, 0, 0)
         self.column.setSpacing(12)
@@ -59,9 +61,11 @@ class Verdicts(QWidget):
         self.sentences: list[str] = []
         theme.changed.connect(self._again)
 
-    def show_analysis(self, spec: EvalSpec, analysis: Analysis, *, live: bool = False) -> None:
+    def show_analysis(
+        self, spec: EvalSpec, analysis: Analysis, *, live: bool = False, calibrations: Sequence[Calibration] = ()
+    ) -> None:
         """`live`: rates so far, without verdicts: looking early and stopping when it suits breaks the statistics."""
-        self._shown = (spec, analysis, live)
+        self._shown = (spec, analysis, live, tuple(calibrations))
         clear_layout(self.column)
         self.sentences = []
         if live:
@@ -75,6 +79,8 @@ class Verdicts(QWidget):
         self.arms = _arm_table(analysis.arms)
         column.addWidget(self.arms)
         self.column.addWidget(frame)
+        if calibrations:
+            self.column.addWidget(_calibration_card(calibrations))
         if not live:
             frame, column = card(tr("What this can't know"))
             for limit in limits_of(spec, analysis):
@@ -84,8 +90,8 @@ class Verdicts(QWidget):
     @Slot()
     def _again(self) -> None:
         if self._shown is not None:
-            spec, analysis, live = self._shown
-            self.show_analysis(spec, analysis, live=live)
+            spec, analysis, live, calibrations = self._shown
+            self.show_analysis(spec, analysis, live=live, calibrations=calibrations)
 
     def _comparison(self, comparison: Comparison) -> QWidget:
         verdict = comparison.verdict
@@ -124,6 +130,32 @@ class Verdicts(QWidget):
         if errors:
             column.addWidget(wrapped(tr("{count} answers failed; see Answers.", count=errors), "warn"))
         return frame
+
+
+def _calibration_card(calibrations: Sequence[Calibration]) -> QWidget:
+    hint = tr("Kappa is agreement beyond chance: 1 is perfect, 0 is none, above 0.6 is usually called good.")
+    frame, column = card(tr("Your blind judgements"), hint)
+    for item in calibrations:
+        text = tr(
+            "{grader}: agrees with {share} of your {votes} judgements, kappa {kappa}.",
+            grader=item.grader,
+            share=f"{item.agreement:.0%}",
+            votes=item.votes,
+            kappa="–" if math.isnan(item.kappa) else f"{item.kappa:.2f}",
+        )
+        if item.votes < FEW_VOTES:
+            text += " " + tr("Judge at least {count} for a reliable number.", count=FEW_VOTES)
+        column.addWidget(wrapped(text))
+        for contestant, rate in item.corrected.items():
+            corrected = tr(
+                "{name}: {rate} corrected by your judgements ({low} to {high}).",
+                name=contestant,
+                rate=f"{rate.estimate * 100:.1f} %",
+                low=f"{max(0.0, rate.low) * 100:.1f}",
+                high=f"{min(1.0, rate.high) * 100:.1f} %",
+            )
+            column.addWidget(wrapped(corrected, "small"))
+    return frame
 
 
 def _warnings(comparison: Comparison) -> list[str]:
