@@ -138,9 +138,11 @@ def test_enter_opens_a_chat_at_its_answer(history: History) -> None:
 
 
 def test_a_comparison_opens_in_compare(history: History) -> None:
-    history.click_row(0)
-    history.driver.click(history.page.open)
     driver = history.driver
+    driver.window.show_place("compare")
+    driver.window.show_place("history")
+    history.click_row(0)
+    driver.click(history.page.open)
     driver.wait(lambda: driver.window.place == "compare")
     driver.wait(lambda: driver.window.page("compare").state.session_id)
 
@@ -284,7 +286,9 @@ def test_columns_order_and_filters_survive_a_restart(fake_models: None, start: C
     next(action for action in menu.actions() if action.text() == "Answer").trigger()
     history.page.table.horizontalHeader().resizeSection(1, 210)
     driver.close()
-    again = History(start())
+    reopened = start(wait=False)
+    reopened.wait(lambda: reopened.program.slot.value is not None)
+    again = History(reopened)
     assert again.ids() == ["run-b", "run-1", "run-c"]
     assert again.state.query.sort == "cost_usd"
     header = again.page.table.horizontalHeader()

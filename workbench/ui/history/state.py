@@ -191,7 +191,7 @@ class HistoryState(QObject):
         self.read_choices()
 
     def _show(self, listing: Listing) -> None:
-        self.error = None
+        recovered, self.error = self.error is not None, None
         self.ids, self.total = listing.ids, listing.total
         for row in listing.rows:
             self._keep(row)
@@ -201,7 +201,8 @@ class HistoryState(QObject):
             self._keep(row)
         self._asked.clear()
         self._set_loading(False)
-        self.failed.emit(None)
+        if recovered:
+            self.failed.emit(None)
         self.listed.emit()
 
     def _fail(self, error: ErrorInfo) -> None:

@@ -48,12 +48,14 @@ class RunModel(QAbstractTableModel):
     def __init__(self, state: HistoryState) -> None:
         super().__init__(state)
         self._state = state
+        self.ids: list[str] = []
+        """As the view knows them: the state's may be newer until the model is reset."""
         self._places: dict[str, int] | None = None
         state.listed.connect(self._listed)
         state.rows_came.connect(self._rows_came)
 
     def rowCount(self, parent: Index = QModelIndex()) -> int:  # noqa: B008
-        return 0 if parent.isValid() else len(self._state.ids)
+        return 0 if parent.isValid() else len(self.ids)
 
     def columnCount(self, parent: Index = QModelIndex()) -> int:  # noqa: B008
         return 0 if parent.isValid() else len(COLUMNS)
@@ -69,9 +71,9 @@ class RunModel(QAbstractTableModel):
         return None
 
     def data(self, index: Index, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
-        if not index.isValid() or index.row() >= len(self._state.ids):
+        if not index.isValid() or index.row() >= len(self.ids):
             return None
-        id_ = self._state.ids[index.row()]
+        id_ = self.ids[index.row()]
         if role == ID_ROLE:
             return id_
         if role not in (
@@ -96,13 +98,13 @@ class RunModel(QAbstractTableModel):
     def place(self, id_: str) -> int:
         """The row of a run, -1 if it is not listed."""
         if self._places is None:
-            self._places = {known: place for place, known in enumerate(self._state.ids)}
+            self._places = {known: place for place, known in enumerate(self.ids)}
         return self._places.get(id_, -1)
 
     @Slot()
     def _listed(self) -> None:
         self.beginResetModel()
-        self._places = None
+        self.ids, self._places = self._state.ids, None
         self.endResetModel()
 
     @Slot(list)
@@ -309,7 +311,7 @@ class RunTable(QTableView):
     def selected_ids(self) -> list[str]:
         """In the order of the list. Ranges are asked, not indexes: all of 100,000 may be selected."""
         ranges = sorted((r.top(), r.bottom()) for r in self.selectionModel().selection().toList())
-        ids = self._state.ids
+        ids = self.runs.ids
         return list(dict.fromkeys(id_ for top, bottom in ranges for id_ in ids[top : bottom + 1]))
 
     def current_id(self) -> str:
