@@ -4,9 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+import pytest
+
 from tests.engine.child.driver import Answer, Child, chat, starter_model
 from workbench.core.events import Finished, PromptProgress, StreamEvent, TextDelta
 from workbench.engine import protocol
+from workbench.engine.child.scheduler import WORTH_WAITING_TOKENS
+from workbench.engine.child.slots import ALIGNMENT
 from workbench.engine.protocol import Cancel, LoadedModel, Status
 
 ENDLESS = {"2": -100.0, "4": -100.0}
@@ -202,10 +206,14 @@ def test_full_contexts_one_after_the_other(with_tiny: Callable[..., Child]) -> N
     assert (report.running, report.queued) == (0, 0)
 
 
-def test_status_counts_shared_cells_once(with_tiny: Callable[..., Child]) -> None:
+@pytest.mark.parametrize("seeded", [False, True])
+def test_status_counts_shared_cells_once(with_tiny: Callable[..., Child], seeded: bool) -> None:
     child = with_tiny("llama", n_ctx=512)
-    answers = child.generate(*(chat("the cat " * 10, seed=n, max_tokens=4, logit_bias=ENDLESS) for n in range(3)))
+    seeds = range(3) if seeded else (None, None, None)
+    answers = child.generate(*(chat("the cat " * 10, seed=seed, max_tokens=4, logit_bias=ENDLESS) for seed in seeds))
     length = answers[0].usage.prompt_tokens
     assert length is not None
-    # The last prompt token and the answer are each one's own; who comes late takes the place of one that is done.
-    assert length - 1 < status(child).cells_used <= length - 1 + 3 * (1 + 3)
+    # The answer is each one's own, and what a request did not wait for because it was little; who comes late takes the
+    # place of one that is done. With a seed of its own it shares whole tiles only, so that it draws as if alone.
+    shared = length // ALIGNMENT * ALIGNMENT if seeded else length - WORTH_WAITING_TOKENS
+    assert length - 1 < status(child).cells_used <= shared + 3 * (length - shared + 3)
