@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from PySide6.QtCore import QMimeData, QUrl
-from PySide6.QtWidgets import QPushButton
+from PySide6.QtWidgets import QPushButton, QToolButton
 
 from tests.ui.driver import Driver
 
@@ -189,3 +189,18 @@ def test_the_record_and_the_rendered_prompt_are_shown(window: Driver) -> None:
     window.wait(lambda: len(dialogs()) == 2)
     assert "<|user|>hello" in dialogs()[1].view.toPlainText()
     dialogs()[1].accept()
+
+
+def test_an_attached_file_counts_and_tells_by_how_much_it_does_not_fit(window: Driver, tmp_path: Path) -> None:
+    big = tmp_path / "log.txt"
+    big.write_text("one line of a long log\n" * 4000)
+    window.type("What went wrong?")
+    window.wait(lambda: window.composer.tokens.text() == "~12 of 8,192 tokens")
+    assert window.composer.context_bar.objectName() == ""
+    window.composer.add_files([str(big)])
+    window.wait(lambda: window.composer.context_bar.objectName() == "bad")
+    too_many = round((len("What went wrong?\n\n") + 4000 * 23) / 3.6) + 8 - 8192
+    assert window.composer.tokens.text() == f"~{too_many:,} tokens too many for 8,192"
+    assert window.composer.tokens.objectName() == "bad"
+    window.click(window.composer.findChild(QToolButton, "removeFile"))
+    window.wait(lambda: window.composer.context_bar.objectName() == "")

@@ -25,6 +25,8 @@ from workbench.ui.widgets import clear_layout, label, restyle
 
 MAX_LINES = 12
 MAX_FILE_BYTES = 20_000_000
+NEARLY_FULL = 0.85
+"""Share of the context from which on its bar warns."""
 
 
 class PromptEdit(QPlainTextEdit):
@@ -118,6 +120,7 @@ class AttachmentChip(QFrame):
         row.addWidget(label(attachment.name))
         row.addWidget(label(_size_text(attachment.size), "small"))
         remove = IconButton("x", tr("Remove {name}", name=attachment.name), size=12)
+        remove.setObjectName("removeFile")
         remove.clicked.connect(self._remove)
         row.addWidget(remove)
         self.setToolTip(problem)
@@ -231,27 +234,30 @@ class Composer(QFrame):
     def set_count(self, tokens: int | None, limit: int | None, exact: bool) -> None:
         """Tokens of everything that would be sent, against the context's size."""
         mark = "" if exact else "~"
+        over = tokens - limit if limit and tokens is not None else 0
         if tokens is None:
-            self.tokens.setText("")
+            text = ""
+        elif over > 0:
+            text = tr("{mark}{over} tokens too many for {limit}", mark=mark, over=f"{over:,}", limit=f"{limit:,}")
         elif limit:
-            self.tokens.setText(
-                tr("{mark}{tokens} of {limit} tokens", mark=mark, tokens=f"{tokens:,}", limit=f"{limit:,}")
-            )
+            text = tr("{mark}{tokens} of {limit} tokens", mark=mark, tokens=f"{tokens:,}", limit=f"{limit:,}")
         else:
-            self.tokens.setText(tr("{mark}{tokens} tokens", mark=mark, tokens=f"{tokens:,}"))
+            text = tr("{mark}{tokens} tokens", mark=mark, tokens=f"{tokens:,}")
+        self.tokens.setText(text)
         self.context_bar.setVisible(bool(limit) and tokens is not None)
+        share, tip = 0.0, ""
         if limit and tokens is not None:
             share = tokens / limit
             self.context_bar.setValue(min(round(share * 1000), 1000))
-            name = "bad" if share > 1 else "warn" if share > 0.85 else ""
             tip = tr("The context is {percent} % full.", percent=round(share * 100))
-            if share > 1:
+            if over > 0:
                 tip += " " + tr("The prompt does not fit: older turns must go, or the context must grow.")
-            self.context_bar.setToolTip(tip)
-            self.tokens.setToolTip(tip)
-            if self.context_bar.objectName() != name:
-                self.context_bar.setObjectName(name)
-                restyle(self.context_bar)
+        for widget, usual in ((self.context_bar, ""), (self.tokens, "stat")):
+            widget.setToolTip(tip)
+            name = "bad" if over > 0 else "warn" if share > NEARLY_FULL else usual
+            if widget.objectName() != name:
+                widget.setObjectName(name)
+                restyle(widget)
 
     # --- text and files --------------------------------------------------------------------------------------
     @property

@@ -341,7 +341,7 @@ class ChatPage(Page):
             self.stack.setCurrentWidget(self.welcome)
         self.composer.set_busy(self.state.running_here is not None)
         self.remedies.refresh()
-        self.meter.count_soon(self.composer.text)
+        self.meter.count_soon(self.composer.message())
 
     @Slot()
     def _show_model(self) -> None:
@@ -356,7 +356,7 @@ class ChatPage(Page):
         self.composer.set_model(model)
         has_models = any(place.id == "models" for place in PLACES)
         self.welcome.set_model(model, loading=not self.state.models, has_models_place=has_models)
-        self.meter.count_soon(self.composer.text)
+        self.meter.count_soon(self.composer.message())
 
     @Slot(str)
     def _run_started(self, message_id: str) -> None:
@@ -370,7 +370,7 @@ class ChatPage(Page):
     @Slot(str)
     def _run_finished(self, _message_id: str) -> None:
         self.remedies.refresh()
-        self.meter.count_soon(self.composer.text)
+        self.meter.count_soon(self.composer.message())
 
     @Slot(object)
     def _show_failure(self, error: ErrorInfo) -> None:
@@ -507,7 +507,7 @@ class ChatPage(Page):
     @Slot()
     def _text_changed(self) -> None:
         self._draft_timer.start()
-        self.meter.count_soon(self.composer.text)
+        self.meter.count_soon(self.composer.message())
 
     @Slot(str, str)
     def _open_hit(self, session_id: str, message_id: str) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from PySide6.QtCore import QObject, QTimer, Signal, Slot
 
 from workbench.core.errors import ErrorInfo
-from workbench.core.messages import Message
+from workbench.core.messages import ImagePart, Message
 from workbench.core.models import CountsTokens
 from workbench.ui.backend import Backend
 from workbench.ui.chat.state import ChatState
@@ -14,11 +14,14 @@ from workbench.ui.context import Context
 COUNT_AFTER_MS = 350
 CHARACTERS_PER_TOKEN = 3.6
 TOKENS_PER_MESSAGE = 8
+TOKENS_PER_IMAGE = 1000
 
 
 def estimate(messages: tuple[Message, ...]) -> int:
-    """Tokens of English text, roughly."""
-    return sum(round(len(message.text) / CHARACTERS_PER_TOKEN) + TOKENS_PER_MESSAGE for message in messages)
+    """Tokens of English text and the text of attached files, roughly."""
+    images = sum(isinstance(part, ImagePart) for message in messages for part in message.parts)
+    texts = sum(round(len(message.text) / CHARACTERS_PER_TOKEN) + TOKENS_PER_MESSAGE for message in messages)
+    return texts + images * TOKENS_PER_IMAGE
 
 
 def loaded_model(backend: Backend, model_id: str) -> CountsTokens | None:
@@ -36,15 +39,15 @@ class TokenMeter(QObject):
     def __init__(self, state: ChatState, context: Context, parent: QObject | None = None) -> None:
         super().__init__(parent)
         self._state, self._context = state, context
-        self._text = ""
+        self._draft = Message("user", ())
         self._timer = QTimer(self)
         self._timer.setSingleShot(True)
         self._timer.setInterval(COUNT_AFTER_MS)
         self._timer.timeout.connect(self._count)
 
-    def count_soon(self, text: str) -> None:
-        """`text` is what stands in the composer."""
-        self._text = text
+    def count_soon(self, draft: Message) -> None:
+        """`draft` is what stands in the composer: text and attached files."""
+        self._draft = draft
         self._timer.start()
 
     def limit(self) -> int | None:
@@ -88,6 +91,6 @@ class TokenMeter(QObject):
         system = self._state.options.system_prompt.strip()
         messages = [Message.of("system", system)] if system else []
         messages += [stored.message for stored in self._state.path]
-        if self._text.strip():
-            messages.append(Message.of("user", self._text))
+        if self._draft.parts:
+            messages.append(self._draft)
         return tuple(messages)
