@@ -126,6 +126,27 @@ def test_a_restart_brings_back_the_chat_the_draft_and_the_window(fake_models: No
     second.wait_idle()
 
 
+def test_a_model_file_of_the_command_line_goes_before_the_restored_chat(
+    fake_models: None, start: Start, tmp_path: Path
+) -> None:
+    first = start()
+    first.use("fake:echo")
+    first.send("kept")
+    session_id = first.state.session_id
+    first.close()
+    file = tmp_path / "mine.gguf"
+    second = start(files=(str(file),))
+    second.wait_idle()
+    assert second.state.model_id == str(file)
+    assert second.state.session_id is None and second.state.path == []
+    second.state.open_session(session_id)
+    second.program.start_again([str(file)])  # while the chat is still being read
+    second.wait_idle()
+    assert second.state.model_id == str(file)
+    assert second.state.session_id is None
+    assert second.store.session(session_id).options["model"] == "fake:echo"
+
+
 def test_the_draft_of_a_new_chat_survives_too(fake_models: None, start: Start) -> None:
     first = start()
     first.type("not sent yet")

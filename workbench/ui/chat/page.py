@@ -433,8 +433,9 @@ class ChatPage(Page):
             self.use_model_file(path)
 
     def use_model_file(self, path: str) -> None:
-        """Chat with this GGUF file."""
+        """Begin a chat with this GGUF file."""
         self.context.shell.show_place("chat")
+        self.state.new_chat()
         self.state.set_model(path)
         self.state.reload_models()
         self.focus_composer()

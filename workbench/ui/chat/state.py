@@ -20,7 +20,7 @@ from workbench.ui.backend import Backend
 from workbench.ui.chat.options import ChatOptions, from_saved, to_saved
 from workbench.ui.chat.tree import MessageTree
 from workbench.ui.context import Context
-from workbench.ui.jobs import SERIAL
+from workbench.ui.jobs import SERIAL, Job
 from workbench.ui.tr import tr
 
 if TYPE_CHECKING:
@@ -100,6 +100,7 @@ class ChatState(QObject):
         """Running answers by the id of their message."""
         self.sending = False
         self._held: Message | None = None
+        self._opening: Job | None = None
         self.sending_began_session = False
         """While `session_changed` is emitted: the session was made by sending from a new chat."""
         context.backend.when_ready(self._backend_ready)
@@ -136,6 +137,9 @@ class ChatState(QObject):
 
     # --- sessions --------------------------------------------------------------------------------------------
     def new_chat(self) -> None:
+        if self._opening is not None:
+            self._opening.cancel()  # else a chat that is still being read would take the new one's place
+            self._opening = None
         self.session_id = None
         self.view = None
         self._context.state.value.session_id = ""
@@ -147,7 +151,7 @@ class ChatState(QObject):
         backend = self.backend
         if backend is None:
             return
-        self._context.jobs.run(
+        self._opening = self._context.jobs.run(
             lambda: read_view(backend, session_id, leaf_id),
             lambda view: self._show(view, session_id),
             self.failed.emit,
