@@ -438,9 +438,10 @@ def test_childs_environment() -> None:
     environment = {"PATH": "/bin", "LD_LIBRARY_PATH": "/bundle"} | secrets
     always = {"PATH": "/bin", "GGML_NO_BACKTRACE": "1", "GOMP_SPINCOUNT": "1000"}
     assert child_environment(environment, frozen=False) == always | {"LD_LIBRARY_PATH": "/bundle"}
-    assert child_environment(environment, frozen=True) == always
+    frozen = always | {"PYINSTALLER_RESET_ENVIRONMENT": "1"}
+    assert child_environment(environment, frozen=True) == frozen
     original = environment | {"LD_LIBRARY_PATH_ORIG": "/usr/local/lib"}
-    assert child_environment(original, frozen=True) == always | {"LD_LIBRARY_PATH": "/usr/local/lib"}
+    assert child_environment(original, frozen=True) == frozen | {"LD_LIBRARY_PATH": "/usr/local/lib"}
 
 
 def test_users_own_waiting_of_threads_is_kept() -> None:

@@ -370,4 +370,5 @@ def child_environment(environment: dict[str, str], *, frozen: bool) -> dict[str,
         kept.pop("LD_LIBRARY_PATH", None)
         if original is not None:
             kept["LD_LIBRARY_PATH"] = original
+        kept["PYINSTALLER_RESET_ENVIRONMENT"] = "1"  # else it thinks the path is set, and finds no bundled library
     return kept
