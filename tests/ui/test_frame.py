@@ -27,6 +27,7 @@ from tests.ui.driver import Driver
 from tests.ui.watchdog import Watchdog
 from workbench.store import Store
 from workbench.ui.places import SETTINGS_PARTS
+from workbench.ui.settings.erase_dialog import EraseDialog
 from workbench.ui.tokens import DARK, LIGHT, Tokens
 
 Start = Callable[..., Driver]
@@ -375,3 +376,49 @@ def test_the_database_is_closed_at_the_end(window: Driver, home: Path) -> None:
     with Store.open(home / "workbench.db") as store:
         assert store.integrity() == []
         assert store.run_rows()[0].status == "done"
+
+
+def test_everything_is_deleted_once_the_word_was_typed_and_the_next_window_is_new(
+    fake_models: None, start: Start, home: Path
+) -> None:
+    first = start()
+    first.use("fake:echo")
+    first.send("my secret plan")
+    backend = first.program.slot.value
+    assert backend is not None
+    backend.keys.set("anthropic", "test-key-0123456789abcdef")
+    backend.store.backup_now()
+    first.palette("larger text")
+    (home / "models").mkdir(exist_ok=True)
+    (home / "models" / "kept.gguf").write_bytes(b"model")
+    first.window.show_part("settings", "privacy")
+    section = first.window.page("settings").show_part("privacy")
+    first.click(section.erase)
+    dialog = section.findChild(EraseDialog)
+    assert not dialog.confirm.isEnabled()
+    first.qtbot.keyClicks(dialog.field, "delet")
+    assert not dialog.confirm.isEnabled()
+    first.qtbot.keyClicks(dialog.field, "e")
+    first.click(dialog.confirm)
+    assert first.program.starts_over
+    first.close()
+    assert first.program.problems == []
+    left = {path.relative_to(home).as_posix() for path in home.rglob("*") if path.is_file()}
+    assert left == {"models/kept.gguf", "plugins/fake_models.py"}
+    second = start()
+    assert second.store.sessions() == []
+    assert second.program.theme.scale == 100
+    assert second.page.stack.currentWidget() is second.page.welcome
+
+
+def test_the_ledger_counts_what_was_sent_since_it_was_last_shown(window: Driver) -> None:
+    window.window.show_part("settings", "privacy")
+    section = window.window.page("settings").show_part("privacy")
+    window.wait(lambda: section.summary.text() == "No prompt has left this machine.")
+    assert not section.table.isVisible()
+    window.window.show_place("chat")
+    window.use("fake:remote")
+    window.send("hello")
+    window.window.show_place("settings")
+    window.wait(lambda: section.summary.text() == "One prompt left this machine.")
+    assert section.table.rowCount() == 1

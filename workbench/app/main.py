@@ -45,6 +45,10 @@ class Program(QObject):
         self._log_handler: Any = None
         self._crash: Any = None
         self._shown_reports = 0
+        self.starts_over = False
+        """Everything is deleted at the end, and the program begins anew."""
+        self.problems: list[str] = []
+        """What could not be deleted."""
         self.instance = instance
         if instance is not None:
             instance.files_received.connect(self.start_again)
@@ -57,6 +61,7 @@ class Program(QObject):
         self.theme.finish()
         self.window.painted.connect(self._after_paint)
         self.window.model_files_dropped.connect(self._open_files)
+        self.window.start_over_requested.connect(self._start_over)
 
     def start(self) -> None:
         self.window.show()
@@ -157,6 +162,16 @@ class Program(QObject):
         else:
             self._open_files(files)
 
+    @Slot()
+    def _start_over(self) -> None:
+        self.starts_over = True
+        self.window.close()
+
+    def tell_left_over(self, problems: list[str]) -> None:
+        """Some of what was to be deleted is still there."""
+        message = tr("Not everything could be deleted.")
+        self.window.banner("erased", ErrorInfo(kind="erase", message=message, detail="\n".join(problems)))
+
     def tell_unanswered(self) -> None:
         message = tr("Another window of this program is open and does not answer; this one works on the same data.")
         self.window.banner("instance", ErrorInfo(kind="instance", message=message))
@@ -179,6 +194,8 @@ class Program(QObject):
         """Wait for what is being written, stop the runs and the models, close the database."""
         self.window.close()
         self.jobs.close()
+        if self.starts_over:
+            self._erase_contents()
         if self.slot.value is not None:
             importlib.import_module("workbench.app.backend").close_backend(self.slot.value)
         if self._crash is not None:
@@ -186,6 +203,25 @@ class Program(QObject):
         if self._log_handler is not None:
             stop, handler = self._log_handler
             stop(handler)
+        if self.starts_over:
+            self.problems += importlib.import_module("workbench.services.erasing").erase_files(self._paths)
+
+    def _erase_contents(self) -> None:
+        backend = self.slot.value
+        if backend is not None:
+            backend.runner.close()
+            providers = set(self.settings.value.providers)
+            for plugin in backend.plugins.providers():
+                providers.update(plugin.presets)
+            erasing = importlib.import_module("workbench.services.erasing")
+            self.problems += erasing.erase_contents(backend.store, backend.keys, providers)
+
+    def dispose(self) -> None:
+        """Let go of the window after the end, so that another one can begin in this process."""
+        if self.instance is not None:
+            self.instance.files_received.disconnect(self.start_again)
+        self.window.deleteLater()
+        self.deleteLater()
 
 
 def _preload() -> None:
@@ -252,17 +288,28 @@ def main(argv: list[str]) -> int:
         print("Model Workbench is open already; its window was raised.", file=sys.stderr)  # noqa: T201
         return 0
     app = make_app(["workbench"])
-    program = Program(app, paths, argv, instance)
-    if began is Start.NO_ANSWER:
-        print("Another window of Model Workbench does not answer; opening one more.", file=sys.stderr)  # noqa: T201
-        program.tell_unanswered()
-    if sys.platform == "darwin":
-        app.file_opened.connect(program.start_again)  # type: ignore[attr-defined,unused-ignore]
-    signals = Signals(app, program)
-    program.start()
-    code = app.exec()
-    instance.close()
-    signals.restore()
-    program.close()
+    code, problems = 0, list[str]()
+    while True:
+        program = Program(app, paths, argv, instance)
+        if problems:
+            program.tell_left_over(problems)
+        if began is Start.NO_ANSWER:
+            print("Another window of Model Workbench does not answer; opening one more.", file=sys.stderr)  # noqa: T201
+            program.tell_unanswered()
+        if sys.platform == "darwin":
+            app.file_opened.connect(program.start_again)  # type: ignore[attr-defined,unused-ignore]
+        signals = Signals(app, program)
+        program.start()
+        code = app.exec()
+        if not program.starts_over:
+            instance.close()
+        signals.restore()
+        program.close()
+        if not program.starts_over:
+            break
+        argv, problems = [], program.problems
+        if sys.platform == "darwin":
+            app.file_opened.disconnect(program.start_again)  # type: ignore[attr-defined,unused-ignore]
+        program.dispose()
     instance.release()
     return code

@@ -43,6 +43,9 @@ class Shell(Protocol):
 
     def show_help(self, page: str = "") -> None: ...
 
+    def start_over(self) -> None:
+        """Delete everything and begin anew. The user has confirmed it."""
+
     def conceal_models(self, concealed: bool) -> None:
         """Say nowhere in the frame which models are loaded: answers are being judged blindly."""
 

@@ -50,6 +50,7 @@ class MainWindow(QMainWindow):
     painted = Signal()
     model_files_dropped = Signal(list)
     closed = Signal()
+    start_over_requested = Signal()
 
     def __init__(
         self,
@@ -257,6 +258,10 @@ class MainWindow(QMainWindow):
 
     def set_work(self, key: str, text: str, fraction: float | None, stop: Callable[[], object] | None) -> None:
         self.status.set_work(key, text, fraction, stop)
+
+    @Slot()
+    def start_over(self) -> None:
+        self.start_over_requested.emit()
 
     def conceal_models(self, concealed: bool) -> None:
         self.status.conceal_models(concealed)

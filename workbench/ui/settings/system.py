@@ -11,7 +11,7 @@ import msgspec
 from msgspec.structs import replace
 from PySide6 import QtCore, QtWidgets
 from PySide6.QtCore import Qt, Slot
-from PySide6.QtGui import QKeySequence
+from PySide6.QtGui import QKeySequence, QShowEvent
 from PySide6.QtWidgets import QCheckBox, QHBoxLayout, QLineEdit
 
 from workbench import __version__
@@ -20,12 +20,17 @@ from workbench.core.paths import bundled
 from workbench.ui.context import Context
 from workbench.ui.dialogs import TextDialog
 from workbench.ui.icons import IconButton, PushButton
+from workbench.ui.settings.erase_dialog import EraseDialog
 from workbench.ui.settings.section import SettingsSection, add_row, clear
 from workbench.ui.tr import tr
 from workbench.ui.widgets import copy_text, label
 
 if TYPE_CHECKING:
     from workbench.store.values import LedgerEntry
+
+LISTED = 500
+"""Rows of the ledger that are shown; all are counted."""
+ALL = -1
 
 
 class PluginsSection(SettingsSection):
@@ -179,21 +184,39 @@ class PrivacySection(SettingsSection):
         self.table.setMinimumHeight(260)
         self.table.horizontalHeader().setSectionResizeMode(3, QtWidgets.QHeaderView.ResizeMode.Stretch)
         self.table.horizontalHeader().setDefaultAlignment(Qt.AlignmentFlag.AlignLeft)
-        self.column.addWidget(self.table, 1)
+        self.column.addWidget(self.table)
+        box = self.card()
+        self.erase = PushButton(tr("Delete everything…"), icon_name="trash-2", object_name="danger")
+        self.erase.clicked.connect(self._ask_to_erase)
+        hint = tr("Chats, runs, evaluations, backups, settings, keys and logs. Models and plugins stay.")
+        add_row(box, tr("Delete everything"), hint, self.erase)
+        self.column.addStretch(1)
         context.backend.when_ready(self.reload)
+
+    def showEvent(self, event: QShowEvent) -> None:
+        super().showEvent(event)
+        self.reload()
 
     @Slot()
     def reload(self) -> None:
         backend = self.context.backend.value
         if backend is not None:
-            self.context.jobs.run(lambda: backend.store.ledger(500), self._show, owner=self, key="ledger")
+            self.context.jobs.run(lambda: backend.store.ledger(ALL), self._show, owner=self, key="ledger")
 
     def _show(self, entries: list[LedgerEntry]) -> None:
         count = len(entries)
-        none = tr("No prompt has left this machine.")
-        self.summary.setText(none if not count else tr("{count} prompts left this machine.", count=count))
+        if count == 0:
+            text = tr("No prompt has left this machine.")
+        elif count == 1:
+            text = tr("One prompt left this machine.")
+        else:
+            text = tr("{count} prompts left this machine.", count=f"{count:,}")
+        if count > LISTED:
+            text += " " + tr("The newest {listed} are listed.", listed=LISTED)
+        self.summary.setText(text)
         self.table.setVisible(bool(entries))
-        self.table.setRowCount(count)
+        entries = entries[:LISTED]
+        self.table.setRowCount(len(entries))
         for row, entry in enumerate(entries):
             tokens = "" if entry.prompt_tokens is None else f"{entry.prompt_tokens:,}"
             when = QtCore.QDateTime.fromString(entry.started_at, Qt.DateFormat.ISODate).toLocalTime()
@@ -202,6 +225,12 @@ class PrivacySection(SettingsSection):
                 self.table.setItem(row, column, QtWidgets.QTableWidgetItem(text))
         self.table.resizeColumnsToContents()
         self.table.horizontalHeader().setSectionResizeMode(3, QtWidgets.QHeaderView.ResizeMode.Stretch)
+
+    @Slot()
+    def _ask_to_erase(self) -> None:
+        self._dialog = EraseDialog(self)
+        self._dialog.accepted.connect(self.context.shell.start_over)
+        self._dialog.open()
 
 
 class AboutSection(SettingsSection):
