@@ -83,7 +83,8 @@ def begin(hub: FakeHub, start: Callable[..., Driver], monkeypatch: pytest.Monkey
     """Starts the window; several times for tests about restarts."""
 
     def made() -> ModelsDriver:
-        driver = start()
+        driver = start(wait=False)  # the window opens in the place it was closed in
+        driver.wait(lambda: driver.program.slot.value is not None)
         driver.__class__ = ModelsDriver
         assert isinstance(driver, ModelsDriver)
         return driver

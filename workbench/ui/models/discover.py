@@ -162,7 +162,7 @@ class DiscoverView(QWidget):
         self.list.clicked.connect(self._open)
         self.list.installEventFilter(self)
         self.list.verticalScrollBar().valueChanged.connect(self._scrolled)
-        self.list.verticalScrollBar().rangeChanged.connect(self._scrolled)
+        self.list.verticalScrollBar().rangeChanged.connect(self._fill_up)
         self.pages.addWidget(self.list)
         self.nothing = EmptyState("search", tr("Nothing found"), tr("Try other words, or fewer filters."))
         self.on_hub = self.nothing.add_button(tr("Search Hugging Face"), self.run, primary=True)
@@ -212,6 +212,12 @@ class DiscoverView(QWidget):
         if self.search.has_more and bar.value() >= bar.maximum() - NEAR_END_PX:
             self.search.more()
 
+    @Slot()
+    def _fill_up(self) -> None:
+        """More pages until the list can be scrolled, unless the user has stopped that."""
+        if not self.search.stopped and self.list.verticalScrollBar().maximum() < NEAR_END_PX:
+            self._scrolled()
+
     def focus_field(self) -> None:
         self.field.setFocus(Qt.FocusReason.ShortcutFocusReason)
         self.field.selectAll()
@@ -237,11 +243,12 @@ class DiscoverView(QWidget):
         if nothing:
             in_list = search.source == "catalogue"
             title = tr("Not in the bundled list") if in_list else tr("Nothing found")
+            title = tr("Stopped") if search.stopped else title
             text = tr("Hugging Face may have it.") if in_list else tr("Try other words, or fewer filters.")
             self.nothing.set_text(title, tr("Try other words, or go online.") if in_list and offline else text)
         if not busy and search.source == "hub":
             announce(self.list, self.heading.text())
-            self._scrolled()
+            self._fill_up()
 
     def _heading(self) -> str:
         search = self.search

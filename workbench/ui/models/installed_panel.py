@@ -26,6 +26,7 @@ class InstalledPanel(QScrollArea):
         super().__init__()
         self._state = state
         self.model: InstalledModel | None = None
+        self._shown: tuple[InstalledModel, LoadOptions] | None = None
         self.setObjectName("sidePanel")
         self.setWidgetResizable(True)
         self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
@@ -96,10 +97,13 @@ class InstalledPanel(QScrollArea):
         self._content.setVisible(model is not None)
         if model is None:
             return
-        self.title.setText(model.name)
-        self._show_facts(model)
+        shown = (model, self._state.defaults_of(model.id))
+        if shown != self._shown:  # making the rows anew costs some milliseconds
+            self._shown = shown
+            self.title.setText(breakable(model.name))
+            self._show_facts(model)
+            self.buttons["delete"].setVisible(not model.bundled)
         self._show_duplicates(model)
-        self.buttons["delete"].setVisible(not model.bundled)
         self.show_loaded()
 
     @Slot()

@@ -47,6 +47,8 @@ class Search(QObject):
         self.as_of = ""
         """Date of the bundled catalogue."""
         self.error: ErrorInfo | None = None
+        self.stopped = False
+        """The user has stopped it; scrolling goes on."""
         self._all: list[RepoSummary] = []
         self._catalogue: Catalogue | None = None
         self._results: SearchResults | None = None
@@ -70,6 +72,7 @@ class Search(QObject):
         """Show the bundled catalogue's models that fit. Connects to nothing."""
         self.stop()
         self.query, self.source, self.error, self._results = query, "catalogue", None, None
+        self.stopped = False
         if self._catalogue is None:
             self._context.jobs.run(_load_catalogue, self._set_catalogue, self._failed, owner=self, key="catalogue")
         else:
@@ -83,6 +86,7 @@ class Search(QObject):
             return
         self.stop()
         self.query, self.source, self.error = query, "hub", None
+        self.stopped = False
         self._all = []
         self._results = access.client.search(query)
         self._filter()
@@ -92,6 +96,7 @@ class Search(QObject):
     def more(self) -> None:
         """The next page, if there is one and none is on its way."""
         if self.has_more and not self.busy and self.error is None:
+            self.stopped = False
             self._fetch()
 
     def retry(self) -> None:
@@ -107,6 +112,7 @@ class Search(QObject):
         job, self._job = self._job, None
         if job is not None:
             job.cancel()
+            self.stopped = True
             self.changed.emit()
 
     def set_fits_only(self, fits_only: bool) -> None:
@@ -164,6 +170,8 @@ class Search(QObject):
         self._catalogue = catalogue
         self.as_of = catalogue.as_of
         self.names = {entry.repo: entry.name for entry in catalogue.models}
+        if self.source != "catalogue":  # the Hub was asked meanwhile
+            return
         self._all = catalogue.search(self.query)
         self._filter()
 

@@ -1,0 +1,232 @@
+"""Searching and opening repositories, with real clicks and keys against a Hub on the loopback interface."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+from PySide6.QtCore import Qt
+from PySide6.QtWidgets import QApplication, QWidget
+
+from tests.fakes.fake_hub import FakeHub
+from tests.ui.models.conftest import TINY, ModelsDriver
+from tests.ui.models.hub_scene import CARD, family
+from workbench.core.settings import Network, Settings
+from workbench.ui.icons import PushButton
+from workbench.ui.models.card import readable
+
+
+def rows(driver: ModelsDriver) -> dict[str, Any]:
+    return {row.model.label: row for row in driver.models.discover.panel.list.rows}
+
+
+def test_nothing_connects_before_the_user_searches(driver: ModelsDriver, hub: FakeHub, tiny: bytes) -> None:
+    page = driver.open_models("discover")
+    driver.wait(lambda: page.discover.search.rows)
+    assert "well-known models" in page.discover.heading.text()
+    driver.qtbot.keyClicks(page.discover.field, "qwen3")
+    driver.wait(lambda: 0 < len(page.discover.search.rows) < 20)
+    assert all("qwen3" in repo.id.lower() for repo in page.discover.search.rows), "typing searches the bundled list"
+    assert not hub.requests
+
+
+def test_search_open_and_download_one(driver: ModelsDriver, hub: FakeHub, tiny: bytes) -> None:
+    page = driver.open_models("discover")
+    driver.search("tiny")
+    assert [repo.id for repo in page.discover.search.rows] == [TINY]
+    driver.open_repository(TINY)
+    driver.wait(lambda: "F16" in rows(driver) and rows(driver)["F16"].state.fit is not None)
+    row = rows(driver)["F16"]
+    assert row.verdict.text() == "Fits in RAM"
+    assert row.recommended.isVisible()
+    assert page.discover.panel.badges["architecture"].text() == "llama: supported"
+    driver.click(row.button)
+    driver.wait(lambda: row.state.installed)
+    driver.wait(lambda: "is here" in driver.window.toaster.text.text())
+    driver.click(driver.window.toaster.button)
+    driver.wait(lambda: driver.state.model_id == "local:tiny-F16")
+    assert driver.window.place == "chat"
+    driver.wait(lambda: any(info.id == "local:tiny-F16" for info in driver.state.models))
+
+
+def test_a_repository_tells_everything_before_a_byte_of_weights(
+    driver: ModelsDriver, hub: FakeHub, tmp_path: Path
+) -> None:
+    family(hub, tmp_path / "files", "ggml-org/Seer-4B-GGUF", "Seer-4B", 4_000_000_000, projector=True)
+    page = driver.open_models("discover")
+    driver.search("seer")
+    driver.open_repository("ggml-org/Seer-4B-GGUF")
+    panel = page.discover.panel
+    driver.wait(lambda: len(rows(driver)) == 7 and rows(driver)["Q4_K_M"].state.fit is not None)
+    assert rows(driver)["F16"].detail.text().startswith("8.00 GB · 2 files"), "a split model is one row"
+    assert panel.projector.isVisible()
+    assert "851 MB" in panel.projector.text()
+    recommended = [label for label, row in rows(driver).items() if row.recommended.isVisible()]
+    assert len(recommended) == 1
+    assert hub.bytes_sent < 2_000_000
+
+    before = rows(driver)["Q4_K_M"].state.fit.total_bytes
+    panel.context.setFocus()
+    for _ in range(2):
+        driver.qtbot.keyClick(panel.context, Qt.Key.Key_Right)
+    assert "32,768" in panel.context_text.text()
+    assert rows(driver)["Q4_K_M"].state.fit.total_bytes > before + 1_000_000_000, "36 layers, 24k more tokens"
+
+
+def test_an_unknown_architecture_is_told_before_downloading(driver: ModelsDriver, hub: FakeHub, tmp_path: Path) -> None:
+    family(hub, tmp_path / "files", "labs/New-GGUF", "New", 1_000_000_000, architecture="holoformer9")
+    page = driver.open_models("discover")
+    driver.search("labs")
+    driver.open_repository("labs/New-GGUF")
+    driver.wait(lambda: page.discover.panel.unsupported.isVisible())
+    assert "holoformer9" in page.discover.panel.unsupported.title.text()
+    driver.wait(lambda: "Q4_K_M" in rows(driver))
+    assert rows(driver)["Q4_K_M"].button.isEnabled(), "advice, never a block"
+
+
+def test_the_model_card_is_shown_without_fetching_anything(driver: ModelsDriver, hub: FakeHub, tmp_path: Path) -> None:
+    family(hub, tmp_path / "files", "org/Carded-GGUF", "Carded", 1_000_000_000)
+    page = driver.open_models("discover")
+    driver.search("carded")
+    driver.open_repository("org/Carded-GGUF")
+    asked = len(hub.requests)
+    driver.click(page.discover.panel.tabs.buttons["card"])
+    driver.wait(lambda: page.discover.panel.card.items)
+    text = page.discover.panel.card.items[0].text
+    assert "<" not in text.replace('print("<b>stays as it is</b>")', "")
+    assert "tracker.example" not in text
+    assert "[Paper](https://example.org/paper)" in text
+    assert len(hub.requests) == asked
+
+
+def test_cards_without_html_stay_as_they_are() -> None:
+    plain = "# Title\n\nText with `<b>` and a < b > c.\n\n```html\n<div>kept</div>\n```"
+    assert readable(plain).endswith("```html\n<div>kept</div>\n```")
+    assert "a < b > c" in readable(plain)
+    assert readable(CARD).count("\n\n\n") == 0
+    assert len(readable("<a href='x'>" * 20_000)) < 100_000
+
+
+def test_more_pages_come_by_scrolling(driver: ModelsDriver, hub: FakeHub) -> None:
+    for number in range(75):
+        hub.add(f"many/model-{number:03}-GGUF", {"README.md": b"x"}, downloads=1000 - number)
+    page = driver.open_models("discover")
+    driver.search("many")
+    first = len(page.discover.search.rows)
+    assert 0 < first < 75
+    bar = page.discover.list.verticalScrollBar()
+    for _ in range(3):
+        bar.setValue(bar.maximum())
+        driver.wait(lambda: not page.discover.search.busy)
+    assert len(page.discover.search.rows) == 75
+    assert page.discover.heading.text() == "75 on Hugging Face"
+
+
+def test_a_search_can_be_stopped_and_failures_retried(driver: ModelsDriver, hub: FakeHub, tiny: bytes) -> None:
+    hub.fault("hang", on="api")
+    page = driver.open_models("discover")
+    driver.qtbot.keyClicks(page.discover.field, "tiny")
+    driver.press("Return", page.discover.field)
+    driver.wait(lambda: page.discover.stop.isVisible())
+    driver.click(page.discover.stop)
+    driver.wait(lambda: not page.discover.search.busy)
+    assert page.discover.go.isVisible()
+
+    hub.fault("status", on="api", status=503, times=2)
+    driver.press("Return", page.discover.field)
+    driver.wait(lambda: page.discover.error.isVisible())
+    driver.click(next(button for button in page.discover.error.findChildren(PushButton) if "again" in button.text()))
+    driver.wait(lambda: [repo.id for repo in page.discover.search.rows] == [TINY])
+    assert not page.discover.error.isVisible()
+
+
+def test_gated_then_token_then_download(driver: ModelsDriver, hub: FakeHub, tiny: bytes) -> None:
+    hub.repos[TINY].gated = "manual"
+    hub.tokens["hf_let_me_in"] = {TINY}
+    page = driver.open_models("discover")
+    driver.search("tiny")
+    driver.open_repository(TINY)
+    panel = page.discover.panel
+    driver.wait(lambda: panel.gated.isVisible() and "F16" in rows(driver))
+    assert not rows(driver)["F16"].button.isEnabled()
+    driver.qtbot.keyClicks(panel.gated.token, "hf_let_me_in")
+    driver.press("Return", panel.gated.token)
+    driver.wait(lambda: not panel.gated.isVisible() and panel.badges["gated"].text() == "Access granted")
+    assert panel.gated.token.text() == ""
+    driver.wait(lambda: rows(driver)["F16"].button.isEnabled())
+    driver.click(rows(driver)["F16"].button)
+    driver.wait(lambda: rows(driver)["F16"].state.installed)
+    assert not hub.tokens_seen_by_cdn()
+
+
+def test_offline_the_bundled_list_is_searched_and_no_socket_is_opened(
+    begin: Callable[[], ModelsDriver], hub: FakeHub, tiny: bytes, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    home.mkdir(parents=True, exist_ok=True)
+    (home / "settings.json").write_bytes(msgspec.json.encode(Settings(network=Network(offline=True))))
+    driver = begin()
+    connections: list[object] = []
+
+    def connect(self: socket.socket, address: object) -> None:
+        connections.append(address)
+        raise OSError("no connections here")
+
+    monkeypatch.setattr(socket.socket, "connect", connect)
+    monkeypatch.setattr(socket, "getaddrinfo", lambda *args, **kwargs: connections.append(args) or [])
+    page = driver.open_models("discover")
+    driver.wait(lambda: page.discover.search.rows)
+    driver.search("qwen3 4b")
+    assert page.discover.offline.isVisible()
+    assert any(repo.id == "Qwen/Qwen3-4B-GGUF" for repo in page.discover.search.rows)
+    driver.open_repository("Qwen/Qwen3-4B-GGUF")
+    assert page.discover.panel.offline.isVisible()
+    assert page.discover.panel.badges["parameters"].text() == "4.02B parameters"
+    driver.click(page.segments.buttons["installed"])
+    driver.wait(lambda: page.state.models)
+    driver.click(page.segments.buttons["downloads"])
+    assert not connections
+    assert not hub.requests
+
+
+def test_the_keyboard_reaches_everything(driver: ModelsDriver, hub: FakeHub, tiny: bytes) -> None:
+    page = driver.open_models("discover")
+    driver.search("tiny")
+    driver.press("Down", page.discover.field)
+    driver.wait(lambda: page.discover.list.hasFocus())
+    driver.press("Return", page.discover.list)
+    driver.wait(lambda: page.discover.repository.details is not None)
+    driver.wait(lambda: "F16" in rows(driver))
+    seen = set()
+    for _ in range(40):
+        focused = QApplication.focusWidget()
+        if focused is rows(driver)["F16"].button:
+            break
+        seen.add(focused)
+        driver.qtbot.keyClick(focused, Qt.Key.Key_Tab)
+    assert QApplication.focusWidget() is rows(driver)["F16"].button
+    driver.press("Space", rows(driver)["F16"].button)
+    driver.wait(lambda: rows(driver)["F16"].state.installed)
+
+
+def test_every_control_has_a_name(driver: ModelsDriver, hub: FakeHub, tiny: bytes) -> None:
+    page = driver.open_models("discover")
+    driver.search("tiny")
+    driver.open_repository(TINY)
+    driver.wait(lambda: "F16" in rows(driver))
+    driver.click(page.segments.buttons["downloads"])
+    driver.click(page.segments.buttons["installed"])
+    unnamed = [
+        child
+        for child in page.findChildren(QWidget)
+        if child.focusPolicy() & Qt.FocusPolicy.TabFocus
+        and not child.accessibleName()
+        and not getattr(child, "text", lambda: "")()
+        and "qt_" not in child.objectName()
+        and type(child).__name__
+        not in ("QWidget", "QFrame", "QLabel", "QComboBoxPrivateContainer", "QComboBoxListView")
+    ]
+    assert not unnamed, [(type(child).__name__, child.objectName(), child.parent()) for child in unnamed]

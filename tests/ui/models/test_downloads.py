@@ -1,0 +1,157 @@
+"""Downloads: pausing, going on, cancelling, failing, verifying, and what a restart leaves of them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from PySide6.QtCore import Qt
+from PySide6.QtGui import QAction
+
+from tests.fakes.fake_hub import FakeHub
+from tests.ui.models.conftest import TINY, ModelsDriver
+from tests.ui.models.hub_scene import header
+
+MODEL = "org/big-GGUF"
+
+
+def add_big(hub: FakeHub, size: int = 6_000_000) -> bytes:
+    content = header(1_000_000, layers=2)
+    content += bytes((7 * at) % 251 for at in range(1000)) * ((size - len(content)) // 1000)
+    hub.add(MODEL, {"big-Q4_K_M.gguf": content})
+    return content
+
+
+def begin_download(
+    driver: ModelsDriver, repo_id: str = MODEL, label: str = "Q4_K_M", before: Callable[[], object] = int
+) -> Any:
+    """Search, open, press Download, and go to the downloads; the download's card."""
+    page = driver.open_models("discover")
+    driver.search(repo_id.rpartition("/")[2])
+    driver.open_repository(repo_id)
+    driver.wait(lambda: any(row.model.label == label for row in page.discover.panel.list.rows))
+    row = next(row for row in page.discover.panel.list.rows if row.model.label == label)
+    before()
+    driver.click(row.button)
+    driver.wait(lambda: page.state.transfers.snapshots)
+    driver.click(page.segments.buttons["downloads"])
+    driver.wait(lambda: page.downloads.cards)
+    return next(iter(page.downloads.cards.values()))
+
+
+def slow(hub: FakeHub, **options: Any) -> None:
+    hub.fault("slow", bytes_per_s=3_000_000, times=50, skip=1, **options)  # the header is read unharmed
+
+
+def test_pause_and_resume(driver: ModelsDriver, hub: FakeHub) -> None:
+    content = add_big(hub)
+    slow(hub)
+    card = begin_download(driver)
+    driver.wait(lambda: card.snapshot.done_bytes > 500_000)
+    driver.wait(lambda: "Downloading" in driver.window.status.work_text.text())
+    assert driver.models.segments.buttons["downloads"].text() == "Downloads · 1"
+    driver.click(card.buttons["pause"])
+    driver.wait(lambda: card.snapshot.state == "paused")
+    assert not driver.window.status.work_text.isVisible()
+    kept = card.snapshot.done_bytes
+    assert kept > 0
+    driver.click(card.buttons["resume"])
+    driver.wait(lambda: card.snapshot.state == "done")
+    assert Path(card.snapshot.path).read_bytes() == content
+    assert card.badge.text() == "Complete, checksum verified"
+    driver.wait(lambda: "is here" in driver.window.toaster.text.text())
+
+
+def test_cancel_deletes_what_came_and_can_be_taken_back(driver: ModelsDriver, hub: FakeHub, tmp_path: Path) -> None:
+    add_big(hub)
+    slow(hub)
+    card = begin_download(driver)
+    driver.wait(lambda: card.snapshot.done_bytes > 200_000)
+    driver.click(card.buttons["cancel"])
+    driver.wait(lambda: card.snapshot.state == "cancelled")
+    assert not list((tmp_path / "hf").rglob("*.workbench-part"))
+    driver.click(driver.window.toaster.button)
+    driver.wait(lambda: card.snapshot.state == "done")
+
+
+def test_a_failed_download_says_what_to_do_and_can_be_tried_again(driver: ModelsDriver, hub: FakeHub) -> None:
+    add_big(hub)
+    card = begin_download(driver, before=lambda: hub.fault("status", on="resolve", status=404, times=50))
+    driver.wait(lambda: card.snapshot.state in ("failed", "done"))
+    assert card.snapshot.state == "failed"
+    assert "look at the repository again" in card.message.text()
+    hub.faults.clear()
+    driver.click(card.buttons["retry"])
+    driver.wait(lambda: card.snapshot.state == "done")
+    assert not card.message.isVisible()
+
+
+def test_downloads_survive_a_restart_and_wait_for_the_user(begin: Callable[[], ModelsDriver], hub: FakeHub) -> None:
+    content = add_big(hub)
+    slow(hub)
+    first = begin()
+    card = begin_download(first)
+    first.wait(lambda: card.snapshot.done_bytes > 1_000_000)
+    first.close()
+    asked = len(hub.requests)
+    hub.faults.clear()
+
+    second = begin()
+    page = second.open_models("downloads")
+    second.wait(lambda: page.downloads.cards)
+    card = next(iter(page.downloads.cards.values()))
+    assert card.snapshot.state == "paused"
+    assert card.snapshot.done_bytes > 0
+    assert len(hub.requests) == asked, "nothing connects before the user asks"
+    second.click(page.downloads.resume_all)
+    second.wait(lambda: card.snapshot.state == "done")
+    assert Path(card.snapshot.path).read_bytes() == content
+
+
+def test_verify_finds_damage_and_mends_it(driver: ModelsDriver, hub: FakeHub) -> None:
+    content = add_big(hub)
+    card = begin_download(driver)
+    driver.wait(lambda: card.snapshot.state == "done")
+    driver.click(card.buttons["verify"])
+    driver.wait(lambda: "checksum is right" in driver.window.toaster.text.text())
+    blob = Path(card.snapshot.path).resolve()
+    with blob.open("r+b") as file:
+        file.seek(3_000_000)
+        file.write(b"\xff\xfe\xfd")
+    driver.click(card.buttons["verify"])
+    driver.wait(lambda: card.snapshot.state == "failed")
+    driver.click(card.buttons["retry"])
+    driver.wait(lambda: card.snapshot.state == "done")
+    assert Path(card.snapshot.path).read_bytes() == content
+
+
+def test_several_at_once_and_all_paused_from_the_status_bar(driver: ModelsDriver, hub: FakeHub, tiny: bytes) -> None:
+    add_big(hub, 20_000_000)
+    hub.fault("slow", bytes_per_s=400_000, times=50, skip=2)
+    begin_download(driver)
+    begin_download(driver, TINY, "F16")
+    transfers = driver.models.state.transfers
+    driver.wait(lambda: len(transfers.snapshots) == 2)
+    driver.wait(lambda: driver.window.status.stop.isVisible())
+    driver.click(driver.window.status.stop)
+    driver.wait(lambda: not transfers.active)
+    assert {snapshot.state for snapshot in transfers.snapshots} <= {"paused", "done"}
+
+
+def test_finished_ones_are_cleared(driver: ModelsDriver, hub: FakeHub, tiny: bytes) -> None:
+    card = begin_download(driver, TINY, "F16")
+    driver.wait(lambda: card.snapshot.state == "done")
+    driver.click(driver.models.downloads.clear)
+    driver.wait(lambda: not driver.models.downloads.cards)
+    driver.wait(lambda: driver.models.downloads.empty.isVisible())
+
+
+def test_the_palette_reaches_the_downloads(driver: ModelsDriver, hub: FakeHub) -> None:
+    driver.open_models()
+    action = driver.window.registry["models.downloads"]
+    assert isinstance(action, QAction)
+    driver.palette("Models: Downloads")
+    driver.wait(lambda: driver.models.segments.current == "downloads")
+    driver.qtbot.keyClick(driver.models.segments.buttons["downloads"], Qt.Key.Key_Left)
+    assert driver.models.segments.current == "discover"
