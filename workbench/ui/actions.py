@@ -47,9 +47,9 @@ class Actions(QObject):
         action.triggered.connect(lambda _checked=False: callback())
         self._window.addAction(action)
         self._actions[action_id] = action
-        if place:
+        if place and place == self._place:
             self._apply()
-        else:
+        elif not place:
             action.setShortcuts(self._sequences(action_id))
         self.changed.emit()
         return action

@@ -20,6 +20,7 @@ QMainWindow, QDialog { background: $bg; }
 #heading { font-size: $f18; font-weight: 600; }
 #hero { font-size: $f22; font-weight: 600; }
 #sectionTitle { font-weight: 600; }
+#verdict { font-size: $f14; font-weight: 600; }
 #muted { color: $muted; }
 #small { color: $muted; font-size: $f11; }
 #stat { color: $muted; font-size: $f12; }
@@ -135,7 +136,8 @@ QMenu::icon { padding-left: 8px; }
 /* compare */
 #comparePage { background: $bg; }
 #column { background: $panel; border: 1px solid $border; border-radius: 12px; }
-#column[current="true"] { border-color: $accent; }
+#column[current="chosen"] QToolButton#columnModel { color: $link; }
+#column[current="focused"] { border-color: $accent; }
 #columnHeader { background: transparent; }
 QToolButton#columnModel { font-size: $f14; font-weight: 600; padding: 3px 4px; text-align: left; }
 QToolButton#columnModel:disabled { color: $text; }
@@ -158,6 +160,7 @@ QToolButton#segment:hover { background: $hover; }
 QToolButton#segment:checked { background: $panel; border-color: $border; color: $text; font-weight: 600; }
 QToolButton#segment:focus { border-color: $accent; }
 #flatTable { border: 0; border-radius: 0; background: $panel; }
+#tableHolder { background: $panel; border: 0; }
 
 /* splitters and scroll bars */
 QSplitter::handle { background: transparent; }

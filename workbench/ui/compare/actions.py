@@ -6,6 +6,8 @@ from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING
 
+from PySide6.QtCore import QObject, Slot
+
 from workbench.ui.compare.columns import MAX_COLUMNS
 from workbench.ui.tr import tr
 
@@ -78,10 +80,11 @@ def add_actions(page: ComparePage) -> None:
     VoteKeys(page)
 
 
-class VoteKeys:
+class VoteKeys(QObject):
     """The vote's keys are plain letters and digits: they are switched off unless a vote is asked for."""
 
     def __init__(self, page: ComparePage) -> None:
+        super().__init__(page)
         self._page = page
         state = page.state
         for signal in (state.turns_changed, state.turn_done, state.running_changed, state.columns_changed):
@@ -89,6 +92,7 @@ class VoteKeys:
         page.votes.again.clicked.connect(self.refresh)
         self.refresh()
 
+    @Slot()
     def refresh(self) -> None:
         actions, wanted = self._page.context.actions, self._page.votes.is_open
         for name in ("tie", "bad", *(f"vote{number}" for number in range(1, MAX_COLUMNS + 1))):

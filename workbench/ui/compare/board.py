@@ -164,14 +164,19 @@ class ColumnBoard(QWidget):
     # --- the current column -----------------------------------------------------------------------------------
     def set_current(self, key: str, *, focus: bool = False) -> None:
         self.current = key
-        for name, panel in self.panels.items():
-            panel.set_current(name == key and len(self.panels) > 1)
+        self._mark_current()
         if self._narrow:
             self._show_one()
         if focus and key in self.panels:
             self.panels[key].view.setFocus(Qt.FocusReason.ShortcutFocusReason)
             self.area.ensureWidgetVisible(self.panels[key], 0, 0)
         self.current_changed.emit(key)
+
+    def _mark_current(self) -> None:
+        focus = QApplication.focusWidget()
+        for name, panel in self.panels.items():
+            focused = focus is not None and panel.isAncestorOf(focus)
+            panel.set_current(name == self.current, focused=focused)
 
     def focus_place(self, place: int) -> None:
         """Go to the column at this place, from 0."""
@@ -187,6 +192,8 @@ class ColumnBoard(QWidget):
 
     @Slot(QWidget, QWidget)
     def _focus_changed(self, _old: QWidget | None, new: QWidget | None) -> None:
+        if self.isVisible():
+            self._mark_current()
         while new is not None and new is not self:
             if isinstance(new, ColumnPanel) and self.panels.get(new.key) is new:
                 if new.key != self.current:

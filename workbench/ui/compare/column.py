@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import dataclasses
 import importlib
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from msgspec.structs import replace
 from PySide6.QtCore import Qt, Signal, Slot
 from PySide6.QtGui import QFocusEvent
-from PySide6.QtWidgets import QFrame, QStackedWidget, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QFrame, QHBoxLayout, QStackedWidget, QVBoxLayout, QWidget
 
 from workbench.ui.compare import columns as sets
 from workbench.ui.compare.columns import Column
@@ -21,7 +22,7 @@ from workbench.ui.icons import IconLabel, PushButton
 from workbench.ui.theme import scaled
 from workbench.ui.tr import tr
 from workbench.ui.transcript.items import TranscriptItem
-from workbench.ui.widgets import label, restyle
+from workbench.ui.widgets import clear_layout, label, restyle
 
 if TYPE_CHECKING:
     from workbench.services.run_buffer import Cursor, Delta
@@ -58,7 +59,7 @@ class ColumnPanel(QFrame):
         self._stream: Stream | None = None
         self._keys: list[str] = []
         box = QVBoxLayout(self)
-        box.setContentsMargins(1, 1, 1, 1)
+        box.setContentsMargins(1, 1, 1, 9)
         box.setSpacing(0)
         self.header = ColumnHeader(column.key)
         self.header.retry_clicked.connect(self._retry_or_stop)
@@ -75,6 +76,12 @@ class ColumnPanel(QFrame):
         self.view.link_activated.connect(self.link_activated)
         self.view.files_dropped.connect(self.files_dropped)
         self.stack.addWidget(self.view)
+        self.remedies = QWidget()
+        self._remedy_row = QHBoxLayout(self.remedies)
+        self._remedy_row.setContentsMargins(14, 6, 14, 2)
+        self._remedy_row.setSpacing(6)
+        self.remedies.hide()
+        box.addWidget(self.remedies)
         context.theme.changed.connect(self._theme_changed)
         self._theme_changed()
         self.show_column()
@@ -185,11 +192,13 @@ class ColumnPanel(QFrame):
     def show_number_marks(self, *, fastest: bool, cheapest: bool) -> None:
         self.header.set_marks(fastest=fastest, cheapest=cheapest)
 
-    def set_current(self, current: bool) -> None:
-        """The column that the keyboard's actions are for."""
-        if self.property("current") != current:
-            self.setProperty("current", current)
+    def set_current(self, current: bool, *, focused: bool = False) -> None:
+        """The column that the keyboard's actions are for; `focused`: the keyboard is in it."""
+        mark = ("focused" if focused else "chosen") if current else ""
+        if self.property("current") != mark:
+            self.setProperty("current", mark)
             restyle(self)
+            restyle(self.header.name)
 
     def show_numbers(self) -> None:
         turn = self._state.last_turn
@@ -197,12 +206,31 @@ class ColumnPanel(QFrame):
         answer = cell.answer if cell else None
         running = cell is not None and not cell.done
         hidden = self._state.hidden
+        self.header.show_numbers(bool(self._state.turns) and not hidden)
+        self._show_remedies(answer if answer is not None and answer.done and not hidden else None)
         self.header.set_running(running and not hidden)
         self.header.retry.setVisible(not hidden and cell is not None)
         if hidden or answer is None:
             self.header.clear_numbers()
         elif answer.done:
             self.header.show_record(answer.record)
+
+    def _show_remedies(self, answer: Answer | None) -> None:
+        """What can be done about a failed answer, as buttons below it."""
+        clear_layout(self._remedy_row)
+        record = answer.record if answer is not None else None
+        failed = record is not None and record.status in ("failed", "interrupted", "cancelled")
+        self.remedies.setVisible(failed)
+        if record is None or not failed:
+            return
+        again = PushButton(tr("Try again"), icon_name="rotate-ccw")
+        again.clicked.connect(self._ask)
+        self._remedy_row.addWidget(again)
+        if record.error is not None and record.error.kind == "context_overflow":
+            drop = PushButton(tr("Drop the oldest turns"))
+            drop.clicked.connect(self._ask_dropping)
+            self._remedy_row.addWidget(drop)
+        self._remedy_row.addStretch(1)
 
     @Slot()
     def _theme_changed(self) -> None:
@@ -276,7 +304,7 @@ class ColumnPanel(QFrame):
         item = next((item for item in items if item.key == key), None)
         before = self.view.item(key)
         if before is not None:
-            self.view.end_stream(key, item or replace(before, streaming=False))
+            self.view.end_stream(key, item or dataclasses.replace(before, streaming=False))
         self.show_numbers()
 
     def _end_streaming(self) -> None:
@@ -315,6 +343,13 @@ class ColumnPanel(QFrame):
     @Slot()
     def _ask(self) -> None:
         self._state.ask_column(self.key)
+
+    @Slot()
+    def _ask_dropping(self) -> None:
+        column = self.column
+        if column is not None:
+            self._state.change(self.key, options=replace(column.options, overflow="drop_oldest"))
+            self._state.ask_column(self.key)
 
     @Slot()
     def _retry_or_stop(self) -> None:

@@ -35,7 +35,7 @@ def numbers(pieces: list[Piece]) -> str:
     total = 2 * same + removed + added
     percent = round(200 * same / total) if total else 100
     return tr(
-        "{percent} % alike · {removed} words only in the first · {added} only in the second",
+        "{percent} % alike · words only in the first: {removed}, only in the second: {added}",
         percent=percent,
         removed=removed,
         added=added,

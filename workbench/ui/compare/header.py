@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from PySide6 import QtWidgets
 from PySide6.QtCore import QMimeData, QPoint, Qt, Signal, Slot
-from PySide6.QtGui import QDrag, QMouseEvent, QPalette
+from PySide6.QtGui import QContextMenuEvent, QDrag, QIcon, QMouseEvent, QResizeEvent
 from PySide6.QtWidgets import QApplication, QFrame, QHBoxLayout, QSizePolicy, QVBoxLayout, QWidget
 
 from workbench.core.models import ModelInfo
@@ -14,6 +13,8 @@ from workbench.ui.tr import tr
 from workbench.ui.widgets import ElidedLabel, label
 
 DRAG_TYPE = "application/x-workbench-column"
+BRIEF_BELOW = 52
+"""Characters; a narrower column shows its numbers in their short form."""
 
 
 def where(info: ModelInfo | None) -> str:
@@ -47,25 +48,36 @@ def tokens_text(count: int | None) -> str:
 
 
 class Stat(QWidget):
-    """An icon and a number; hidden while there is none."""
+    """An icon and a number, in a long and a short form; hidden while there is none."""
 
     def __init__(self, icon_name: str, tip: str, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         row = QHBoxLayout(self)
         row.setContentsMargins(0, 0, 0, 0)
-        row.setSpacing(4)
+        row.setSpacing(3)
         row.addWidget(IconLabel(icon_name, 13))
         self.value = label("", "stat")
         row.addWidget(self.value)
-        self._tip = tip
-        self.set_text("")
+        self._tip, self._long, self._short = tip, "", ""
+        self._brief = False
+        self.hide()
 
-    def set_text(self, text: str) -> None:
-        if text != self.value.text() or not text:
-            self.value.setText(text)
-            self.value.setAccessibleName(f"{self._tip}: {text}" if text else "")
-            self.setToolTip(self._tip if text else "")
-            self.setVisible(bool(text))
+    def set_text(self, long: str, short: str = "") -> None:
+        if (long, short) != (self._long, self._short):
+            self._long, self._short = long, short
+            self._show()
+
+    def set_brief(self, brief: bool) -> None:
+        if brief != self._brief:
+            self._brief = brief
+            self._show()
+
+    def _show(self) -> None:
+        self.value.setText(self._short or self._long if self._brief else self._long)
+        name = f"{self._tip}: {self._long}" if self._long else ""
+        self.value.setAccessibleName(name)
+        self.setToolTip(name)
+        self.setVisible(bool(self._long))
 
 
 class ColumnHeader(QFrame):
@@ -85,7 +97,8 @@ class ColumnHeader(QFrame):
         column.setContentsMargins(12, 8, 8, 8)
         column.setSpacing(4)
         column.addLayout(self._build_names())
-        column.addLayout(self._build_stats())
+        column.addWidget(self._build_place())
+        column.addWidget(self._build_stats())
 
     def _build_names(self) -> QHBoxLayout:
         row = QHBoxLayout()
@@ -97,11 +110,6 @@ class ColumnHeader(QFrame):
         self.name.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
         self.name.clicked.connect(self.model_clicked)
         row.addWidget(self.name, 1)
-        self.fastest = label(tr("fastest"), "badgeGood")
-        self.cheapest = label(tr("cheapest"), "badgeGood")
-        for mark in (self.fastest, self.cheapest):
-            mark.hide()
-            row.addWidget(mark)
         row.addSpacing(2)
         self.settings = IconButton("sliders-horizontal", tr("Settings of this column"), size=15)
         self.settings.clicked.connect(self.settings_clicked)
@@ -114,22 +122,44 @@ class ColumnHeader(QFrame):
         row.addWidget(self.more)
         return row
 
-    def _build_stats(self) -> QHBoxLayout:
-        row = QHBoxLayout()
+    def _build_place(self) -> QWidget:
+        """Where it runs, what is special about it, and its marks."""
+        self.place = QWidget()
+        row = QHBoxLayout(self.place)
         row.setContentsMargins(0, 0, 4, 0)
-        row.setSpacing(10)
+        row.setSpacing(8)
         self.badge = label("", "badge")
         row.addWidget(self.badge)
         self.summary = ElidedLabel("", "stat")
-        self.summary.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Preferred)
+        row.addWidget(self.summary, 1)
+        self.fastest, self.cheapest = label("", "badgeGood"), label("", "badgeGood")
+        for mark in (self.fastest, self.cheapest):
+            mark.hide()
+            row.addWidget(mark)
+        return self.place
+
+    def _build_stats(self) -> QWidget:
+        self.numbers = QWidget()
+        row = QHBoxLayout(self.numbers)
+        row.setContentsMargins(1, 0, 4, 0)
+        row.setSpacing(10)
         self.speed = Stat("zap", tr("Tokens a second"))
         self.first = Stat("clock", tr("Time to first token"))
         self.tokens = Stat("hash", tr("Tokens of the answer"))
         self.cost = Stat("circle-dollar-sign", tr("Cost of the answer"))
+        self.none = label("–", "stat")
+        row.addWidget(self.none)
         for stat in (self.speed, self.first, self.tokens, self.cost):
             row.addWidget(stat)
-        row.addWidget(self.summary, 1)
-        return row
+        row.addStretch(1)
+        self.numbers.hide()
+        return self.numbers
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        brief = self.width() < self.fontMetrics().horizontalAdvance("n") * BRIEF_BELOW
+        for stat in (self.speed, self.first, self.tokens, self.cost):
+            stat.set_brief(brief)
 
     # --- what the column sets ---------------------------------------------------------------------------------
     def show_model(self, name: str, info: ModelInfo | None, special: str, title: str) -> None:
@@ -144,6 +174,7 @@ class ColumnHeader(QFrame):
         self.name.setToolTip(f"{title} – {place}" if place else title)
         self.badge.setText(place)
         self.badge.setVisible(bool(place))
+        self.place.show()
         self.summary.set_text(special)
         self.settings.show()
 
@@ -152,34 +183,45 @@ class ColumnHeader(QFrame):
         self.icon.hide()
         self.name.setText(name)
         self.name.set_title(name)
+        self.name.setIcon(QIcon())
         self.name.setToolTip("")
         self.name.setEnabled(False)
         self.badge.setText("")
-        self.badge.hide()
         self.summary.set_text("")
+        self.place.hide()
+        self.numbers.hide()
         self.settings.hide()
         self.clear_numbers()
         self.set_marks(fastest=False, cheapest=False)
 
+    def show_numbers(self, shown: bool) -> None:
+        """Keep a line for numbers: it must not come and go while answers are written."""
+        self.numbers.setVisible(shown)
+
     def show_record(self, record: RunRecord) -> None:
-        self.speed.set_text(speed_text(record.decode_tokens_per_s))
-        self.first.set_text(first_token_text(record.time_to_first_token_s))
-        self.tokens.set_text(tokens_text(record.completion_tokens))
-        self.cost.set_text(cost_text(record))
+        self._set(record.completion_tokens, record.decode_tokens_per_s, record.time_to_first_token_s)
+        cost = cost_text(record)
+        self.cost.set_text(cost, "?" if cost and record.cost_usd is None else cost)
 
     def show_live(self, tokens: int, tokens_per_s: float | None, first_s: float | None) -> None:
-        self.speed.set_text(speed_text(tokens_per_s if tokens > 3 else None))
-        self.first.set_text(first_token_text(first_s))
-        self.tokens.set_text(tokens_text(tokens))
+        self._set(tokens, tokens_per_s if tokens > 3 else None, first_s)
         self.cost.set_text("")
+
+    def _set(self, tokens: int | None, tokens_per_s: float | None, first_s: float | None) -> None:
+        self.speed.set_text(speed_text(tokens_per_s), f"{tokens_per_s:.1f}/s" if tokens_per_s else "")
+        self.first.set_text(first_token_text(first_s), f"{first_s:.2f} s" if first_s is not None else "")
+        self.tokens.set_text(tokens_text(tokens), f"{tokens:,}" if tokens else "")
+        self.none.setVisible(not (tokens or tokens_per_s or first_s is not None))
 
     def clear_numbers(self) -> None:
         for stat in (self.speed, self.first, self.tokens, self.cost):
             stat.set_text("")
+        self.none.show()
 
     def set_marks(self, *, fastest: bool, cheapest: bool) -> None:
-        self.fastest.setVisible(fastest)
-        self.cheapest.setVisible(cheapest)
+        for mark, shown, text in ((self.fastest, fastest, tr("fastest")), (self.cheapest, cheapest, tr("cheapest"))):
+            mark.setText(text if shown else "")
+            mark.setVisible(shown)
 
     def set_running(self, running: bool) -> None:
         self.retry.set_icon("square" if running else "rotate-ccw")
@@ -209,9 +251,5 @@ class ColumnHeader(QFrame):
         drag.setHotSpot(event.position().toPoint())
         drag.exec(Qt.DropAction.MoveAction)
 
-    def contextMenuEvent(self, event: QtWidgets.QMenu) -> None:  # type: ignore[override]
-        self.menu_wanted.emit(event.globalPos())  # type: ignore[attr-defined]
-
-
-def muted(widget: QWidget) -> str:
-    return widget.palette().color(QPalette.ColorRole.PlaceholderText).name()
+    def contextMenuEvent(self, event: QContextMenuEvent) -> None:
+        self.menu_wanted.emit(event.globalPos())

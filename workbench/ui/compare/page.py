@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from PySide6 import QtWidgets
 from PySide6.QtCore import QPoint, Qt, QTimer, QUrl, Slot
-from PySide6.QtGui import QDesktopServices
-from PySide6.QtWidgets import QFrame, QHBoxLayout, QVBoxLayout, QWidget
+from PySide6.QtGui import QDesktopServices, QHideEvent, QPalette, QResizeEvent
+from PySide6.QtWidgets import QFrame, QHBoxLayout, QSizePolicy, QVBoxLayout, QWidget
 
 from workbench.core.errors import ErrorInfo
 from workbench.core.messages import Message
@@ -42,9 +42,9 @@ DRAFT_SAVE_MS = 600
 SHEET_WIDTH = 304
 WORK = "compare"
 EXAMPLES = (
-    "Explain what a context window is, in three sentences.",
+    "Explain a context window in two sentences.",
     "Write a haiku about the sea.",
-    "Which is heavier: a kilogram of feathers or a pound of iron? Say why.",
+    "Name three uses of a paper clip.",
 )
 
 
@@ -91,10 +91,8 @@ class ComparePage(Page):
         self.composer = Composer()
         column.addWidget(self.composer)
         outer.addWidget(main, 1)
-        self.sheet = ColumnSheet(self.state, self.context)
-        self.sheet.hide()
-        self.sheet.setFixedWidth(SHEET_WIDTH)
-        outer.addWidget(self.sheet)
+        self._sheet: ColumnSheet | None = None
+        self._outer = outer
         self._draft_timer = QTimer(self, singleShot=True, interval=DRAFT_SAVE_MS)
         self._draft_timer.timeout.connect(self.save_draft)
 
@@ -104,15 +102,28 @@ class ComparePage(Page):
         row.setContentsMargins(0, 0, 0, 0)
         row.setSpacing(8)
         row.addWidget(label(tr("Try:"), "muted"))
+        self.example_buttons: list[PushButton] = []
         for text in EXAMPLES:
-            button = PushButton(tr(text), object_name="link")
+            button = PushButton(tr(text))
             button.setAccessibleName(tr("Try: {prompt}", prompt=tr(text)))
             button.setProperty("prompt", tr(text))
-            button.setMinimumWidth(40)
             button.clicked.connect(self._use_example)
+            self.example_buttons.append(button)
             row.addWidget(button)
         row.addStretch(1)
+        self.examples.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
         return self.examples
+
+    def _fit_examples(self) -> None:
+        """As many examples as the line holds, at least one."""
+        room = self.board.width() - 60
+        for place, button in enumerate(self.example_buttons):
+            room -= button.sizeHint().width() + 8
+            button.setVisible(place == 0 or room >= 0)
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        self._fit_examples()
 
     def _connect(self) -> None:
         state, toolbar, composer = self.state, self.toolbar, self.composer
@@ -137,7 +148,6 @@ class ComparePage(Page):
         self.board.current_changed.connect(self._current_changed)
         for panel in self.board.panels.values():
             self._panel_added(panel)
-        self.sheet.closed.connect(self.close_sheet)
         self.context.theme.changed.connect(self._scale)
         self._scale()
         self.context.backend.when_ready(self._backend_ready)
@@ -151,6 +161,25 @@ class ComparePage(Page):
         panel.action_requested.connect(self._act)
         panel.link_activated.connect(self._open_link)
         panel.files_dropped.connect(lambda files: self.composer.add_files(list(files)))
+
+    @property
+    def sheet(self) -> ColumnSheet:
+        """Made when first wanted."""
+        if self._sheet is None:
+            made = self._sheet = ColumnSheet(self.state, self.context)
+            made.hide()
+            made.closed.connect(self.close_sheet)
+            self._outer.addWidget(made)
+            self._scale()
+        return self._sheet
+
+    @property
+    def sheet_open(self) -> bool:
+        return self._sheet is not None and not self._sheet.isHidden()
+
+    def _apply_sheet(self) -> None:
+        if self._sheet is not None:
+            self._sheet.apply()
 
     @property
     def picker(self) -> ModelPicker:
@@ -169,12 +198,12 @@ class ComparePage(Page):
         self._show_hidden()
         self.focus_composer()
 
-    def hideEvent(self, event: Any) -> None:
+    def hideEvent(self, event: QHideEvent) -> None:
         super().hideEvent(event)
         self.context.shell.conceal_models(False)
 
     def close_page(self) -> None:
-        self.sheet.apply()
+        self._apply_sheet()
         self.save_draft()
 
     @Slot()
@@ -204,7 +233,8 @@ class ComparePage(Page):
 
     @Slot()
     def _scale(self) -> None:
-        self.sheet.setFixedWidth(scaled(SHEET_WIDTH, self.context.theme.scale))
+        if self._sheet is not None:
+            self._sheet.setFixedWidth(scaled(SHEET_WIDTH, self.context.theme.scale))
 
     @Slot()
     def _show_session(self) -> None:
@@ -259,6 +289,8 @@ class ComparePage(Page):
         text = tr("Stop all") if busy else tr("Send to {count}", count=count)
         send.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
         send.setText(text)
+        role = QPalette.ColorRole.HighlightedText if send.isEnabled() else QPalette.ColorRole.PlaceholderText
+        send.set_icon("square" if busy else "arrow-up", role)
         send.set_title(text, "Esc" if busy else "Enter")
 
     def _most_limited(self) -> ModelInfo | None:
@@ -284,7 +316,7 @@ class ComparePage(Page):
     # --- composing --------------------------------------------------------------------------------------------
     @Slot(object)
     def _submit(self, message: Message) -> None:
-        self.sheet.apply()
+        self._apply_sheet()
         if self.state.send(message):
             self.problem.hide()
             self.composer.clear()
@@ -301,6 +333,7 @@ class ComparePage(Page):
     @Slot()
     def _text_changed(self) -> None:
         self._draft_timer.start()
+        self._show_send()
         self._count_tokens()
 
     def _count_tokens(self) -> None:
@@ -332,7 +365,7 @@ class ComparePage(Page):
 
     @Slot()
     def escape(self) -> None:
-        if not self.state.stop() and not self.sheet.isHidden():
+        if not self.state.stop():
             self.close_sheet()
 
     # --- columns ----------------------------------------------------------------------------------------------
@@ -386,21 +419,21 @@ class ComparePage(Page):
 
     @Slot()
     def close_sheet(self) -> None:
-        if not self.sheet.isHidden():
+        if self.sheet_open:
             self.sheet.apply()
             self.sheet.hide()
             self.focus_composer()
 
     @Slot()
     def toggle_sheet(self) -> None:
-        if self.sheet.isHidden():
-            self.open_sheet(self.board.current)
-        else:
+        if self.sheet_open:
             self.close_sheet()
+        else:
+            self.open_sheet(self.board.current)
 
     @Slot(str)
     def _current_changed(self, key: str) -> None:
-        if not self.sheet.isHidden() and self.state.column(key) is not None:
+        if self.sheet_open and self.state.column(key) is not None:
             self.sheet.show_column(key)
 
     def open_column_menu(self, key: str, point: QPoint) -> None:

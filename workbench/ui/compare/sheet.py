@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import cast
 
-from PySide6.QtCore import QObject, Signal, Slot
+from PySide6.QtCore import QObject, Qt, Signal, Slot
 from PySide6.QtWidgets import QFrame, QGridLayout, QLineEdit, QSpinBox, QVBoxLayout, QWidget
 
 from workbench.core.models import ModelInfo
@@ -38,7 +38,8 @@ class ColumnOptions(QObject):
 
     def show(self, key: str) -> None:
         self.key = key
-        self.refresh()
+        self._shown = self.options
+        self.options_changed.emit()
         self.model_changed.emit()
 
     @property
@@ -61,8 +62,10 @@ class ColumnOptions(QObject):
 
     @Slot()
     def refresh(self) -> None:
-        self._shown = self.options
-        self.options_changed.emit()
+        """Tell of other options only: what is being typed is not in them yet, and must not be overwritten."""
+        if self.options != self._shown:
+            self._shown = self.options
+            self.options_changed.emit()
 
 
 class ColumnSheet(QFrame):
@@ -92,6 +95,7 @@ class ColumnSheet(QFrame):
         self._row(grid, 1, tr("Label"), self.label)
         self.samples = QSpinBox()
         self.samples.setRange(1, MAX_SAMPLES)
+        self.samples.setAlignment(Qt.AlignmentFlag.AlignHCenter)
         self.samples.setAccessibleName(tr("Samples: answers to each prompt"))
         self.samples.setToolTip(tr("Answers to each prompt; look through them with the arrows below the answer."))
         self.samples.valueChanged.connect(self._samples_edited)

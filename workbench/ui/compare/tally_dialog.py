@@ -28,6 +28,10 @@ if TYPE_CHECKING:
     from workbench.evaluation.tally import Tally
 
 
+LEAST_VOTES = 10
+"""Fewer votes say nothing about the order of three or more."""
+
+
 def count(backend: Backend, blind_only: bool) -> Tally:
     """Read and count all votes. Runs in a worker: it brings in scipy."""
     module: Any = importlib.import_module("workbench.evaluation.tally")
@@ -92,9 +96,7 @@ class TallyDialog(QDialog):
                 tr("No votes yet. Compare answers and say which is better; what you say is counted here.")
             )
         else:
-            self.intro.setText(
-                tr("{votes} votes, {blind} of them blind.", votes=result.votes, blind=result.blind_votes)
-            )
+            self.intro.setText(tr("Votes: {votes}, blind: {blind}.", votes=result.votes, blind=result.blind_votes))
         self.table.setRowCount(len(result.standings))
         for row, standing in enumerate(result.standings):
             decided = standing.wins + standing.losses
@@ -120,6 +122,8 @@ def verdict(result: Tally) -> str:
         if preference.p_value < 0.05:
             return tr("{name} is preferred (sign test, p = {p}).", name=name, p=p_value)
         return tr("Not enough votes to tell the two apart (sign test, p = {p}).", p=p_value)
+    if result.strengths and result.votes < LEAST_VOTES:
+        return tr("A ranking needs at least {count} votes.", count=LEAST_VOTES)
     if result.strengths:
         lines = [
             tr(

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from PySide6 import QtWidgets
-from PySide6.QtCore import QPoint, Qt, Signal, Slot
-from PySide6.QtGui import QAction, QActionGroup, QIcon, QPalette
+from PySide6.QtCore import QPoint, QSize, Qt, Signal, Slot
+from PySide6.QtGui import QAction, QActionGroup, QIcon, QPalette, QResizeEvent
 from PySide6.QtWidgets import QHBoxLayout, QWidget
 
 from workbench.ui import icons
@@ -13,6 +13,9 @@ from workbench.ui.compare.state import CompareState
 from workbench.ui.icons import IconButton
 from workbench.ui.tr import tr
 from workbench.ui.widgets import ElidedLabel
+
+COMPACT_BELOW = 84
+"""Characters; on a narrower line the chips show their icons only."""
 
 
 class Toolbar(QWidget):
@@ -59,6 +62,17 @@ class Toolbar(QWidget):
             signal.connect(self.refresh)
         state.running_changed.connect(self.refresh)
         self.refresh()
+
+    def minimumSizeHint(self) -> QSize:
+        """As with the chips' texts hidden: a long word must not widen the window."""
+        return QSize(360, super().minimumSizeHint().height())
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        compact = self.width() < self.fontMetrics().horizontalAdvance("n") * COMPACT_BELOW
+        style = Qt.ToolButtonStyle
+        for chip in (self.blind, self.schedule, self.add):
+            chip.setToolButtonStyle(style.ToolButtonIconOnly if compact else style.ToolButtonTextBesideIcon)
 
     def _chip(self, icon_name: str, title: str, text: str) -> IconButton:
         return IconButton(icon_name, title, text=text, size=15, object_name="chip")

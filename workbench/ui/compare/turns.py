@@ -161,9 +161,9 @@ def first_shown(count: int, samples: int) -> int:
 
 
 def finished_answers(turn: Turn) -> dict[str, RunRecord]:
-    """The shown answers that have text, by column key."""
+    """The shown answers that are complete, by column key."""
     shown = {key: cell.answer for key, cell in turn.cells.items()}
-    return {key: answer.record for key, answer in shown.items() if answer and answer.done and answer.record.text}
+    return {key: answer.record for key, answer in shown.items() if answer and answer.record.status == "done"}
 
 
 def fastest(records: Iterable[tuple[str, RunRecord]]) -> str | None:

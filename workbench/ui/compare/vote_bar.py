@@ -7,7 +7,7 @@ from functools import partial
 from typing import Literal
 
 from PySide6.QtCore import Qt, Slot
-from PySide6.QtWidgets import QFrame, QHBoxLayout, QLineEdit, QSizePolicy, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QFrame, QHBoxLayout, QLineEdit, QWidget
 
 from workbench.ui.compare.state import CompareState
 from workbench.ui.icons import IconLabel, PushButton
@@ -25,26 +25,23 @@ class VoteBar(QFrame):
         self._state = state
         self._again = False
         self.buttons: list[PushButton] = []
-        column = QVBoxLayout(self)
-        column.setContentsMargins(12, 8, 10, 8)
-        column.setSpacing(6)
-        row = QHBoxLayout()
+        row = QHBoxLayout(self)
+        row.setContentsMargins(12, 6, 8, 6)
         row.setSpacing(8)
         row.addWidget(IconLabel("scale", 16))
         self.text = ElidedLabel("")
-        row.addWidget(self.text, 1)
+        row.addWidget(self.text, 3)
+        self.reason = QLineEdit()
+        self.reason.setPlaceholderText(tr("Why? (optional)"))
+        self.reason.setAccessibleName(tr("Reason for the vote, optional"))
+        self.reason.setMinimumWidth(60)
+        row.addWidget(self.reason, 4)
         self._buttons = QHBoxLayout()
         self._buttons.setSpacing(6)
         row.addLayout(self._buttons)
         self.again = PushButton(tr("Vote again"))
         self.again.clicked.connect(self._vote_again)
         row.addWidget(self.again)
-        column.addLayout(row)
-        self.reason = QLineEdit()
-        self.reason.setPlaceholderText(tr("Why? (optional, kept with the vote)"))
-        self.reason.setAccessibleName(tr("Reason for the vote, optional"))
-        self.reason.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
-        column.addWidget(self.reason)
         self.setFocusPolicy(Qt.FocusPolicy.TabFocus)
         state.turns_changed.connect(self.refresh)
         state.columns_changed.connect(self.refresh)
@@ -76,7 +73,7 @@ class VoteBar(QFrame):
         if voted:
             self.text.set_text(self._verdict())
         elif state.hidden:
-            self.text.set_text(tr("Which answer is better? Who wrote it is shown after the vote."))
+            self.text.set_text(tr("Which is better? Names are shown after the vote."))
         else:
             self.text.set_text(tr("Which answer is better?"))
         self.show()

@@ -1,0 +1,377 @@
+"""Comparing: one prompt to several columns, with real keys and clicks."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from PySide6 import QtWidgets
+from PySide6.QtCore import QPoint, Qt
+from PySide6.QtWidgets import QPushButton
+
+from tests.ui.compare.driver import CompareDriver
+from tests.ui.driver import Driver
+from workbench.core.requests import Sampling
+from workbench.ui.chat.options import ChatOptions
+
+
+def test_one_prompt_is_answered_in_every_column_and_kept(compare: CompareDriver) -> None:
+    compare.send("hello there")
+    assert compare.texts(0) == compare.texts(1) == ["hello there", "1: hello there"]
+    store = compare.window.store
+    (session,) = store.sessions(kind="comparison")
+    assert session.title == "hello there"
+    assert {run.model for run in store.runs(session_id=session.id)} == {"fake:echo", "fake:other"}
+    assert compare.page.sessions.titles() == ["hello there"]
+    assert compare.window.window.windowTitle() == "hello there – Model Workbench"
+
+
+def test_numbers_stand_in_the_heads_and_the_best_are_marked(compare: CompareDriver) -> None:
+    compare.use("echo", "remote")
+    compare.send("hi")
+    local, remote = (panel.header for panel in compare.panels)
+    assert local.badge.text() == "local · Q4_K_M"
+    assert local.tokens.value.accessibleName() == "Tokens of the answer: 2 tokens"
+    assert "41.2" in local.speed.value.text()
+    assert local.cost.isHidden()
+    assert remote.badge.text() == "Fake"
+    assert "$0.0033" in remote.cost.value.text()
+    assert not local.cheapest.isHidden()
+    assert remote.cheapest.isHidden()
+    assert local.fastest.isHidden()  # both 41.2
+
+
+def test_follow_ups_go_on_in_every_column(compare: CompareDriver) -> None:
+    compare.send("one")
+    compare.send("two")
+    assert compare.texts(1) == ["one", "1: one", "two", "3: two"]
+
+
+def test_the_same_model_with_other_settings(compare: CompareDriver) -> None:
+    compare.use("echo", "echo")
+    compare.click(compare.panels[1].header.settings)
+    sheet = compare.page.sheet
+    compare.wait(lambda: sheet.panel.system_prompt is not None)
+    compare.window.qtbot.keyClicks(sheet.panel.system_prompt, "Be brief.")
+    compare.window.qtbot.keyClicks(sheet.label, "short")
+    compare.send("hi")
+    assert (compare.texts(0)[1], compare.texts(1)[1]) == ("1: hi", "2: hi")
+    assert compare.panels[1].header.summary.full_text == "short"
+    assert [c.options.system_prompt for c in compare.state.columns] == ["", "Be brief."]
+    assert "system prompts differ" in " ".join(compare.page.conditions.messages)
+    assert compare.page.conditions.isVisible()
+
+
+def test_columns_come_go_and_change_places(compare: CompareDriver) -> None:
+    state, page = compare.state, compare.page
+    compare.click(page.toolbar.add)
+    page.picker.hide()
+    page.picker.chosen.emit("fake:remote")
+    assert [c.model for c in state.columns] == ["fake:echo", "fake:other", "fake:remote"]
+    page.board.focus_place(2)
+    compare.window.shortcut("Ctrl+Shift+Left")
+    assert [c.model for c in state.columns] == ["fake:echo", "fake:remote", "fake:other"]
+    compare.window.shortcut("Ctrl+D")
+    assert [c.model for c in state.columns] == ["fake:echo", "fake:remote", "fake:remote", "fake:other"]
+    compare.window.shortcut("Ctrl+W")
+    assert len(state.columns) == 3
+    compare.window.shortcut("Ctrl+Shift+Z")
+    assert len(state.columns) == 4
+    assert [panel.key for panel in compare.panels] == [c.key for c in state.columns]
+
+
+def test_a_column_dropped_elsewhere_moves_there(compare: CompareDriver) -> None:
+    compare.use("echo", "other", "remote")
+    board = compare.page.board
+    last = compare.panels[2]
+    right = last.mapTo(board, QPoint(last.width() - 4, 0)).x()
+    assert board.place_at(right, "k0") == 2
+    assert board.place_at(0, "k2") == 0
+
+
+def test_there_are_two_to_eight_columns(compare: CompareDriver) -> None:
+    for _ in range(10):
+        compare.state.duplicate("k0")
+    assert len(compare.state.columns) == 8
+    assert not compare.page.toolbar.add.isEnabled()
+    for column in compare.state.columns[:-1]:
+        compare.state.remove(column.key)
+    assert len(compare.state.columns) == 2
+
+
+def test_stop_one_and_stop_all(compare: CompareDriver) -> None:
+    compare.use("slow", "slow", "echo")
+    compare.send("go on", finish=False)
+    running = compare.panels[0].header
+    compare.wait(lambda: len(compare.state.active) == 2 and "Stop" in running.retry.accessibleName())
+    compare.wait(lambda: all("word1" in run.buffer.text for run in compare.state.active.values()))
+    compare.click(running.retry)
+    compare.wait(lambda: len(compare.state.active) == 1)
+    assert compare.page.composer.send.text() == "Stop all"
+    compare.window.shortcut("Esc")
+    compare.wait_done()
+    statuses = {cell.answer.record.status for cell in compare.state.last_turn.cells.values()}
+    assert statuses == {"cancelled", "done"}
+    assert all(text.startswith("word1 ") for text in (compare.texts(0)[1], compare.texts(1)[1]))
+
+
+def test_waiting_columns_say_what_they_wait_for(compare: CompareDriver) -> None:
+    compare.use("slow", "echo")
+    compare.state.set_options(schedule="one_by_one")
+    compare.send("x", finish=False)
+    compare.wait(lambda: compare.panels[1].view.items and compare.panels[1].view.items[-1].status)
+    assert compare.panels[1].view.items[-1].status == "Waits for Slow 8B"
+    compare.state.stop("k0")
+    compare.wait_done()
+    assert compare.texts(1)[1] == "1: x"
+
+
+def test_an_error_stands_in_its_column_with_what_to_do(compare: CompareDriver) -> None:
+    compare.use("echo", "overflow")
+    compare.send("long")
+    panel = compare.panels[1]
+    error = panel.view.items[-1].error
+    assert error is not None
+    assert "9000 tokens" in error.message
+    drop = next(b for b in panel.remedies.findChildren(QPushButton) if "oldest" in b.text())
+    compare.click(drop)
+    compare.wait(lambda: compare.texts(1)[-1] == "It fits now.")
+    compare.wait_done()
+    assert panel.remedies.isHidden()
+    assert panel.view.items[-1].sibling == (2, 2)
+    assert compare.texts(0) == ["long", "1: long"]
+
+
+def test_an_unknown_model_is_told_and_the_prompt_comes_back(compare: CompareDriver) -> None:
+    compare.use("echo", "nobody")
+    compare.type("hello")
+    compare.press("Return")
+    compare.wait(lambda: compare.page.problem.isVisible())
+    assert "nobody" in compare.page.problem.text()
+    assert compare.page.composer.text == "hello"
+    assert compare.window.store.sessions(kind="comparison") == []
+
+
+def test_a_later_column_is_asked_the_same_prompt(compare: CompareDriver) -> None:
+    compare.send("hi")
+    compare.state.add_column("fake:remote")
+    panel = compare.panels[2]
+    compare.wait(panel.ask.isVisible)
+    compare.click(panel.ask)
+    compare.wait(lambda: len(compare.state.last_turn.cells) == 3)
+    compare.wait_done()
+    assert compare.texts(2)[1].startswith("## Attention")
+
+
+def test_samples_are_looked_through(compare: CompareDriver) -> None:
+    compare.state.change("k0", samples=3)
+    compare.send("hi")
+    view = compare.panels[0].view
+    assert view.items[-1].sibling == (1, 3)
+    first = view.items[-1].key
+    view.action_requested.emit(first, "next_sibling")
+    assert view.items[-1].sibling == (2, 3)
+    assert view.items[-1].key != first
+    compare.send("more")
+    runs = compare.window.store.runs(session_id=compare.state.session_id)
+    assert len(runs) == 8
+
+
+def test_a_column_goes_on_as_a_chat(compare: CompareDriver) -> None:
+    compare.send("hi")
+    compare.page.board.focus_place(1)
+    compare.window.shortcut("Ctrl+Return")
+    compare.wait(lambda: compare.window.window.place == "chat" and compare.window.state.path)
+    assert compare.window.texts() == [("user", "hi"), ("assistant", "1: hi")]
+    assert compare.window.state.model_id == "fake:other"
+
+
+def test_everything_is_there_again_after_a_restart(
+    compare: CompareDriver, start: Callable[..., Driver], fake_models: None
+) -> None:
+    options = ChatOptions(sampling=Sampling(temperature=0.3))
+    compare.state.change("k1", label="calm", options=options)
+    compare.state.set_options(schedule="one_by_one", linked=True)
+    compare.send("remember me")
+    compare.send("and this")
+    compare.type("a draft")
+    compare.window.close()
+    again = CompareDriver(start(wait=False))
+    again.wait(lambda: len(again.state.turns) == 2)
+    assert again.texts(1) == ["remember me", "1: remember me", "and this", "3: and this"]
+    assert again.state.columns[1].label == "calm"
+    assert again.state.columns[1].options == options
+    assert (again.state.schedule, again.state.linked) == ("one_by_one", True)
+    assert again.page.composer.text == "a draft"
+    again.page.new_comparison()
+    assert again.state.columns[1].label == "calm"
+
+
+def test_comparisons_are_found_renamed_pinned_and_deleted(
+    compare: CompareDriver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    compare.send("about cats")
+    compare.page.new_comparison()
+    compare.send("about dogs")
+    lists = compare.page.sessions
+    compare.window.qtbot.keyClicks(lists.search, "cats")
+    compare.wait(lambda: lists.titles() == ["about cats"])
+    compare.press("Return", lists.search)
+    compare.wait(lambda: compare.texts(0) == ["about cats", "1: about cats"])
+    lists.search.clear()
+    compare.wait(lambda: len(lists.titles()) == 2)
+    monkeypatch.setattr(QtWidgets.QInputDialog, "getText", lambda *a: ("Felines", True))
+    compare.window.shortcut("F2")
+    compare.wait(lambda: "Felines" in lists.titles())
+    compare.window.shortcut("Ctrl+P")
+    compare.wait(lambda: lists.titles()[0] == "Felines" and compare.window.store.sessions()[0].pinned)
+    compare.window.shortcut("Ctrl+Shift+Backspace")
+    compare.wait(lambda: lists.titles() == ["about dogs"])
+    assert compare.state.session is None
+    compare.window.shortcut("Ctrl+Shift+Z")
+    compare.wait(lambda: "Felines" in lists.titles() and compare.state.turns)
+
+
+def test_column_sets_are_presets(compare: CompareDriver, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(QtWidgets.QInputDialog, "getText", lambda *a: ("My pair", True))
+    compare.page.sets.save()
+    compare.wait(lambda: compare.page.sets.presets)
+    assert compare.window.store.presets("columns")[0].name == "My pair"
+    compare.use("remote", "slow", "dies")
+    menu = compare.page.sets.menu()
+    menu.actions()[0].trigger()
+    assert [c.model for c in compare.state.columns] == ["fake:echo", "fake:other"]
+    menu.deleteLater()
+    compare.page.sets.delete(compare.page.sets.presets[0])
+    compare.wait(lambda: not compare.page.sets.presets)
+    compare.window.shortcut("Ctrl+Shift+Z")
+    compare.wait(lambda: compare.page.sets.presets)
+
+
+@pytest.mark.parametrize("format_", ["jsonl", "markdown"])
+def test_export(compare: CompareDriver, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, format_: str) -> None:
+    compare.send("hello")
+    menu = compare.page.export_menu()
+    assert menu.actions()
+    menu.deleteLater()
+    target = tmp_path / "out"
+    monkeypatch.setattr(QtWidgets.QFileDialog, "getSaveFileName", lambda *a: (str(target), ""))
+    exporters: list[Any] = compare.state.backend.plugins.exporters()
+    compare.page.export(next(e for e in exporters if e.format == format_))
+    compare.wait(lambda: target.exists() and compare.window.program.jobs.pending == 0)
+    text = target.read_text()
+    if format_ == "jsonl":
+        archive = json.loads(text.splitlines()[0])
+        assert [run["text"].strip() for run in archive["runs"]] == ["1: hello", "1: hello"]
+    assert "1: hello" in text
+
+
+def test_two_answers_word_by_word(compare: CompareDriver) -> None:
+    compare.state.change("k1", options=ChatOptions(system_prompt="Be brief."))
+    compare.send("same words")
+    compare.window.shortcut("Ctrl+Shift+D")
+    dialog = compare.page.diff_dialog
+    compare.wait(lambda: dialog.numbers.text())
+    assert [dialog.first.itemText(row) for row in (0, 1)] == ["Echo 8B", "Other 3B"]
+    assert dialog.view.toPlainText().strip() == "12: same words"
+    dialog.as_text.setChecked(True)
+    assert dialog.view.toPlainText().strip() == "[-1-]{+2+}: same words"
+    dialog.accept()
+
+
+def test_votes_and_their_tally(compare: CompareDriver) -> None:
+    compare.send("hi")
+    votes = compare.page.votes
+    assert votes.isVisible()
+    compare.window.qtbot.keyClicks(votes.reason, "clearer")
+    compare.click(votes.buttons[1])
+    compare.wait(lambda: compare.state.last_turn.vote is not None)
+    (vote,) = compare.window.store.votes()
+    shown = [cell.answer.record.id for cell in compare.state.last_turn.cells.values()]
+    assert (vote.verdict, vote.winner_run_id, vote.reason, vote.blind) == ("better", shown[1], "clearer", False)
+    assert votes.text.full_text == "Your vote: Other 3B – clearer"
+    compare.click(compare.page.toolbar.tally)
+    dialog = compare.page.tally_dialog
+    compare.wait(lambda: dialog.table.rowCount() == 2)
+    assert [dialog.table.item(0, place).text() for place in range(4)] == ["Other 3B", "1", "1", "0"]
+    dialog.accept()
+
+
+def test_ratings_are_stored(compare: CompareDriver) -> None:
+    compare.send("hi")
+    run = compare.state.last_turn.cells["k0"].answer.record.id
+    compare.panels[0].view.action_requested.emit(run, "good")
+    compare.wait_jobs()
+    assert compare.window.store.rating(run).rating == 1
+    compare.window.shortcut("Ctrl+Shift+Z")
+    compare.wait(lambda: compare.window.store.rating(run) is None)
+
+
+def test_narrow_windows_show_tabs(compare: CompareDriver) -> None:
+    compare.send("hi")
+    compare.window.window.resize(840, 640)
+    board = compare.page.board
+    compare.wait(lambda: board.is_narrow and board.tabs.isVisible())
+    assert [panel.isVisible() for panel in compare.panels] == [True, False]
+    compare.click(board.tabs)
+    board.tabs.setCurrentIndex(1)
+    assert [panel.isVisible() for panel in compare.panels] == [False, True]
+    compare.window.window.resize(1400, 800)
+    compare.wait(lambda: all(panel.isVisible() for panel in compare.panels))
+
+
+def test_columns_scroll_together(compare: CompareDriver) -> None:
+    compare.window.window.resize(1000, 560)
+    compare.use("remote", "remote")
+    compare.send("hi")
+    compare.send("again")
+    compare.click(compare.page.toolbar.linked)
+    bars = [panel.view.verticalScrollBar() for panel in compare.panels]
+    compare.wait(lambda: bars[0].maximum() > 0)
+    bars[0].setValue(bars[0].maximum() // 3)
+    share = bars[0].value() / bars[0].maximum()
+    assert bars[1].value() / bars[1].maximum() == pytest.approx(share, abs=0.05)
+
+
+def test_keys_mean_the_place_that_is_shown(compare: CompareDriver) -> None:
+    compare.send("hi")
+    compare.window.shortcut("Ctrl+N")
+    assert compare.state.session is None
+    assert compare.window.window.place == "compare"
+    compare.window.shortcut("Ctrl+1")
+    compare.window.shortcut("Ctrl+N")
+    assert compare.window.window.place == "chat"
+
+
+def test_every_button_has_a_name(compare: CompareDriver) -> None:
+    compare.send("hi")
+    unnamed = [
+        widget
+        for widget in compare.page.findChildren(QtWidgets.QAbstractButton)
+        if not widget.accessibleName() and not widget.text() and widget.isVisible()
+    ]
+    assert unnamed == []
+    names = [panel.accessibleName() for panel in compare.panels]
+    assert names == ["Column Echo 8B", "Column Other 3B"]
+    order = compare.panels[0].header.settings.focusPolicy()
+    assert order & Qt.FocusPolicy.TabFocus
+
+
+def test_newcomers_find_two_columns_and_an_example(start: Callable[..., Driver]) -> None:
+    driver = CompareDriver(start(wait=False))
+    assert [c.model for c in driver.state.columns] == ["starter", "starter"]
+    assert [c.options.sampling.temperature for c in driver.state.columns] == [0.2, 1.0]
+    assert driver.page.example_buttons[0].isVisible()
+    for column in driver.state.columns:  # a short answer is enough here
+        sampling = Sampling(temperature=column.options.sampling.temperature, max_tokens=12)
+        driver.state.change(column.key, options=ChatOptions(sampling=sampling))
+    driver.click(driver.page.example_buttons[1])
+    driver.wait(lambda: driver.state.turns)
+    driver.wait_done()
+    records = [cell.answer.record for cell in driver.state.last_turn.cells.values()]
+    assert [record.status for record in records] == ["done", "done"]
+    assert all(record.text.strip() and record.gguf_sha256 for record in records)
+    assert [text.strip() for text in (driver.texts(0)[1], driver.texts(1)[1])] == [r.text.strip() for r in records]
