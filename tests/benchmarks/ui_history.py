@@ -1,0 +1,147 @@
+"""How fast History opens, sorts, filters and scrolls above 100,000 runs.
+
+    python -m tests.benchmarks.ui_history [--json OUT] [--rows 100000]
+
+Opening is from the click on the rail to the painted list with its rows, wall time of the whole program (worker and UI
+thread); `ui` is the longest the UI thread was kept at a stretch meanwhile. The goal is 200 ms for opening.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import random
+import statistics
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
+
+from PySide6.QtCore import QEventLoop, QTimer
+from PySide6.QtWidgets import QApplication
+
+from tests.benchmarks.store_speed import grow
+from workbench.app.main import Program, make_app
+from workbench.core.paths import Paths
+from workbench.store import Store
+from workbench.ui.history.query import Query
+
+GOAL_OPEN_MS = 200.0
+TIMEOUT_S = 60
+
+
+class Stalls:
+    """The longest gap between two beats of the event loop, in milliseconds."""
+
+    def __init__(self) -> None:
+        self.worst = 0.0
+        self._last = time.perf_counter()
+        self._timer = QTimer()
+        self._timer.setInterval(0)
+        self._timer.timeout.connect(self._beat)
+
+    def __enter__(self) -> Stalls:
+        self._last = time.perf_counter()
+        self._timer.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._timer.stop()
+
+    def _beat(self) -> None:
+        now = time.perf_counter()
+        self.worst = max(self.worst, (now - self._last) * 1000)
+        self._last = now
+
+
+def spin(app: QApplication, condition: Callable[[], object]) -> None:
+    deadline = time.monotonic() + TIMEOUT_S
+    while not condition():
+        app.processEvents(QEventLoop.ProcessEventsFlag.AllEvents, 5)
+        if time.monotonic() > deadline:
+            raise TimeoutError
+
+
+def shown(page: Any) -> bool:
+    """The list is there, and every row in view is known and painted."""
+    if page.state.loading or not page.state.ids:
+        return False
+    table = page.table
+    first, last = table.rowAt(0), table.rowAt(table.viewport().height() - 1)
+    last = last if last >= 0 else len(page.state.ids) - 1
+    return all(page.state.row(id_) is not None for id_ in page.state.ids[first : last + 1])
+
+
+def measure(app: QApplication, home: Path) -> dict[str, Any]:
+    os.environ["WORKBENCH_HOME"] = str(home)
+    program = Program(app, Paths.of_user(), [])
+    program.window.resize(1280, 800)
+    program.start()
+    spin(app, lambda: program.slot.value is not None)
+    spin(app, lambda: program.jobs.pending == 0)
+    time.sleep(0.5)  # what is preloaded after the start is not History's
+    results: dict[str, Any] = {}
+
+    def timed(name: str, action: Callable[[], Any], done: Callable[[], object]) -> None:
+        with Stalls() as stalls:
+            began = time.perf_counter()
+            action()
+            acted = (time.perf_counter() - began) * 1000
+            spin(app, done)
+            page().table.viewport().repaint()
+            results[name] = {
+                "ms": round((time.perf_counter() - began) * 1000, 1),
+                "ui_ms": round(max(acted, stalls.worst), 1),
+            }
+
+    def page() -> Any:
+        return program.window.page("history")
+
+    timed("open", lambda: program.window.show_place("history"), lambda: shown(page()))
+    for again in range(5):
+        program.window.show_place("chat")
+        spin(app, lambda: program.jobs.pending == 0)
+        timed(f"open again {again}", lambda: program.window.show_place("history"), lambda: shown(page()))
+    for sort in ("cost_usd", "completion_tokens", "model", "session_title", "judgement", "started_at"):
+        query = Query(sort=sort)
+        timed(f"sort by {sort}", lambda q=query: page().state.set_query(q), lambda: shown(page()))  # type: ignore[misc]
+    for text in ("rare777", "common", "word1 word2"):
+        query = Query(text=text)
+        timed(f"search {text}", lambda q=query: page().state.set_query(q), lambda: shown(page()))  # type: ignore[misc]
+    timed("clear", lambda: page().state.set_query(Query()), lambda: shown(page()))
+    timed("to the end", lambda: page().table.scrollToBottom(), lambda: shown(page()))
+    timed("select all", lambda: page().table.selectAll(), lambda: page().chosen.text())
+    again_ms = [value["ms"] for name, value in results.items() if name.startswith("open again")]
+    results = {name: value for name, value in results.items() if not name.startswith("open again")}
+    results["open again (median)"] = {"ms": statistics.median(again_ms), "ui_ms": 0.0}
+    program.close()
+    return results
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--json", type=Path)
+    parser.add_argument("--rows", type=int, default=100_000)
+    options = parser.parse_args(arguments)
+    with tempfile.TemporaryDirectory() as folder:
+        home = Path(folder)
+        with Store.open(home / "workbench.db") as store:
+            grow(store, 0, options.rows, random.Random(1))
+            runs = store.sizes().runs
+        app = make_app(["benchmark"])
+        results = measure(app, home)
+    print(f"History with {runs:,} runs (goal: open in {GOAL_OPEN_MS:.0f} ms)")
+    for name, value in results.items():
+        print(f"    {name:24} {value['ms']:8.1f} ms   UI thread at most {value['ui_ms']:6.1f} ms")
+    if options.json:
+        options.json.write_text(json.dumps({"runs": runs, "results": results}, indent=2))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
