@@ -126,6 +126,7 @@ class ColumnPanel(QFrame):
         self.view.setAccessibleName(tr("Answers of {title}", title=title))
         if state.hidden:
             self.header.show_hidden(title)
+            self.empty_text.setText("")
             return
         info = state.model(column)
         self.header.show_model(
