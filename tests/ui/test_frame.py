@@ -422,3 +422,43 @@ def test_the_ledger_counts_what_was_sent_since_it_was_last_shown(window: Driver)
     window.window.show_place("settings")
     window.wait(lambda: section.summary.text() == "One prompt left this machine.")
     assert section.table.rowCount() == 1
+
+
+def test_the_largest_text_fits_the_window_as_it_is(window: Driver) -> None:
+    frame, page = window.window, window.page
+    frame.resize(1280, 800)
+    window.wait(lambda: frame.width() == 1280 and page.side_panel.isVisible())
+    frame._change_appearance(text_scale=200)
+    window.wait(page.side_panel.isHidden)
+    for place in ("compare", "evaluate", "history", "models", "settings", "chat"):
+        frame.show_place(place)
+        window.wait(lambda: frame.stack.width() + frame.rail.width() <= 1280)
+        assert frame.width() == 1280
+        assert frame.minimumSizeHint().width() <= 1280
+    assert page.minimumSizeHint().width() <= page.width()
+    assert page.welcome.minimumSizeHint().width() <= page.welcome.width()
+    for button in page.welcome.buttons:
+        advances = [button.fontMetrics().horizontalAdvance(line) for line in button.text().split("\n")]
+        assert len(advances) > 1 and max(advances) < button.width() - 30
+        assert button.height() > len(advances) * button.fontMetrics().height()
+    window.shortcut("Ctrl+.")
+    assert page.side_panel.isVisible()  # asked for, though there is little room
+    window.shortcut("Ctrl+.")
+    window.shortcut("Ctrl+.")
+    frame._change_appearance(text_scale=100)
+    window.wait(lambda: page.side_panel.isVisible() and frame.width() == 1280)
+
+
+def test_a_narrow_window_hides_the_list_and_shows_it_when_asked(window: Driver) -> None:
+    frame = window.window
+    assert frame.list_frame.isVisible()
+    frame.resize(frame.minimumSize())
+    window.wait(frame.list_frame.isHidden)
+    window.shortcut("Ctrl+B")
+    assert frame.list_frame.isVisible()
+    window.shortcut("Ctrl+B")
+    assert frame.list_frame.isHidden()
+    window.shortcut("Ctrl+F")
+    window.wait(window.page.sessions.isVisible)
+    frame.resize(1200, 700)
+    window.wait(lambda: frame.width() == 1200 and frame.list_frame.isVisible() and window.page.side_panel.isVisible())

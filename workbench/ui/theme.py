@@ -16,6 +16,8 @@ from workbench.ui.tokens import DARK, LIGHT, Tokens
 UI_FAMILIES = ["Inter", "Segoe UI", "SF Pro Text", "Noto Sans", "DejaVu Sans", "sans-serif"]
 MONO_FAMILIES = ["JetBrains Mono", "Cascadia Mono", "SF Mono", "DejaVu Sans Mono", "monospace"]
 BASE_PX = 13
+LARGEST_SCALE = 150
+"""Percent up to which the least widths of panels grow with the text; beyond that their texts wrap."""
 FONT_FILES = ("Inter-Regular.otf", "Inter-SemiBold.otf", "Inter-Italic.otf", "JetBrainsMono-Regular.ttf")
 
 

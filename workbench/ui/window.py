@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 from PySide6.QtCore import QByteArray, QEvent, QPoint, QSize, QTimer, Signal, Slot
-from PySide6.QtGui import QCloseEvent, QDragEnterEvent, QDropEvent, QGuiApplication, QPaintEvent
+from PySide6.QtGui import QCloseEvent, QDragEnterEvent, QDropEvent, QGuiApplication, QPaintEvent, QResizeEvent
 from PySide6.QtWidgets import (
     QFrame,
     QHBoxLayout,
@@ -30,7 +30,7 @@ from workbench.ui.jobs import Jobs
 from workbench.ui.places import PLACES, Page, Place, create
 from workbench.ui.rail import Rail
 from workbench.ui.status import StatusBar, toggle_offline
-from workbench.ui.theme import Theme, scaled
+from workbench.ui.theme import LARGEST_SCALE, Theme, scaled
 from workbench.ui.tr import tr
 from workbench.ui.ui_state import UiState
 from workbench.ui.widgets import Banner, Toast
@@ -41,6 +41,10 @@ if TYPE_CHECKING:
 
 LIST_WIDTH = 248
 LIST_MINIMUM = 190
+MINIMUM_SIZE = QSize(480, 440)
+"""Fixed: the window never grows by itself; parts of it make room instead."""
+FIRST_WIDTH = 960
+"""Enough for the chat with its list and its options."""
 _log = logging.getLogger(__name__)
 
 
@@ -72,6 +76,9 @@ class MainWindow(QMainWindow):
         self._help: HelpWindow | None = None
         self._palette: CommandPalette | None = None
         self._painted = False
+        self._list_wanted = False
+        """The list was asked for where there is no room for it."""
+        self.setMinimumSize(MINIMUM_SIZE)
         self.registry = Actions(self, settings.value.shortcuts)
         self.context = Context(paths, settings, theme, jobs, self.registry, state, backend, self)
         self._build(backend)
@@ -108,6 +115,7 @@ class MainWindow(QMainWindow):
         self.lists = QStackedWidget()
         list_box.addWidget(self.lists)
         self.stack = QStackedWidget()
+        self.stack.setMinimumSize(1, 1)  # else the widest page would decide how wide the window is
         self.splitter.addWidget(self.list_frame)
         self.splitter.addWidget(self.stack)
         self.splitter.setStretchFactor(0, 0)
@@ -172,7 +180,7 @@ class MainWindow(QMainWindow):
         restored = bool(remembered.geometry) and self.restoreGeometry(_from_base64(remembered.geometry))
         if not restored:
             available = QGuiApplication.primaryScreen().availableGeometry()
-            size = QSize(min(1280, available.width()), min(820, available.height()))
+            size = QSize(min(1280, max(available.width(), FIRST_WIDTH)), min(820, available.height()))
             self.resize(size)
             self.move(available.center() - QPoint(size.width() // 2, size.height() // 2))
         saved = remembered.splitters.get("window")
@@ -182,8 +190,21 @@ class MainWindow(QMainWindow):
 
     @Slot()
     def _scale(self) -> None:
-        self.list_frame.setMinimumWidth(scaled(LIST_MINIMUM, self.context.theme.scale))
+        self.list_frame.setMinimumWidth(scaled(LIST_MINIMUM, min(self.context.theme.scale, LARGEST_SCALE)))
         self.rail.set_scale(self.context.theme.scale)
+        QTimer.singleShot(0, self, self._fit)
+
+    @Slot()
+    def _fit(self) -> None:
+        """Show the page's list if there is one, it is wanted, and there is room for both."""
+        page = self.stack.currentWidget()
+        if page is None or getattr(page, "side_list", None) is None:
+            self.list_frame.hide()
+            return
+        room = self.width() - self.rail.sizeHint().width() - self.list_frame.minimumWidth()
+        fits = page.minimumSizeHint().width() <= room
+        self._list_wanted = self._list_wanted and not fits
+        self.list_frame.setVisible(self._state.value.list_open and (fits or self._list_wanted))
 
     # --- Shell -----------------------------------------------------------------------------------------------
     @property
@@ -202,7 +223,7 @@ class MainWindow(QMainWindow):
         side_list = getattr(page, "side_list", None)
         if side_list is not None:
             self.lists.setCurrentWidget(side_list)
-        self.list_frame.setVisible(side_list is not None and self._state.value.list_open)
+        self._fit()
         self.rail.select(place_id)
         self.registry.set_place(place_id)
         self._state.value.place = place_id
@@ -292,10 +313,9 @@ class MainWindow(QMainWindow):
     # --- actions ---------------------------------------------------------------------------------------------
     @Slot()
     def toggle_list(self) -> None:
-        self._state.value.list_open = not self._state.value.list_open
+        self._list_wanted = self._state.value.list_open = self.list_frame.isHidden()
         self._state.touch()
-        has_list = getattr(self.stack.currentWidget(), "side_list", None) is not None
-        self.list_frame.setVisible(has_list and self._state.value.list_open)
+        self._fit()
 
     def _toggle_theme(self) -> None:
         theme = "light" if self.context.theme.tokens.dark else "dark"
@@ -329,6 +349,10 @@ class MainWindow(QMainWindow):
         if not self._painted:
             self._painted = True
             QTimer.singleShot(0, self.painted.emit)
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        self._fit()
 
     def changeEvent(self, event: QEvent) -> None:
         super().changeEvent(event)

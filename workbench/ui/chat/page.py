@@ -6,8 +6,8 @@ import importlib
 from typing import TYPE_CHECKING
 
 from PySide6 import QtWidgets
-from PySide6.QtCore import QByteArray, Qt, QTimer, Slot
-from PySide6.QtGui import QPalette
+from PySide6.QtCore import QByteArray, QSize, Qt, QTimer, Slot
+from PySide6.QtGui import QPalette, QResizeEvent
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QSplitter, QStackedWidget, QVBoxLayout, QWidget
 
 from workbench.core.errors import ErrorInfo
@@ -22,7 +22,7 @@ from workbench.ui.chat.welcome import Welcome
 from workbench.ui.context import Context
 from workbench.ui.icons import IconButton
 from workbench.ui.places import PLACES, Page
-from workbench.ui.theme import scaled
+from workbench.ui.theme import LARGEST_SCALE, scaled
 from workbench.ui.tr import tr
 from workbench.ui.widgets import ElidedLabel, label
 
@@ -32,6 +32,9 @@ if TYPE_CHECKING:
 
 DRAFT_SAVE_MS = 600
 PANEL_WIDTH = 272
+MAIN_WIDTH = 366
+"""The panel makes room where the conversation would become narrower than this."""
+MODEL_NAME_WIDTH = 260
 TEXT_WIDTH = 860
 """Widest column of text; wider lines are hard to read."""
 
@@ -41,6 +44,7 @@ class ChatPage(Page):
         super().__init__(context, parent)
         self.state = ChatState(context, self)
         self._editing: str | None = None
+        self._model_name = ""
         self._draft_of: str | None = None
         self._picked_for: str | None = None
         """The answer to regenerate with the model that is being picked."""
@@ -62,7 +66,7 @@ class ChatPage(Page):
         self.splitter = QSplitter()
         self.splitter.setHandleWidth(1)
         self.splitter.setChildrenCollapsible(False)
-        main = QFrame()
+        main = self._main = QFrame()
         main.setObjectName("chatMain")
         column = QVBoxLayout(main)
         column.setContentsMargins(0, 0, 0, 12)
@@ -95,6 +99,8 @@ class ChatPage(Page):
         self.splitter.setStretchFactor(0, 1)
         self.splitter.setStretchFactor(1, 0)
         self.side_panel.setVisible(self.context.state.value.side_panel_open)
+        self._panel_wanted = False
+        """The panel was asked for where there is no room for it."""
         outer.addWidget(self.splitter)
         self.splitter.setSizes([900, 320])
         saved = self.context.state.value.splitters.get("chat", "")
@@ -309,7 +315,25 @@ class ChatPage(Page):
 
     @Slot()
     def _scale(self) -> None:
-        self.side_panel.setMinimumWidth(scaled(PANEL_WIDTH, self.context.theme.scale))
+        self.side_panel.setMinimumWidth(scaled(PANEL_WIDTH, min(self.context.theme.scale, LARGEST_SCALE)))
+        self._fit()
+        self._show_model_name()
+
+    def minimumSizeHint(self) -> QSize:
+        """Without the panel, which makes room by itself."""
+        main = self._main.minimumSizeHint()
+        return main if not self._panel_wanted else main + QSize(self.side_panel.minimumWidth(), 0)
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        self._fit()
+
+    def _fit(self) -> None:
+        """Show the panel if it is wanted and there is room."""
+        main = scaled(MAIN_WIDTH, min(self.context.theme.scale, LARGEST_SCALE))
+        fits = self.width() >= main + self.side_panel.minimumWidth()
+        self._panel_wanted = self._panel_wanted and not fits
+        self.side_panel.setVisible(self.context.state.value.side_panel_open and (fits or self._panel_wanted))
 
     @Slot()
     def _show_session(self) -> None:
@@ -347,7 +371,8 @@ class ChatPage(Page):
     def _show_model(self) -> None:
         model = self.state.model
         name = model.name if model else self.state.model_id.rpartition("/")[2]
-        self.model_button.setText(f" {name}")
+        self._model_name = name
+        self._show_model_name()
         self.model_button.set_icon("cloud" if model and model.remote else "cpu")
         self.model_button.set_title(tr("Model: {name}. Choose another", name=name), "Ctrl+M")
         where = tr("API") if model and model.remote else model.quantization if model else ""
@@ -357,6 +382,11 @@ class ChatPage(Page):
         has_models = any(place.id == "models" for place in PLACES)
         self.welcome.set_model(model, loading=not self.state.models, has_models_place=has_models)
         self.meter.count_soon(self.composer.message())
+
+    def _show_model_name(self) -> None:
+        room = scaled(MODEL_NAME_WIDTH, min(self.context.theme.scale, LARGEST_SCALE))
+        metrics = self.model_button.fontMetrics()
+        self.model_button.setText(" " + metrics.elidedText(self._model_name, Qt.TextElideMode.ElideMiddle, room))
 
     @Slot(str)
     def _run_started(self, message_id: str) -> None:
@@ -390,17 +420,16 @@ class ChatPage(Page):
     @Slot()
     def focus_search(self) -> None:
         self.context.shell.show_place("chat")
-        if not self.context.state.value.list_open:
+        if not self.sessions.isVisible():
             self.context.actions["list.toggle"].trigger()
         self.sessions.search.setFocus(Qt.FocusReason.ShortcutFocusReason)
         self.sessions.search.selectAll()
 
     @Slot()
     def toggle_panel(self) -> None:
-        opened = self.side_panel.isHidden()
-        self.side_panel.setVisible(opened)
-        self.context.state.value.side_panel_open = opened
+        self._panel_wanted = self.context.state.value.side_panel_open = self.side_panel.isHidden()
         self.context.state.touch()
+        self._fit()
 
     @Slot()
     def pick_model(self) -> None:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import Qt, Signal, Slot
+from PySide6.QtCore import QEvent, Qt, Signal, Slot
+from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import QHBoxLayout, QSizePolicy, QVBoxLayout, QWidget
 
 from workbench.core.models import ModelInfo
@@ -15,6 +16,41 @@ EXAMPLES = (
     ("file-code", "Write a Python function that checks whether a word is a palindrome."),
     ("list-checks", "Turn this into a to-do list: buy milk, call Anna, book the train for Friday."),
 )
+
+BUTTON_EDGES = 56
+"""Pixels of a button that are not text: padding and icon."""
+
+
+class PromptButton(PushButton):
+    """A prompt to try, on as many lines as it needs; `prompt` is its text."""
+
+    def __init__(self, prompt: str, icon_name: str) -> None:
+        super().__init__(prompt, icon_name=icon_name, object_name="prompt")
+        self.prompt = prompt
+        self.setAccessibleName(tr("Try: {prompt}", prompt=prompt))
+        self.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        self._wrap()
+
+    def changeEvent(self, event: QEvent) -> None:
+        super().changeEvent(event)
+        if event.type() in (QEvent.Type.FontChange, QEvent.Type.StyleChange):
+            self._wrap()
+
+    def _wrap(self) -> None:
+        metrics, room = self.fontMetrics(), self.width() - BUTTON_EDGES
+        lines = [""]
+        for word in self.prompt.split():
+            longer = f"{lines[-1]} {word}"
+            if lines[-1] and metrics.horizontalAdvance(longer) > room:
+                lines.append(f" {word}")
+            else:
+                lines[-1] = longer
+        text = "\n".join(lines)
+        if text != self.text():
+            self.setText(text)
 
 
 class Welcome(QWidget):
@@ -33,19 +69,16 @@ class Welcome(QWidget):
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(8)
         column.addStretch(2)
-        self.title = label(tr("What would you like to try?"), "hero")
+        self.title = label(tr("What would you like to try?"), "hero", wrap=True)
         self.title.setAlignment(Qt.AlignmentFlag.AlignHCenter)
         column.addWidget(self.title)
         self.hint = label("", "muted", wrap=True)
         self.hint.setAlignment(Qt.AlignmentFlag.AlignHCenter)
         column.addWidget(self.hint)
         column.addSpacing(20)
-        self.buttons: list[PushButton] = []
+        self.buttons: list[PromptButton] = []
         for icon_name, text in EXAMPLES:
-            button = PushButton(" " + tr(text), icon_name=icon_name, object_name="prompt")
-            button.setAccessibleName(tr("Try: {prompt}", prompt=tr(text)))
-            button.setProperty("prompt", tr(text))
-            button.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
+            button = PromptButton(tr(text), icon_name)
             button.clicked.connect(self._clicked)
             column.addWidget(button)
             self.buttons.append(button)
@@ -78,5 +111,5 @@ class Welcome(QWidget):
     @Slot()
     def _clicked(self) -> None:
         button = self.sender()
-        if isinstance(button, PushButton):
-            self.prompt_chosen.emit(str(button.property("prompt")))
+        if isinstance(button, PromptButton):
+            self.prompt_chosen.emit(button.prompt)
