@@ -267,7 +267,7 @@ class EvaluationTables(Tables):
         rows = self._all(
             "SELECT test_case_id, variant, repeat FROM results LEFT JOIN runs ON runs.id = run_id "
             "WHERE evaluation_id = ? AND grader = '' AND (runs.text LIKE ? ESCAPE '\\' "
-            "OR (run_id IS NULL AND results.details LIKE ? ESCAPE '\\'))",
+            "OR (run_id IS NULL AND json_extract(results.details, '$.recorded.text') LIKE ? ESCAPE '\\'))",
             [evaluation_id, like, like],
         )
         return {(str(case), str(variant), int(repeat)) for case, variant, repeat in rows}

@@ -9,7 +9,6 @@ from PySide6.QtWidgets import (
     QHBoxLayout,
     QLabel,
     QScrollArea,
-    QSizePolicy,
     QVBoxLayout,
     QWidget,
 )
@@ -79,6 +78,4 @@ def row(*widgets: QWidget, stretch: bool = True, spacing: int = 8) -> QHBoxLayou
 
 def wrapped(text: str = "", name: str = "") -> QLabel:
     """A label that wraps and can be selected."""
-    result = label(text, name, wrap=True, selectable=True)
-    result.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Minimum)
-    return result
+    return label(text, name, wrap=True, selectable=True)

@@ -51,6 +51,8 @@ class ResultsView(QWidget):
         super().__init__(parent)
         self._state, self._context = state, context
         self.loaded: Loaded | None = None
+        self._live: Analysis | None = None
+        """The rates that are shown of what runs."""
         column = QVBoxLayout(self)
         column.setContentsMargins(24, 16, 24, 16)
         column.setSpacing(12)
@@ -155,7 +157,8 @@ class ResultsView(QWidget):
         """Show an evaluation; the one that runs may have no id yet."""
         running = self._state.running
         if running is not None and evaluation_id in ("", running.id):
-            self.loaded = None
+            self.loaded, self._live = None, None
+            self.verdicts.clear()
             self._show_running()
             return
         backend = self._context.backend.value
@@ -225,8 +228,10 @@ class ResultsView(QWidget):
         if progress.remaining_s is not None:
             parts.append(tr("about {time} left", time=duration(progress.remaining_s)))
         self.progress.setText(" · ".join(parts))
-        if running.live is not None and self.loaded is None:
-            self.verdicts.show_analysis(running.spec, running.live, live=True)
+        if running.live is not self._live:
+            self._live = running.live
+            if running.live is not None:
+                self.verdicts.show_analysis(running.spec, running.live, live=True)
 
     def _show_buttons(self, running: Running | None) -> None:
         loaded = self.loaded

@@ -61,6 +61,10 @@ class Verdicts(QWidget):
         self.sentences: list[str] = []
         theme.changed.connect(self._again)
 
+    def clear(self) -> None:
+        self._shown, self.sentences, self.arms = None, [], None
+        clear_layout(self.column)
+
     def show_analysis(
         self, spec: EvalSpec, analysis: Analysis, *, live: bool = False, calibrations: Sequence[Calibration] = ()
     ) -> None:
@@ -170,6 +174,7 @@ def _warnings(comparison: Comparison) -> list[str]:
 
 def _arm_table(arms: tuple[ArmSummary, ...]) -> QTableWidget:
     table = QTableWidget(len(arms), len(ARM_COLUMNS))
+    table.setObjectName("flatTable")
     table.setAccessibleName(tr("Models with their scores"))
     table.setHorizontalHeaderLabels([tr(title) for title in ARM_COLUMNS])
     table.verticalHeader().hide()
@@ -186,10 +191,11 @@ def _arm_table(arms: tuple[ArmSummary, ...]) -> QTableWidget:
             if column >= 2:
                 item.setTextAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
             table.setItem(row, column, item)
-    for column in range(2, len(ARM_COLUMNS)):
+    for column in range(len(ARM_COLUMNS)):
         head = table.horizontalHeaderItem(column)
         if head is not None:
-            head.setTextAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
+            side = Qt.AlignmentFlag.AlignLeft if column < 2 else Qt.AlignmentFlag.AlignRight
+            head.setTextAlignment(side | Qt.AlignmentFlag.AlignVCenter)
     header = table.horizontalHeader()
     header.setSectionResizeMode(QHeaderView.ResizeMode.ResizeToContents)
     header.setSectionResizeMode(0, QHeaderView.ResizeMode.Stretch)
@@ -197,7 +203,7 @@ def _arm_table(arms: tuple[ArmSummary, ...]) -> QTableWidget:
     line = table.fontMetrics().height() + 14
     table.verticalHeader().setDefaultSectionSize(line)
     table.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
-    table.setFixedHeight(line * len(arms) + line + 24)
+    table.setFixedHeight(line * len(arms) + line + 8)
     return table
 
 
