@@ -6,8 +6,7 @@ import os
 import re
 import threading
 import time
-from collections.abc import Callable, Iterator
-from itertools import islice
+from collections.abc import Callable
 from typing import Any, TypeVar
 
 import httpx2
@@ -142,39 +141,48 @@ class SearchResults:
         self.query = query
         self.finished = False
         self._client = client
-        self._items: Iterator[dict[str, Any]] | None = None
-        self._passed = 0
-        """Items of the Hub's that earlier pages were made of."""
+        self._here: list[dict[str, Any]] = []
+        """Items that came with the last answer and belong to later pages."""
+        self._address: str | None = ""
+        """Of the next answer; empty for the first, None after the last."""
 
     def next_page(self, cancel: CancelToken) -> list[RepoSummary]:
         """Up to `page_size` more repositories; none when there are no more. Raises HubError or Cancelled."""
         if self.finished:
             return []
-        try:
-            page, self._items, passed = self._client.call(self._fetch, cancel)
-        except BaseException:
-            self._items = None  # its generator has ended, or still runs in a request that was given up
-            raise
-        self._passed += passed
+        page, self._here, self._address = self._client.call(self._fetch, cancel)
         self.finished = len(page) < self.query.page_size
         return page
 
-    def _fetch(self, api: Any) -> tuple[list[RepoSummary], Iterator[dict[str, Any]], int]:
-        """A page, where the search then stands, and how many of its items were passed."""
+    def _fetch(self, api: Any) -> tuple[list[RepoSummary], list[dict[str, Any]], str | None]:
+        """A page, the items left over, and the next answer's address.
+
+        The library's own helper is a generator; one that begins in one thread and goes on in another brought down
+        the process, so the links are followed here. What fails changes nothing: it can be asked for again.
+        """
         hub = _huggingface_hub(self._client._transport)
-        items = self._items
-        if items is None:
-            # list_models fetches either everything or one page, so its own helper is used
-            params, headers = self._params(), api._build_hf_headers()
-            found = hub.utils.paginate(f"{api.endpoint}/api/models", params=params, headers=headers)
-            items = islice(found, self._passed, None)
+        items, address = list(self._here), self._address
         page: list[RepoSummary] = []
-        passed = 0
-        while len(page) < self.query.page_size and (item := next(items, None)) is not None:
-            passed += 1
-            if self._fits(summary := _summary(hub.ModelInfo(**item))):
+        while len(page) < self.query.page_size:
+            if not items:
+                if address is None:
+                    break
+                items, address = self._answer(hub, api, address)
+                continue
+            if self._fits(summary := _summary(hub.ModelInfo(**items.pop(0)))):
                 page.append(summary)
-        return page, items, passed
+        return page, items, address
+
+    def _answer(self, hub: Any, api: Any, address: str) -> tuple[list[dict[str, Any]], str | None]:
+        """One answer of the Hub's and where the next one is."""
+        first = not address
+        response = hub.utils.get_session().get(
+            address or f"{api.endpoint}/api/models",
+            params=self._params() if first else None,
+            headers=api._build_hf_headers(),
+        )
+        hub.utils.hf_raise_for_status(response)
+        return response.json(), response.links.get("next", {}).get("url")
 
     def _params(self) -> dict[str, Any]:
         query = self.query
