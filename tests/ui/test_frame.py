@@ -176,10 +176,20 @@ def test_theme_and_text_size_change_at_once_and_are_kept(window: Driver, home: P
     assert after.dark != before.dark
     assert QApplication.palette().window().color().name() == after.bg
     window.shortcut("Ctrl++")
-    assert window.program.theme.scale == 110
+    window.wait(lambda: window.program.theme.scale == 110)
     assert QApplication.font().pixelSize() == 14
     saved = json.loads((home / "settings.json").read_text())["appearance"]
     assert saved["text_scale"] == 110 and saved["theme"] == ("dark" if after.dark else "light")
+
+
+def test_a_key_held_down_styles_the_window_only_twice(window: Driver, watchdog: Watchdog) -> None:
+    watchdog.cpu_limit_s = 0.6
+    styled: list[int] = []
+    window.program.theme.changed.connect(lambda: styled.append(window.program.theme.scale))
+    for _ in range(5):
+        window.window.registry["text.larger"].trigger()
+    window.wait(lambda: window.program.theme.scale == 150)
+    assert styled == [110, 150]
 
 
 def test_every_action_is_in_the_palette(window: Driver) -> None:
@@ -424,7 +434,8 @@ def test_the_ledger_counts_what_was_sent_since_it_was_last_shown(window: Driver)
     assert section.table.rowCount() == 1
 
 
-def test_the_largest_text_fits_the_window_as_it_is(window: Driver) -> None:
+def test_the_largest_text_fits_the_window_as_it_is(window: Driver, watchdog: Watchdog) -> None:
+    watchdog.cpu_limit_s = 0.6  # as above: every widget is styled anew
     frame, page = window.window, window.page
     frame.resize(1280, 800)
     window.wait(lambda: frame.width() == 1280 and page.side_panel.isVisible())

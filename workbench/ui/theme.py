@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from string import Template
 
-from PySide6.QtCore import QObject, Qt, Signal, Slot
+from PySide6.QtCore import QObject, Qt, QTimer, Signal, Slot
 from PySide6.QtGui import QColor, QFont, QFontDatabase, QPalette
 from PySide6.QtWidgets import QApplication
 
@@ -16,6 +16,8 @@ from workbench.ui.tokens import DARK, LIGHT, Tokens
 UI_FAMILIES = ["Inter", "Segoe UI", "SF Pro Text", "Noto Sans", "DejaVu Sans", "sans-serif"]
 MONO_FAMILIES = ["JetBrains Mono", "Cascadia Mono", "SF Mono", "DejaVu Sans Mono", "monospace"]
 BASE_PX = 13
+PAUSE_MS = 80
+"""Between two changes: each costs a pass over every widget."""
 LARGEST_SCALE = 150
 """Percent up to which the least widths of panels grow with the text; beyond that their texts wrap."""
 FONT_FILES = ("Inter-Regular.otf", "Inter-SemiBold.otf", "Inter-Italic.otf", "JetBrainsMono-Regular.ttf")
@@ -108,6 +110,11 @@ class Theme(QObject):
         app.setStyle("Fusion")
         load_fonts()
         self._with_style_sheet = False
+        self._waiting = False
+        self._pause = QTimer(self)
+        self._pause.setSingleShot(True)
+        self._pause.setInterval(PAUSE_MS)
+        self._pause.timeout.connect(self._apply_waiting)
         self._apply()
         app.styleHints().colorSchemeChanged.connect(self._scheme_changed)
 
@@ -119,7 +126,17 @@ class Theme(QObject):
     def set_appearance(self, appearance: Appearance) -> None:
         if appearance != self._appearance:
             self._appearance = appearance
+            self._waiting = True
+            if not self._pause.isActive():
+                self._apply_waiting()
+
+    @Slot()
+    def _apply_waiting(self) -> None:
+        """One change at once, those that come right after it (a key held down) together."""
+        if self._waiting:
+            self._waiting = False
             self._apply()
+            self._pause.start()
 
     @Slot()
     def _scheme_changed(self) -> None:
