@@ -119,6 +119,7 @@ def test_delete_and_undo_a_message(window: Driver) -> None:
 
 
 def test_context_overflow_offers_to_drop_the_oldest_turns_and_does_it(window: Driver) -> None:
+    window.send("a first turn")
     window.use("fake:overflow")
     window.send("much too long")
     assert window.page.remedies.isVisible()
@@ -128,6 +129,12 @@ def test_context_overflow_offers_to_drop_the_oldest_turns_and_does_it(window: Dr
     window.wait(lambda: window.texts()[-1] == ("assistant", "It fits now."))
     window.wait_idle()
     assert not window.page.remedies.isVisible()
+
+
+def test_a_single_message_too_long_has_no_older_turns_to_drop(window: Driver) -> None:
+    window.use("fake:overflow")
+    window.send("much too long")
+    assert [button.text() for button in window.page.remedies.findChildren(QPushButton)] == ["Try again"]
 
 
 def test_a_template_error_offers_a_plain_template(window: Driver) -> None:

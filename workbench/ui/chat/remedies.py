@@ -111,9 +111,10 @@ class RemedyBar(QFrame):
             return lambda: self._again(message_id, changed)
 
         if error.kind == "context_overflow":
-            remedies.append(
-                (tr("Drop the oldest turns and try again"), again(replace(options, overflow="drop_oldest")))
-            )
+            turns = sum(stored.message.role == "user" for stored in self._state.path)
+            if turns > 1:  # the last one is never dropped
+                title = tr("Drop the oldest turns and try again")
+                remedies.append((title, again(replace(options, overflow="drop_oldest"))))
             raised = self._raised_context()
             if raised:
                 load = replace(options.load, n_ctx=raised)
