@@ -24,7 +24,8 @@ class CompareDriver:
         assert isinstance(page, ComparePage)
         self.page = page
         window.window.resize(1280, 800)
-        self.wait(lambda: self.state.models and self.page.board.panels and window.program.jobs.pending == 0)
+        self.wait(lambda: self.state.models and len(self.page.board.panels) == len(self.state.shown_columns))
+        self.wait(lambda: window.program.jobs.pending == 0)
 
     @property
     def state(self):  # type: ignore[no-untyped-def]

@@ -75,7 +75,17 @@ class ColumnBoard(QWidget):
     def showEvent(self, event: QShowEvent) -> None:
         super().showEvent(event)
         if not self.panels:
-            QTimer.singleShot(0, self, self.rebuild)  # a frame of its own: the place's first paint does not wait for it
+            QTimer.singleShot(0, self, self._fill_next)
+
+    @Slot()
+    def _fill_next(self) -> None:
+        """Make the first columns one in each turn of the event loop: the place's first paint does not wait for them."""
+        missing = [column for column in self._state.shown_columns if column.key not in self.panels]
+        if len(missing) > 1:
+            self.splitter.addWidget(self._add(missing[0]))
+            QTimer.singleShot(0, self, self._fill_next)
+        else:
+            self.rebuild()
 
     # --- columns ----------------------------------------------------------------------------------------------
     @property
