@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from types import SimpleNamespace
 
 import pytest
 
 from tests.engine.child.driver import Answer, Child, chat, starter_model
 from workbench.core.events import Finished, PromptProgress, StreamEvent, TextDelta
 from workbench.engine import protocol
-from workbench.engine.child.scheduler import WORTH_WAITING_TOKENS
+from workbench.engine.child.scheduler import WORTH_WAITING_TOKENS, Scheduler
 from workbench.engine.child.slots import ALIGNMENT
 from workbench.engine.protocol import Cancel, LoadedModel, Status
 
@@ -144,6 +145,20 @@ def test_cancel_of_a_long_prompt_takes_effect_within_a_chunk(starter: Child) -> 
     assert answer.usage.completion_tokens == 0
     progress = answer.all(PromptProgress)
     assert not progress or progress[-1].evaluated < progress[-1].total
+
+
+def test_reading_is_told_before_the_first_chunk_is_evaluated(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Else a window shows a loaded model as loading until then."""
+    order: list[str] = []
+    sequence = SimpleNamespace(events=["progress"], finished=False, slot=None)
+    scheduler = object.__new__(Scheduler)
+    scheduler._active, scheduler._queue = [], []  # type: ignore[attr-defined]
+    scheduler._send = lambda talking: order.extend("told" for s in talking if s.events and not s.events.clear())
+    monkeypatch.setattr(Scheduler, "_admit", lambda self: self._active.append(sequence) if not self._active else None)
+    monkeypatch.setattr(Scheduler, "_prefill", lambda self: order.append("chunk"))
+    monkeypatch.setattr(Scheduler, "_decode", lambda self: None)
+    scheduler.step()
+    assert order == ["told", "chunk"]
 
 
 def test_cancel_in_the_queue(with_tiny: Callable[..., Child]) -> None:

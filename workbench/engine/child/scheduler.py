@@ -23,7 +23,7 @@ from __future__ import annotations
 
 import time
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 from workbench.core.errors import ErrorInfo
 from workbench.engine.child.batch import Batch
@@ -100,6 +100,7 @@ class Scheduler:
         try:
             self._collect()
             self._admit()
+            self._tell()  # before the first chunk, which can take long: loading is over, reading begins
             self._prefill()
             self._admit()  # who waited for a part of that prompt can have it now
             self._decode()
@@ -110,10 +111,8 @@ class Scheduler:
     # --- coming and going ---
     def _collect(self) -> None:
         """Send what the sequences have to say, and take back the slots of those that are done."""
-        talking = [s for s in self._active if s.events]
         ended = [s for s in self._queue if s.finished]
-        if talking or ended:
-            self._send([*talking, *ended])
+        self._tell(ended)
         for sequence in ended:
             self._queue.remove(sequence)
             sequence.close()
@@ -123,6 +122,12 @@ class Scheduler:
                 if sequence.slot is not None:
                     self.pool.park(sequence.slot, sequence.n_prompt, sequence.text(self._vocab), sequence.tokens)
                 sequence.close()
+
+    def _tell(self, ended: Iterable[Sequence] = ()) -> None:
+        """Send what the active sequences have to say, and those that ended in the queue."""
+        talking = [*(s for s in self._active if s.events), *ended]
+        if talking:
+            self._send(talking)
 
     def _rejoin(self, sequence: Sequence) -> None:
         """Let a conversation go on in the tokens the model wrote, where the tokenizer would cut its answer otherwise.
