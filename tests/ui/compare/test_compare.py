@@ -108,6 +108,7 @@ def test_stop_one_and_stop_all(compare: CompareDriver) -> None:
     running = compare.panels[0].header
     compare.wait(lambda: len(compare.state.active) == 2 and "Stop" in running.retry.accessibleName())
     compare.wait(lambda: all("word1" in run.buffer.text for run in compare.state.active.values()))
+    compare.wait(lambda: [panel.view.items[-1].status for panel in compare.panels] == ["", "", ""])
     compare.click(running.retry)
     compare.wait(lambda: len(compare.state.active) == 1)
     assert compare.page.composer.send.text() == "Stop all"

@@ -274,8 +274,7 @@ class ColumnPanel(QFrame):
             stream.latest = delta
             if delta.text or delta.reasoning:
                 self.view.feed(stream.answer.record.id, text=delta.text, reasoning=delta.reasoning)
-        if not (stream.latest and stream.latest.pieces):
-            self._show_status(stream, delta)
+        self._show_status(stream, delta)
         self.view.flush()
         self._show_live(stream)
         if done:
@@ -286,7 +285,7 @@ class ColumnPanel(QFrame):
         latest = delta if delta.changed else stream.latest or delta
         titles = self._state.titles()
         waits_for = [titles.get(key, "") for key in stream.turn.waits_for(self.key)]
-        status = status_text(latest, [title for title in waits_for if title])
+        status = "" if latest.pieces else status_text(latest, [title for title in waits_for if title])
         if status != stream.status:
             stream.status = status
             self.view.set_status(stream.answer.record.id, status)
