@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.services.conftest import Models, ScriptedModel
-from workbench.core.errors import BadInput
+from workbench.core.errors import BadInput, StoreError
 from workbench.core.events import Finished, ReasoningDelta, TextDelta
 from workbench.core.messages import Attachment, FilePart, ImagePart, Message, TextPart
 from workbench.core.requests import LoadOptions, ResponseFormat, Sampling
@@ -84,6 +84,20 @@ def test_options_reach_the_model_and_are_remembered(chat: ChatService, store: St
         assert getattr(request, name) == getattr(options, name)
     store.update_session(session, options={"model": "a", "sampling": "from another version"})
     assert chat.options(session) == ("a", PLAIN)
+
+
+def test_a_run_is_handed_over_though_its_options_could_not_be_kept(
+    chat: ChatService, store: Store, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    session = store.create_session().id
+
+    def full(*_arguments: object, **_named: object) -> None:
+        raise StoreError("The disk is full.")
+
+    monkeypatch.setattr(store, "update_session", full)
+    run = done(chat.send(session, None, user("one"), "a", PLAIN))
+    assert run.record.text == "from a"
+    assert "The disk is full" in caplog.text
 
 
 def test_regenerate_is_a_sibling(chat: ChatService, store: Store, models: Models) -> None:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterable
 from typing import Any, Protocol
 
 import msgspec
 
-from workbench.core.errors import BadInput
+from workbench.core.errors import BadInput, StoreError
 from workbench.core.messages import (
     Attachment,
     AudioPart,
@@ -24,6 +25,7 @@ from workbench.services.runner import Run, Runner
 from workbench.store import Store, StoredMessage
 
 TITLE_LENGTH = 60
+_log = logging.getLogger(__name__)
 
 
 class ModelSource(Protocol):
@@ -130,6 +132,13 @@ class ChatService:
     def remember(self, session_id: str, model_id: str, options: ChatOptions) -> None:
         self._store.update_session(session_id, options={"model": model_id, **msgspec.to_builtins(options)})
 
+    def _remember_asked(self, session_id: str, model_id: str, options: ChatOptions) -> None:
+        """The run goes on already: whoever started it must get hold of it."""
+        try:
+            self.remember(session_id, model_id, options)
+        except StoreError as error:
+            _log.warning("The options of session %s were not kept: %s", session_id, error)
+
     def path_to(self, session_id: str, message_id: str) -> list[StoredMessage]:
         """The branch from the root to exactly this message. Raises BadInput."""
         return self._up_to(session_id, message_id)
@@ -153,7 +162,7 @@ class ChatService:
             user=message,
             title=automatic_title(message),
         )
-        self.remember(session_id, model_id, options)
+        self._remember_asked(session_id, model_id, options)
         return run
 
     def edit_and_send(self, user_id: str, message: Message, model_id: str, options: ChatOptions) -> Run:
@@ -167,7 +176,7 @@ class ChatService:
         model = self._catalog.get(model_id)
         request = self.request(before.session_id, before.parent_id, None, options)
         run = self._runner.start(model, request, session_id=before.session_id, parent_id=before.parent_id)
-        self.remember(before.session_id, model_id, options)
+        self._remember_asked(before.session_id, model_id, options)
         return run
 
     def continue_answer(self, assistant_id: str, model_id: str, options: ChatOptions) -> Run:
@@ -182,7 +191,7 @@ class ChatService:
         above = self.sendable(stored.message for stored in path[:-1])
         request = self._options(options).request([*above, before.message], continue_last=True)
         run = self._runner.start(model, request, session_id=before.session_id, continues=before)
-        self.remember(before.session_id, model_id, options)
+        self._remember_asked(before.session_id, model_id, options)
         return run
 
     def request(
