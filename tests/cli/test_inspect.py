@@ -47,3 +47,10 @@ def test_a_truncated_model_is_said_to_be_truncated(cli: Cli, starter: Path, tmp_
     result = cli("inspect", str(file))
     assert result.code in (1, 2)
     assert "truncated" in result.err
+
+
+def test_a_model_is_named_by_its_id_too(cli: Cli, starter: Path) -> None:
+    assert cli("inspect", "starter", "--json").json["size_bytes"] == starter.stat().st_size
+    unknown = cli("inspect", "local:nowhere")
+    assert unknown.code != 0
+    assert "nowhere" in unknown.err and "Traceback" not in unknown.err

@@ -7,7 +7,9 @@ from typing import Any
 
 import click
 
+from workbench.cli.context import Workbench
 from workbench.cli.output import human_bytes, print_json, print_table, write
+from workbench.core.errors import BadInput
 from workbench.core.gguf import GgufHeader, LazyArray, ModelFacts, read_header
 
 LONGEST_VALUE = 100
@@ -21,12 +23,16 @@ With --json one object: path, size_bytes, gguf_version,
 
 
 @click.command(epilog=EPILOG)
-@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.argument("model")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object with everything.")
 @click.option("--tensors", is_flag=True, help="List the tensors too.")
 @click.option("--template", is_flag=True, help="Print the chat template and nothing else.")
-def inspect(file: Path, as_json: bool, tensors: bool, template: bool) -> None:
-    """Show the metadata, tensors and chat template of a GGUF file without loading the model."""
+def inspect(model: str, as_json: bool, tensors: bool, template: bool) -> None:
+    """Show the metadata, tensors and chat template of a GGUF file without loading the model.
+
+    MODEL is a file, or the id of a local model as `workbench models` lists it.
+    """
+    file = _file_of(model)
     header = read_header(file)
     facts = header.facts
     if template:
@@ -35,6 +41,18 @@ def inspect(file: Path, as_json: bool, tensors: bool, template: bool) -> None:
         print_json(_as_json(file, header, facts))
     else:
         _print(file, header, facts, tensors=tensors)
+
+
+def _file_of(model: str) -> Path:
+    """Raises UnknownModel, and BadInput for a model that is no file of this machine."""
+    file = Path(model)
+    if file.is_file():
+        return file
+    with Workbench(log_runs=False) as workbench:
+        info = workbench.catalog.get(model).info
+    if not info.path:
+        raise BadInput(f"{model} is no local model, so there is no file to look into.")
+    return Path(info.path)
 
 
 def _as_json(file: Path, header: GgufHeader, facts: ModelFacts) -> dict[str, Any]:
