@@ -16,6 +16,7 @@ from PySide6.QtWidgets import (
     QComboBox,
     QInputDialog,
     QLineEdit,
+    QMessageBox,
     QPlainTextEdit,
     QProgressBar,
     QScrollBar,
@@ -26,6 +27,7 @@ from PySide6.QtWidgets import (
 from tests.ui.driver import Driver
 from tests.ui.watchdog import Watchdog
 from workbench.store import Store
+from workbench.ui.palette import ACTION_ROLE
 from workbench.ui.places import SETTINGS_PARTS
 from workbench.ui.settings.erase_dialog import EraseDialog
 from workbench.ui.tokens import DARK, LIGHT, Tokens
@@ -473,3 +475,27 @@ def test_a_narrow_window_hides_the_list_and_shows_it_when_asked(window: Driver) 
     window.wait(window.page.sessions.isVisible)
     frame.resize(1200, 700)
     window.wait(lambda: frame.width() == 1200 and frame.list_frame.isVisible() and window.page.side_panel.isVisible())
+
+
+def test_buttons_of_standard_dialogs_have_no_icons(window: Driver) -> None:
+    kinds = QMessageBox.StandardButton
+    box = QMessageBox(QMessageBox.Icon.Question, "Title", "Text?", kinds.Yes | kinds.No | kinds.Cancel, window.window)
+    assert [button.icon().isNull() for button in box.buttons()] == [True, True, True]
+    box.deleteLater()
+
+
+@pytest.mark.parametrize(
+    ("query", "action_id"),
+    [
+        ("dark mode", "theme.toggle"),
+        ("zoom", "text.larger"),
+        ("bigger font", "text.larger"),
+        ("api key", "settings.providers"),
+    ],
+)
+def test_the_palette_knows_other_words_too(window: Driver, query: str, action_id: str) -> None:
+    palette = window.window.command_palette
+    palette.open()
+    palette.field.setText(query)
+    assert palette.list.currentIndex().data(ACTION_ROLE).objectName() == action_id
+    palette.close_palette()

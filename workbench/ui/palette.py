@@ -31,6 +31,48 @@ ACTION_ROLE = Qt.ItemDataRole.UserRole + 1
 KEYS_ROLE = Qt.ItemDataRole.UserRole + 2
 ICON_ROLE = Qt.ItemDataRole.UserRole + 3
 
+KEYWORD_SCORE = 50
+KEYWORDS = {
+    "theme.toggle": "theme dark mode light mode night colours colors appearance",
+    "text.larger": "zoom in font size bigger increase",
+    "text.smaller": "zoom out font size decrease",
+    "text.normal": "reset zoom 100 % font size default",
+    "fullscreen": "maximise maximize f11",
+    "list.toggle": "sidebar side bar panel collapse expand",
+    "network.toggle": "internet connection wifi airplane privacy",
+    "undo.toast": "restore bring back trash",
+    "work.stop": "cancel abort interrupt",
+    "help": "manual documentation guide f1",
+    "help.keyboard": "shortcuts hotkeys key bindings",
+    "quit": "exit close",
+    "chat.new": "conversation start session",
+    "chat.stop": "cancel abort interrupt generation",
+    "chat.model": "switch change select llm",
+    "chat.open_model": "load gguf import local",
+    "chat.attach": "file picture image upload document",
+    "chat.search": "find history",
+    "chat.options": "temperature sampling parameters system prompt settings side panel",
+    "chat.move": "group organise organize",
+    "chat.delete": "remove erase trash",
+    "answer.regenerate": "retry again redo",
+    "answer.continue": "go on more resume",
+    "answer.copy": "clipboard",
+    "answer.prompt": "template raw tokens",
+    "answer.record": "statistics stats details speed seed",
+    "message.edit_last": "change correct",
+    "preset.save": "template profile options",
+    "settings.appearance": "preferences theme dark font language",
+    "settings.models": "preferences engine gpu threads context",
+    "settings.providers": "preferences api key openai anthropic google token account",
+    "settings.folders": "preferences directories location storage disk",
+    "settings.network": "preferences proxy offline",
+    "settings.plugins": "preferences extensions add-ons",
+    "settings.keyboard": "preferences shortcuts hotkeys",
+    "settings.privacy": "preferences ledger sent data delete everything erase",
+    "settings.about": "version licence license doctor check diagnose",
+}
+"""What else people call an action, by its id."""
+
 
 @dataclass(frozen=True, slots=True)
 class Match:
@@ -56,6 +98,17 @@ def match(query: str, text: str) -> Match | None:
         gaps += found - position - 1
         position = found
     return Match(100 + gaps)
+
+
+def match_action(query: str, action: QAction) -> Match | None:
+    """By its title, else by other words for it; letters strewn over the title come last."""
+    by_title = match(query, action.text())
+    if by_title is not None and by_title.score < KEYWORD_SCORE:
+        return by_title
+    keywords = tr(KEYWORDS.get(action.objectName(), ""))
+    if keywords and all(f" {word}" in f" {keywords}" for word in query.lower().split()):
+        return Match(KEYWORD_SCORE)
+    return by_title
 
 
 class RowDelegate(QStyledItemDelegate):
@@ -176,7 +229,7 @@ class CommandPalette(QFrame):
     def _filter(self, query: str) -> None:
         found: list[tuple[int, int, QAction]] = []
         for position, action in enumerate(self._actions):
-            hit = match(query, action.text())
+            hit = match_action(query, action)
             if hit is not None and action.isEnabled() and action.objectName() != "palette":
                 is_part = not query and action.objectName().startswith("settings.")  # many, and rarely wanted
                 found.append((hit.score + (1 if is_part else 0), position, action))
@@ -205,6 +258,7 @@ class CommandPalette(QFrame):
 
     def _place(self) -> None:
         parent = self.parentWidget()
+        assert parent is not None
         width = min(WIDTH, parent.width() - 32)
         self.setFixedWidth(width)
         self.move((parent.width() - width) // 2, min(80, parent.height() // 8))
