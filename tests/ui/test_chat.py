@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 
 from PySide6.QtCore import QMimeData, QUrl
 from PySide6.QtWidgets import QPushButton, QToolButton
@@ -44,6 +45,47 @@ def test_stop_keeps_what_has_come(window: Driver) -> None:
     assert "word5" in window.texts()[1][1]
     assert "stopped" in window.page.conversation.view.items[1].footer
     assert window.composer.send.accessibleName() == "Send"
+
+
+def test_the_context_fills_while_an_answer_is_written(window: Driver) -> None:
+    window.use("fake:slow")
+    window.type("go on")
+    window.press("Return")
+    shown: set[str] = set()
+    window.composer.tokens.setText("")
+
+    def grown() -> bool:
+        shown.add(window.composer.tokens.text())
+        return len([text for text in shown if text.startswith("~")]) > 2
+
+    window.wait(lambda: window.state.running_here is not None)
+    window.wait(grown)
+    window.shortcut("Esc")
+    window.wait_idle()
+
+
+def test_a_model_that_is_gone_is_named_with_what_to_do(window: Driver) -> None:
+    window.use("local:gone")
+    assert window.page.welcome.hint.text() == "local:gone is not available now. Choose another model above."
+    window.use("/somewhere/mine.gguf")
+    assert window.page.welcome.hint.text().startswith("mine.gguf is loaded with your first message.")
+
+
+def test_the_defaults_of_the_loaded_model_stand_in_the_empty_fields(window: Driver) -> None:
+    loaded = SimpleNamespace(default_sampling={"temperature": 0.6, "top_k": 20})
+    model = SimpleNamespace(info=SimpleNamespace(id="fake:echo", path=""), loaded=loaded, count_tokens=lambda _m: 1)
+    backend = window.program.slot.value
+    assert backend is not None
+    backend.catalog.loaded = lambda: [model]
+    window.send("hello")
+    window.wait(lambda: window.page.side_panel.sampling is not None)
+    rows = window.page.side_panel.sampling.rows
+    window.wait(lambda: rows["temperature"].field.placeholderText() == "Default 0.6")
+    assert rows["top_k"].field.placeholderText() == "Default 20"
+    assert rows["top_p"].field.placeholderText() == "Default"
+    backend.catalog.loaded = list
+    window.use("fake:other")
+    window.wait(lambda: rows["temperature"].field.placeholderText() == "Default")
 
 
 def test_escape_stops_too(window: Driver) -> None:

@@ -154,5 +154,11 @@ class RunBuffer:
         return "".join(chunks)
 
     @property
+    def counts(self) -> tuple[PromptProgress | None, int]:
+        """How far the prompt was read, and the pieces of text and reasoning so far."""
+        with self._lock:
+            return self._progress, len(self._text) + len(self._reasoning)
+
+    @property
     def finished(self) -> Finished | None:
         return self._finished

@@ -380,7 +380,7 @@ class ChatPage(Page):
         self.model_badge.setVisible(bool(where))
         self.composer.set_model(model)
         has_models = any(place.id == "models" for place in PLACES)
-        self.welcome.set_model(model, loading=not self.state.models, has_models_place=has_models)
+        self.welcome.set_model(model, name, loading=not self.state.models, has_models_place=has_models)
         self.meter.count_soon(self.composer.message())
 
     def _show_model_name(self) -> None:
@@ -391,6 +391,7 @@ class ChatPage(Page):
     @Slot(str)
     def _run_started(self, message_id: str) -> None:
         self.conversation.run_started(message_id)
+        self.meter.count_soon(self.composer.message())
         self.composer.set_busy(self.state.running_here is not None)
 
     @Slot()

@@ -27,6 +27,7 @@ from workbench.ui.chat.parameter_editor import ParameterEditor
 from workbench.ui.chat.parameters import LOAD, SAMPLING
 from workbench.ui.chat.reasoning_editor import ReasoningEditor
 from workbench.ui.chat.state import ChatState
+from workbench.ui.chat.token_meter import loaded_model
 from workbench.ui.context import Context
 from workbench.ui.icons import IconButton
 from workbench.ui.jobs import SERIAL
@@ -104,6 +105,8 @@ class SidePanel(QFrame):
         state.options_changed.connect(self.show_options)
         state.model_changed.connect(self.show_model)
         state.models_changed.connect(self.show_model)
+        state.model_changed.connect(self.read_defaults)
+        state.run_finished.connect(self.read_defaults)
         self._context.backend.when_ready(self._load_presets)
         self.show_model()
         self._fill_next()
@@ -178,6 +181,7 @@ class SidePanel(QFrame):
         reset.clicked.connect(lambda: self._change(sampling=Sampling()))
         section.add_head_widget(reset)
         section.content.addWidget(self.sampling)
+        self.read_defaults()
 
     def _fill_format(self, section: Section) -> None:
         self.format = FormatEditor(self._context.jobs)
@@ -218,6 +222,19 @@ class SidePanel(QFrame):
     def show_model(self) -> None:
         model = self._state.model
         self.load_section.setVisible(model is None or not model.remote)
+
+    @Slot()
+    def read_defaults(self) -> None:
+        """What the model's file recommends is known once it is loaded."""
+        backend, model_id = self._state.backend, self._state.model_id
+        if backend is None or self.sampling is None:
+            return
+
+        def work() -> dict[str, Any]:
+            loaded = getattr(loaded_model(backend, model_id), "loaded", None)
+            return dict(loaded.default_sampling) if loaded is not None else {}
+
+        self._context.jobs.run(work, self.set_default_sampling, owner=self, key="default-sampling")
 
     def set_default_sampling(self, values: dict[str, Any]) -> None:
         if self.sampling is not None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from PySide6.QtCore import QObject, QTimer, Signal, Slot
 
 from workbench.core.errors import ErrorInfo
@@ -11,7 +13,11 @@ from workbench.ui.backend import Backend
 from workbench.ui.chat.state import ChatState
 from workbench.ui.context import Context
 
+if TYPE_CHECKING:
+    from workbench.services.runner import Run
+
 COUNT_AFTER_MS = 350
+COUNT_RUNNING_MS = 1000
 CHARACTERS_PER_TOKEN = 3.6
 TOKENS_PER_MESSAGE = 8
 TOKENS_PER_IMAGE = 1000
@@ -44,6 +50,10 @@ class TokenMeter(QObject):
         self._timer.setSingleShot(True)
         self._timer.setInterval(COUNT_AFTER_MS)
         self._timer.timeout.connect(self._count)
+        self._again = QTimer(self)
+        self._again.setSingleShot(True)
+        self._again.setInterval(COUNT_RUNNING_MS)
+        self._again.timeout.connect(self._count)
 
     def count_soon(self, draft: Message) -> None:
         """`draft` is what stands in the composer: text and attached files."""
@@ -60,13 +70,17 @@ class TokenMeter(QObject):
 
     @Slot()
     def _count(self) -> None:
+        run = self._state.running_here
+        if run is not None:
+            self._count_running(run)
+            return
         messages = self._messages()
         if not messages:
             self.counted.emit(None, self.limit(), True)
             return
         self.counted.emit(estimate(messages), self.limit(), False)
         backend, model_id = self._state.backend, self._state.model_id
-        if backend is None or self._state.running_here is not None:
+        if backend is None:
             return
 
         def work() -> tuple[int, int | None] | None:
@@ -79,6 +93,14 @@ class TokenMeter(QObject):
 
         self._context.jobs.run(work, self._exact, self._failed, owner=self, key="count-tokens")
 
+    def _count_running(self, run: Run) -> None:
+        """The prompt as the model counted it, what has been written since, and the draft of the next message."""
+        progress, pieces = run.buffer.counts
+        prompt = progress.total if progress is not None else estimate(self._messages(with_draft=False))
+        draft = estimate((self._draft,)) if self._draft.parts else 0
+        self.counted.emit(prompt + pieces + draft, self.limit(), False)
+        self._again.start()
+
     def _exact(self, result: tuple[int, int | None] | None) -> None:
         if result is not None:
             tokens, n_ctx = result
@@ -87,10 +109,10 @@ class TokenMeter(QObject):
     def _failed(self, _error: ErrorInfo) -> None:
         """The estimate stays; the error will be told where it matters, when the prompt is sent."""
 
-    def _messages(self) -> tuple[Message, ...]:
+    def _messages(self, *, with_draft: bool = True) -> tuple[Message, ...]:
         system = self._state.options.system_prompt.strip()
         messages = [Message.of("system", system)] if system else []
         messages += [stored.message for stored in self._state.path]
-        if self._draft.parts:
+        if self._draft.parts and with_draft:
             messages.append(self._draft)
         return tuple(messages)

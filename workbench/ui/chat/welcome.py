@@ -86,10 +86,15 @@ class Welcome(QWidget):
         outer.addWidget(middle, 10)
         outer.addStretch(1)
 
-    def set_model(self, model: ModelInfo | None, loading: bool, has_models_place: bool) -> None:
-        """Say what answers, where it runs, and where to find more."""
-        if model is None:
-            text = tr("Getting ready…") if loading else tr("Choose a model above.")
+    def set_model(self, model: ModelInfo | None, name: str, loading: bool, has_models_place: bool) -> None:
+        """Say what answers, where it runs, and where to find more. `name` is the chosen one's, listed or not."""
+        if model is None and loading:
+            text = tr("Getting ready…")
+        elif model is None and name.lower().endswith(".gguf"):  # a file outside the folders with models
+            text = tr("{name} is loaded with your first message. It runs on this machine.", name=name)
+        elif model is None:
+            missing = tr("{name} is not available now. Choose another model above.", name=name)
+            text = missing if name else tr("Choose a model above.")
         elif model.remote:
             text = tr("{name} answers. Prompts are sent to {provider}.", name=model.name, provider=model.provider)
         elif model.id == "starter":
