@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from PySide6.QtCore import Qt, Signal, Slot
+from PySide6.QtCore import QEvent, Qt, Signal, Slot
 from PySide6.QtGui import QKeyEvent
 from PySide6.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
 
@@ -171,11 +171,20 @@ class QueueView(QWidget):
         if self.loaded is not None:
             self.closed.emit(self.loaded.row.id)
 
+    def event(self, event: QEvent) -> bool:
+        if _is_ours(event):
+            event.accept()  # before the window's own shortcuts, which know Escape too
+            return True
+        return super().event(event)
+
     def keyPressEvent(self, event: QKeyEvent) -> None:
         if not self._key(event):
             super().keyPressEvent(event)
 
     def eventFilter(self, watched: Any, event: Any) -> bool:
+        if _is_ours(event):
+            event.accept()
+            return True
         return isinstance(event, QKeyEvent) and event.type() == event.Type.KeyPress and self._key(event)
 
     def _key(self, event: QKeyEvent) -> bool:
@@ -197,3 +206,13 @@ class QueueView(QWidget):
         self.view.set_tokens(self._context.theme.tokens)
         self.view.set_background(self._context.theme.tokens.panel)
         self.view.set_text_scale(self._context.theme.scale)
+
+
+def _is_ours(event: QEvent) -> bool:
+    """A key of the queue that a shortcut would take."""
+    return (
+        isinstance(event, QKeyEvent)
+        and event.type() == QEvent.Type.ShortcutOverride
+        and event.key() in (*KEYS, Qt.Key.Key_Escape, Qt.Key.Key_Backspace, Qt.Key.Key_S)
+        and event.modifiers() == Qt.KeyboardModifier.NoModifier
+    )

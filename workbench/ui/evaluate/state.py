@@ -346,16 +346,16 @@ class EvaluateState(QObject):
         self._timer.stop()
         self.running = None
         self.context.shell.set_work("evaluation", "", None, None)
-        error = running.error
-        if isinstance(error, WorkbenchError):
-            self.failed.emit(error.info)
-        elif error is not None:
-            raise error
         if self.shown[0] == "evaluation":
             self.shown = ("evaluation", running.id) if running.id else ("welcome", "")
             self.shown_changed.emit()
         self.refresh()
         self.run_ended.emit(running.id)
+        error = running.error
+        if isinstance(error, WorkbenchError):
+            self.failed.emit(error.info)
+        elif error is not None:
+            raise error
 
 
 def _read_evaluation(path: Path) -> tuple[EvalSpec, dict[str, tuple[GraderSpec, ...]], list[str]]:
