@@ -162,7 +162,6 @@ class DiscoverView(QWidget):
         self.list.clicked.connect(self._open)
         self.list.installEventFilter(self)
         self.list.verticalScrollBar().valueChanged.connect(self._scrolled)
-        self.list.verticalScrollBar().rangeChanged.connect(self._fill_up)
         self.pages.addWidget(self.list)
         self.nothing = EmptyState("search", tr("Nothing found"), tr("Try other words, or fewer filters."))
         self.on_hub = self.nothing.add_button(tr("Search Hugging Face"), self.run, primary=True)
@@ -215,7 +214,10 @@ class DiscoverView(QWidget):
     @Slot()
     def _fill_up(self) -> None:
         """More pages until the list can be scrolled, unless the user has stopped that."""
-        if not self.search.stopped and self.list.verticalScrollBar().maximum() < NEAR_END_PX:
+        if not self.search.has_more or self.search.stopped:
+            return
+        self.list.doItemsLayout()  # the range is of before the rows came
+        if self.list.verticalScrollBar().maximum() < NEAR_END_PX:
             self._scrolled()
 
     def focus_field(self) -> None:
