@@ -28,7 +28,7 @@ names = [
 for name in [*names, *LATE]:
     importlib.import_module(name)
 
-from workbench.core.paths import Paths, bundled  # noqa: E402
+from workbench.core.paths import bundled  # noqa: E402
 from workbench.plugins import PluginManager  # noqa: E402
 from workbench.services.header_cache import starter_path  # noqa: E402
 
@@ -53,6 +53,4 @@ if len(names) < 100 or not plugins.loaded:
     broken.append(f"only {len(names)} modules and {len(plugins.loaded)} plugins were found")
 if broken:
     sys.exit("\n".join(broken))
-print(
-    f"{len(names)} modules, {len(plugins.loaded)} plugins, {len(LATE)} late packages: all there; data in {Paths.of_user().data}"
-)
+print(f"{len(names)} modules, {len(plugins.loaded)} plugins, {len(LATE)} late packages: all there")
