@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-import time
+import threading
 from collections.abc import Iterator
 
 import msgspec
@@ -24,8 +24,7 @@ from workbench.core.models import ModelInfo
 from workbench.core.requests import ChatRequest
 from workbench.hookspecs import hookimpl
 
-active: list[str] = []
-most_active_local = 0
+meeting = threading.Barrier(3)
 
 
 class FakeModel:
@@ -67,11 +66,12 @@ class FakeModel:
         yield Finished(reason="cancelled")
 
     def _local(self, request: ChatRequest, cancel: CancelToken) -> Iterator[StreamEvent]:
-        """Says how many of its kind answer at the same time."""
-        active.append(request.messages[-1].text)
-        yield TextDelta(f"{len(active)} at once")
-        time.sleep(0.05)
-        active.pop()
+        """Says whether three of its kind answer at the same time."""
+        try:
+            meeting.wait(10)
+            yield TextDelta("together")
+        except threading.BrokenBarrierError:
+            yield TextDelta("alone")
         yield Finished(reason="stop")
 
     def _bug(self, request: ChatRequest, cancel: CancelToken) -> Iterator[StreamEvent]:

@@ -105,9 +105,11 @@ def test_several_models_answer_under_headers_in_order(cli: Cli, store_path: Path
     assert {m.parent_id for m in messages[1:]} == {messages[0].id}
 
 
-def test_local_models_take_turns(cli: Cli) -> None:
-    result = cli("run", *["-m", "fake:local"] * 3, "--json", "hi")
-    assert [run["text"] for run in result.json["runs"]] == ["1 at once"] * 3
+@pytest.mark.parametrize("log", [(), ("--no-log",)])
+def test_columns_of_one_local_model_run_as_one_batch(cli: Cli, log: tuple[str, ...]) -> None:
+    result = cli("run", *["-m", "fake:local"] * 3, *log, "--json", "hi")
+    assert [run["text"] for run in result.json["runs"]] == ["together"] * 3
+    assert [run["comparison_column"] for run in result.json["runs"]] == ([None] * 3 if log else [0, 1, 2])
 
 
 def test_json_has_a_run_for_each_model_in_order(cli: Cli) -> None:

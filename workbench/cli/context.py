@@ -10,8 +10,11 @@ from workbench.core.paths import Paths, bundled
 from workbench.core.settings import Settings, SettingsFile
 from workbench.plugins import PluginManager
 from workbench.services.catalog import ModelCatalog
+from workbench.services.chat import ChatService
+from workbench.services.comparison import ComparisonService
 from workbench.services.keys import Keys
 from workbench.services.logs import start_logging, stop_logging
+from workbench.services.model_pool import ModelPool
 from workbench.services.runner import Runner
 from workbench.store import Store
 
@@ -67,6 +70,16 @@ class Workbench:
         store = Store.open(self.paths.database, self.paths.backups)
         self._open.callback(store.close)
         return store
+
+    @cached_property
+    def pool(self) -> ModelPool:
+        return ModelPool(self.catalog)
+
+    @cached_property
+    def comparisons(self) -> ComparisonService:
+        """Raises StoreError."""
+        chat = ChatService(self.store, self.runner, self.catalog)
+        return ComparisonService(self.store, self.runner, self.catalog, chat, self.pool)
 
     @cached_property
     def runner(self) -> Runner:

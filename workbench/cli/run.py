@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import sys
 import textwrap
-from collections import deque
-from collections.abc import Iterable
-from typing import Any
+from collections.abc import Iterable, Sequence
 
 import click
 import msgspec
@@ -19,9 +17,9 @@ from workbench.core.messages import Message
 from workbench.core.models import ChatModel
 from workbench.core.runs import RunRecord
 from workbench.services.chat import ChatOptions, automatic_title
+from workbench.services.comparison import ColumnSpec, Gate
 from workbench.services.run_buffer import Cursor, Delta
 from workbench.services.runner import Run
-from workbench.store import Comparison
 
 EXIT_FAILED = 1
 EXIT_CANCELLED = 130
@@ -94,9 +92,10 @@ def run(
         settings = workbench.settings
         if workbench.settings_file.problem:
             click.echo(workbench.settings_file.problem, err=True)
-        models = [workbench.catalog.get(id_) for id_ in model_ids or (settings.default_model,)]
+        model_ids = model_ids or (settings.default_model,)
+        models = [workbench.catalog.get(model_id) for model_id in model_ids]
         options = with_defaults(options, settings.engine.sampling)
-        asking = _Asking(workbench, models, options, Message.of("user", text), log=not no_log)
+        asking = _Asking(workbench, models, model_ids, options, Message.of("user", text), log=not no_log)
         return asking.answer(as_json=as_json)
 
 
@@ -112,99 +111,82 @@ def _prompt(prompt: str) -> str:
 
 
 class _Asking:
-    """One prompt to one or several models: remote ones at the same time, local ones one after another."""
+    """One prompt to one or several models. Several are a comparison: remote ones are asked at the same time, local
+    ones together where they fit in memory together."""
 
     def __init__(
-        self, workbench: Workbench, models: list[ChatModel], options: ChatOptions, message: Message, *, log: bool
+        self,
+        workbench: Workbench,
+        models: list[ChatModel],
+        model_ids: Sequence[str],
+        options: ChatOptions,
+        message: Message,
+        *,
+        log: bool,
     ) -> None:
         self._workbench = workbench
         self._models = models
-        self._options = options
+        self._columns = [
+            ColumnSpec(model=model_id, label=label, options=options)
+            for model_id, label in zip(model_ids, _labels(models), strict=True)
+        ]
         self._message = message
+        self._log = log
         self._progress = Progress()
-        self._runs: list[Run | None] = [None] * len(models)
-        self._local = deque(index for index, model in enumerate(models) if not model.info.remote)
-        self._local_run: Run | None = None
+        self._runs: list[Run] = []
         self._several = len(models) > 1
         self.session_id: str | None = None
-        self._where: dict[str, Any] = {"session_id": None}
-        if log:
-            self._open_session()
 
     def answer(self, *, as_json: bool) -> int:
         """Ask, print, and return the exit code."""
         interrupted = False
         try:
-            self._start_remote()
+            self._start()
             for index in range(len(self._models)):
                 self._follow(index, printing=not as_json)
         except KeyboardInterrupt:
             interrupted = True
             self._stop()
-        runs = [run for run in self._runs if run is not None]
         if as_json:
             self._progress.clear()
-            print_json(Answers(session=self.session_id, runs=[run.record for run in runs]))
+            print_json(Answers(session=self.session_id, runs=[run.record for run in self._runs]))
         if interrupted:
             self._progress.say("Stopped.", always=True)
             return EXIT_CANCELLED
-        return EXIT_FAILED if any(run.record.finish_reason == "failed" for run in runs) else 0
+        return EXIT_FAILED if any(run.record.finish_reason == "failed" for run in self._runs) else 0
 
-    def _open_session(self) -> None:
+    def _start(self) -> None:
+        if not self._log:
+            self._start_unlogged()
+            return
         store = self._workbench.store
         if store.read_only:
             raise BadInput(store.notice, hint="Ask with --no-log to keep nothing.")
-        title = automatic_title(self._message)
-        options = {"model": self._models[0].info.id, **msgspec.to_builtins(self._options)}
-        if not self._several:
-            session = store.create_session(title=title, options=options)
-            self._where = {"session_id": session.id, "user": self._message}
-        else:
-            session = store.create_session(kind="comparison", title=title, options=options)
-            asked = store.add_message(session.id, None, self._message)
-            columns = [
-                {"model": model.info.id, "label": label, "options": msgspec.to_builtins(self._options)}
-                for model, label in zip(self._models, self._labels(), strict=True)
-            ]
-            comparison = store.add_comparison(
-                Comparison(id="", session_id=session.id, message_id=asked.id, columns=columns)
-            )
-            self._where = {"session_id": session.id, "parent_id": asked.id, "comparison_id": comparison.id}
-        self.session_id = session.id
+        if self._several:
+            turn = self._workbench.comparisons.start(self._columns, self._message)
+            self._runs = turn.runs
+            self.session_id = turn.comparison.session_id
+            return
+        column = self._columns[0]
+        options = {"model": column.model, **msgspec.to_builtins(column.options)}
+        self.session_id = store.create_session(title=automatic_title(self._message), options=options).id
+        request = column.options.request([self._message])
+        run = self._workbench.runner.start(self._models[0], request, session_id=self.session_id, user=self._message)
+        self._runs = [run]
 
-    def _labels(self) -> list[str]:
-        """Each model's id; the second time the same one comes, with a number."""
-        ids = [model.info.id for model in self._models]
-        return [f"{id_} ({n})" if (n := ids[: i + 1].count(id_)) > 1 else id_ for i, id_ in enumerate(ids)]
-
-    def _start(self, index: int) -> Run:
-        request = self._options.request([self._message])
-        run = self._workbench.runner.start(self._models[index], request, **self._where)
-        self._runs[index] = run
-        return run
-
-    def _start_remote(self) -> None:
-        for index, model in enumerate(self._models):
-            if model.info.remote:
-                self._start(index)
-
-    def _start_next_local(self) -> None:
-        if self._local and (self._local_run is None or self._local_run.done):
-            self._local_run = self._start(self._local.popleft())
+    def _start_unlogged(self) -> None:
+        gate = Gate(self._workbench.pool, self._columns, self._models, one_by_one=False)
+        for index, (column, model) in enumerate(zip(self._columns, self._models, strict=True)):
+            request = column.options.request([self._message])
+            self._runs.append(self._workbench.runner.start(model, request, session_id=None, turn=gate.turn(index)))
 
     def _follow(self, index: int, *, printing: bool) -> None:
         """Print one model's answer as it comes, while the others go on."""
         if printing and self._several:
-            write(f"{'' if index == 0 else chr(10)}## {self._labels()[index]}\n\n")
+            write(f"{'' if index == 0 else chr(10)}## {self._columns[index].label}\n\n")
+        run = self._runs[index]
         cursor, ended_with, done = Cursor(), "\n", False
         while not done:
-            self._start_next_local()
-            run = self._runs[index]
-            if run is None:  # a local model that waits for the one before it
-                waiting_for = self._local_run
-                assert waiting_for is not None
-                waiting_for.wait(POLL_S)
-                continue
             done = run.wait(POLL_S)
             delta = run.buffer.read(cursor)
             cursor = delta.cursor
@@ -216,7 +198,6 @@ class _Asking:
                 write(delta.text)
         if printing and ended_with != "\n":
             write("\n")
-        assert run is not None
         self._conclude(run, printing=printing)
 
     def _show(self, delta: Delta, model: ChatModel) -> None:
@@ -240,12 +221,16 @@ class _Asking:
 
     def _stop(self) -> None:
         """Cancel everything and wait until what has come is stored."""
-        self._local.clear()
         self._progress.clear()
         self._workbench.runner.cancel_all()
         for run in self._runs:
-            if run is not None:
-                run.wait(STOP_TIMEOUT_S)
+            run.wait(STOP_TIMEOUT_S)
+
+
+def _labels(models: Sequence[ChatModel]) -> list[str]:
+    """Each model's id; the second time the same one comes, with a number."""
+    ids = [model.info.id for model in models]
+    return [f"{id_} ({n})" if (n := ids[: i + 1].count(id_)) > 1 else id_ for i, id_ in enumerate(ids)]
 
 
 def _summary(record: RunRecord) -> str:

@@ -295,7 +295,7 @@ class ComparisonService:
         comparison = self._store.add_comparison(
             Comparison(session_id=session_id, columns=[msgspec.to_builtins(column) for column in columns], blind=blind)
         )
-        gate = _Gate(self._pool, columns, models, one_by_one=schedule == "one_by_one")
+        gate = Gate(self._pool, columns, models, one_by_one=schedule == "one_by_one")
         turn = TurnRuns(comparison=comparison, columns=[])
         shared: dict[str | None, StoredMessage] = {}
         try:
@@ -343,7 +343,7 @@ class ComparisonService:
         return sorted(found, key=lambda run: (run.started_at, run.id))
 
 
-class _Gate:
+class Gate:
     """Gives each column of a turn its place in the waves."""
 
     def __init__(
