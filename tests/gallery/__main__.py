@@ -15,6 +15,7 @@ from PySide6.QtCore import QElapsedTimer, QEventLoop
 from PySide6.QtWidgets import QApplication
 
 from tests.gallery.compare_scenes import COMPARE_SCENES
+from tests.gallery.evaluate_scenes import EVALUATE_SCENES
 from tests.gallery.scenes import SCENES, Scene
 from workbench.app.main import Program, make_app
 from workbench.core.paths import Paths
@@ -71,7 +72,7 @@ def main() -> int:
     out.mkdir(parents=True, exist_ok=True)
     wanted = sys.argv[2] if len(sys.argv) > 2 else ""
     app = make_app(["gallery"])
-    for scene in (*SCENES, *COMPARE_SCENES):
+    for scene in (*SCENES, *COMPARE_SCENES, *(Scene(*scene) for scene in EVALUATE_SCENES)):
         for theme in THEMES:
             for size in SIZES:
                 name = f"{scene.name}-{theme}-{size[0]}"
