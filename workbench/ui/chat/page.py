@@ -401,6 +401,7 @@ class ChatPage(Page):
     @Slot(str)
     def _run_finished(self, _message_id: str) -> None:
         self.remedies.refresh()
+        self.side_panel.read_defaults()
         self.meter.count_soon(self.composer.message())
 
     @Slot(object)

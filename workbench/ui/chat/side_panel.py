@@ -106,7 +106,6 @@ class SidePanel(QFrame):
         state.model_changed.connect(self.show_model)
         state.models_changed.connect(self.show_model)
         state.model_changed.connect(self.read_defaults)
-        state.run_finished.connect(self.read_defaults)
         self._context.backend.when_ready(self._load_presets)
         self.show_model()
         self._fill_next()
@@ -226,15 +225,17 @@ class SidePanel(QFrame):
     @Slot()
     def read_defaults(self) -> None:
         """What the model's file recommends is known once it is loaded."""
-        backend, model_id = self._state.backend, self._state.model_id
-        if backend is None or self.sampling is None:
+        backend, model = self._state.backend, self._state.model
+        if backend is None or model is None or self.sampling is None:
+            self.set_default_sampling({})
             return
+        model_id = model.id
 
         def work() -> dict[str, Any]:
             loaded = getattr(loaded_model(backend, model_id), "loaded", None)
             return dict(loaded.default_sampling) if loaded is not None else {}
 
-        self._context.jobs.run(work, self.set_default_sampling, owner=self, key="default-sampling")
+        self._context.jobs.run(work, self.set_default_sampling, owner=self, key=f"default-sampling-{id(self)}")
 
     def set_default_sampling(self, values: dict[str, Any]) -> None:
         if self.sampling is not None:
