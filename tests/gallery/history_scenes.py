@@ -144,7 +144,7 @@ def choices(program: Program, wait: Wait) -> None:
     """A popup is a window of its own: painted into the page for the picture."""
     page = _filled(program, wait)
     page.filters.open("models")
-    popup = page.filters.popups["models"]
+    popup = page.filters.popup("models")
     popup.setParent(program.window.centralWidget())
     popup.move(100, 118)
     popup.show()

@@ -41,9 +41,17 @@ class Deletion(msgspec.Struct, frozen=True, kw_only=True):
 
 class HistoryTables(Tables):
     def run_ids(
-        self, filter: RunFilter | None = None, *, sort: HistorySort = "started_at", descending: bool = True
+        self,
+        filter: RunFilter | None = None,
+        *,
+        sort: HistorySort = "started_at",
+        descending: bool = True,
+        limit: int | None = None,
     ) -> list[str]:
-        """Ids of all runs that fit, in order; unknown values come last either way. 100,000 take about 0.1 s."""
+        """Ids of all runs that fit (the first `limit`), in order; unknown values come last either way.
+
+        They come as one string: a row each would hand the interpreter's lock to and fro 100,000 times.
+        """
         where, values = run_condition(filter or RunFilter(), None)
         direction = "DESC" if descending else "ASC"
         outside = _OUTSIDE.get(sort)
@@ -53,12 +61,12 @@ class HistoryTables(Tables):
         first = "" if sort == "started_at" else f"{column} IS NULL, {column} {direction}, "
         covered = not (filter and (filter.session_id or filter.comparison_id or filter.text.strip()))
         table = f"runs{' INDEXED BY runs_overview' if covered else ''} {ROW_JOINS if outside else ''}"
-        rows = self._all(
-            f"SELECT runs.id FROM {table} WHERE {where} "
-            f"ORDER BY {first}runs.started_at {direction}, runs.id {direction}",
-            values,
+        row = self._one(
+            f"SELECT group_concat(id, char(10)) FROM (SELECT runs.id AS id FROM {table} WHERE {where} "
+            f"ORDER BY {first}runs.started_at {direction}, runs.id {direction} LIMIT ?)",
+            [*values, -1 if limit is None else limit],
         )
-        return [id_ for (id_,) in rows]
+        return str(row[0]).split("\n") if row and row[0] is not None else []
 
     def run_rows_of(self, ids: Sequence[str]) -> list[RunRow]:
         """The rows of these runs, in this order; those that are gone are left out."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import sqlite3
 from typing import Any
 
@@ -21,6 +22,8 @@ from workbench.store.records import (
 from workbench.store.search import TextQuery, text_query
 from workbench.store.values import HIT_END, HIT_START, SearchHit, Session, SessionKind, StoredMessage
 
+EMPTY_SHA256 = hashlib.sha256(b"").hexdigest()
+"""Of an empty file, which is an attachment like any other."""
 NEWEST_HITS = 5000
 """Where matches are only a filter, so many of the newest are looked at: a word may be in every message."""
 
@@ -334,7 +337,7 @@ def _merge_indexes(db: sqlite3.Connection) -> None:
 
 def insert_attachments(db: sqlite3.Connection, message_id: str, message: Message, time: str) -> None:
     for attachment in message.attachments:
-        if attachment.data:
+        if attachment.data or attachment.sha256 == EMPTY_SHA256:
             db.execute(
                 "INSERT OR IGNORE INTO attachments (sha256, media_type, size, created_at, data) VALUES (?, ?, ?, ?, ?)",
                 [attachment.sha256, attachment.media_type, len(attachment.data), time, attachment.data],

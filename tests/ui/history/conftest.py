@@ -126,7 +126,7 @@ class History:
         from PySide6.QtCore import Qt
 
         self.driver.click(self.page.filters.chips[chip])
-        popup = self.page.filters.popups[chip]
+        popup = self.page.filters.popup(chip)
         self.driver.wait(popup.isVisible)
         model = popup.list.model()
         for title in titles:

@@ -24,6 +24,15 @@ TICKED_ROLE = Qt.ItemDataRole.UserRole + 2
 SEARCH_FROM = 9
 """Choices from which on the list can be searched."""
 PERIOD_TEXTS = {"today": "Today", "week": "Last 7 days", "month": "Last 30 days", "year": "Last 365 days"}
+FILTERS = (
+    ("models", "Model", True),
+    ("providers", "Provider", True),
+    ("period", "Time", False),
+    ("statuses", "Status", True),
+    ("remote", "Privacy", False),
+    ("voted", "Judged", False),
+)
+"""Field of the query, title, and whether several choices may be ticked."""
 REMOTE_TEXTS = {True: "Left this machine", False: "Stayed here"}
 VOTED_TEXTS = {True: "Judged", False: "Not judged"}
 
@@ -224,13 +233,9 @@ class FilterBar(QWidget):
         row.setContentsMargins(0, 0, 0, 0)
         row.setSpacing(6)
         self.chips: dict[str, Chip] = {}
-        self.popups: dict[str, ChoicePopup] = {}
-        self._add("models", tr("Model"), several=True)
-        self._add("providers", tr("Provider"), several=True)
-        self._add("period", tr("Time"), several=False)
-        self._add("statuses", tr("Status"), several=True)
-        self._add("remote", tr("Privacy"), several=False)
-        self._add("voted", tr("Judged"), several=False)
+        self._popups: dict[str, ChoicePopup] = {}
+        for name, title, _several in FILTERS:
+            self._add(name, tr(title))
         for chip in self.chips.values():
             row.addWidget(chip)
         self.clear = PushButton(tr("Clear filters"), object_name="link")
@@ -240,16 +245,22 @@ class FilterBar(QWidget):
         state.query_changed.connect(self.show_query)
         self.show_query()
 
-    def _add(self, name: str, title: str, *, several: bool) -> None:
+    def _add(self, name: str, title: str) -> None:
         chip = Chip(title)
         chip.clicked.connect(self._opener(name))
         chip.cleared.connect(self._clearer(name))
         self.chips[name] = chip
-        popup = PeriodPopup(self) if name == "period" else ChoicePopup(title, several=several, parent=self)
-        if isinstance(popup, PeriodPopup):
-            popup.days_chosen.connect(self._days_chosen)
-        popup.changed.connect(self._setter(name))
-        self.popups[name] = popup
+
+    def popup(self, name: str) -> ChoicePopup:
+        """Made when first opened."""
+        if name not in self._popups:
+            title, several = next((title, several) for known, title, several in FILTERS if known == name)
+            popup = PeriodPopup(self) if name == "period" else ChoicePopup(tr(title), several=several, parent=self)
+            if isinstance(popup, PeriodPopup):
+                popup.days_chosen.connect(self._days_chosen)
+            popup.changed.connect(self._setter(name))
+            self._popups[name] = popup
+        return self._popups[name]
 
     def _opener(self, name: str) -> Callable[[], None]:
         return lambda: self.open(name)
@@ -264,7 +275,7 @@ class FilterBar(QWidget):
         query = self._state.query
         value = getattr(query, name)
         chosen = value if isinstance(value, tuple) else (value,)
-        popup = self.popups[name]
+        popup = self.popup(name)
         if isinstance(popup, PeriodPopup):
             popup.set_days(query.first_day, query.last_day)
         popup.open_below(self.chips[name], self._choices(name), chosen)

@@ -34,16 +34,23 @@ WATCH_MS = 1500
 class Listing(msgspec.Struct, frozen=True):
     ids: list[str]
     rows: list[Any]
-    total: int
-    """Runs without any filter."""
+    total: int | None
+    """Runs without any filter; None: not counted yet, and there may be more ids."""
+
+
+def read_beginning(backend: Backend, query: Query) -> Listing:
+    """What is seen first. Runs in a worker."""
+    store = backend.store
+    ids = store.run_ids(query.run_filter(), sort=query.sort, descending=query.descending, limit=FIRST_ROWS)  # type: ignore[arg-type]
+    return Listing(ids, store.run_rows_of(ids), None)
 
 
 def read_listing(backend: Backend, query: Query) -> Listing:
-    """Runs in a worker."""
+    """All of it. Runs in a worker."""
     store = backend.store
     ids = store.run_ids(query.run_filter(), sort=query.sort, descending=query.descending)  # type: ignore[arg-type]
     total = len(ids) if not query.filtered else store.count_runs()
-    return Listing(ids, store.run_rows_of(ids[:FIRST_ROWS]), total)
+    return Listing(ids, [], total)
 
 
 class HistoryState(QObject):
@@ -91,9 +98,13 @@ class HistoryState(QObject):
         if backend is None:
             return
         self._set_loading(True)
-        self._context.jobs.run(
-            lambda: read_listing(backend, query), self._show, self._fail, owner=self, key="history-list"
-        )
+        jobs = self._context.jobs
+
+        def begun(listing: Listing) -> None:
+            self._show_beginning(listing)
+            jobs.run(lambda: read_listing(backend, query), self._show, self._fail, owner=self, key="history-list")
+
+        jobs.run(lambda: read_beginning(backend, query), begun, self._fail, owner=self, key="history-list")
 
     @Slot()
     def read_choices(self) -> None:
@@ -190,20 +201,29 @@ class HistoryState(QObject):
         self.refresh()
         self.read_choices()
 
-    def _show(self, listing: Listing) -> None:
-        recovered, self.error = self.error is not None, None
-        self.ids, self.total = listing.ids, listing.total
-        for row in listing.rows:
-            self._keep(row)
+    def _show_beginning(self, listing: Listing) -> None:
+        """Where the list begins otherwise than what is shown, show that at once; else wait for the whole."""
         for id_ in [id_ for id_, row in self._rows.items() if row.status == "running"]:
             del self._rows[id_]
         for row in listing.rows:
             self._keep(row)
+        if self.ids[: len(listing.ids)] == listing.ids:
+            self.rows_came.emit(listing.ids)
+        else:
+            self.ids = listing.ids
+            self.listed.emit()
+
+    def _show(self, listing: Listing) -> None:
+        recovered, self.error = self.error is not None, None
+        changed = self.ids != listing.ids
+        self.ids, self.total = listing.ids, listing.total or 0
         self._asked.clear()
         self._set_loading(False)
         if recovered:
             self.failed.emit(None)
-        self.listed.emit()
+        if changed:
+            self.listed.emit()
+        self.loading_changed.emit()
 
     def _fail(self, error: ErrorInfo) -> None:
         self.error = error

@@ -221,6 +221,8 @@ class RunTable(QTableView):
     def _setup_header(self) -> None:
         header = self.horizontalHeader()
         header.setAccessibleName(tr("Columns"))
+        # One of its own, always empty: the header asks of each column whether all of its 100,000 rows are selected.
+        header.setSelectionModel(QItemSelectionModel(self.runs, header))
         header.setSectionsMovable(True)
         header.setHighlightSections(False)
         header.setSortIndicatorShown(True)
