@@ -2,8 +2,9 @@
 
     python -m tests.benchmarks.ui_history [--json OUT] [--rows 100000]
 
-Opening is from the click on the rail to the painted list with its rows, wall time of the whole program (worker and UI
-thread); `ui` is the longest the UI thread was kept at a stretch meanwhile. The goal is 200 ms for opening.
+Opening is from the click on the rail to the painted list with its rows: wall time, and CPU time of the whole program
+(UI thread and workers), which other work on the machine does not lengthen much. `UI thread` is the longest stretch for
+which the event loop did not turn, wall time. The goal is 200 ms for opening.
 """
 
 from __future__ import annotations
@@ -42,7 +43,7 @@ class Stalls:
         self.worst = 0.0
         self._last = time.perf_counter()
         self._timer = QTimer()
-        self._timer.setInterval(0)
+        self._timer.setInterval(1)
         self._timer.timeout.connect(self._beat)
 
     def __enter__(self) -> Stalls:
@@ -62,14 +63,14 @@ class Stalls:
 def spin(app: QApplication, condition: Callable[[], object]) -> None:
     deadline = time.monotonic() + TIMEOUT_S
     while not condition():
-        app.processEvents(QEventLoop.ProcessEventsFlag.AllEvents, 5)
+        app.processEvents(QEventLoop.ProcessEventsFlag.AllEvents | QEventLoop.ProcessEventsFlag.WaitForMoreEvents, 5)
         if time.monotonic() > deadline:
             raise TimeoutError
 
 
 def shown(page: Any) -> bool:
     """The list is there, and every row in view is known and painted."""
-    if page.state.loading or not page.state.ids:
+    if not page.state.ids or page.table.isHidden():
         return False
     table = page.table
     first, last = table.rowAt(0), table.rowAt(table.viewport().height() - 1)
@@ -89,36 +90,49 @@ def measure(app: QApplication, home: Path) -> dict[str, Any]:
 
     def timed(name: str, action: Callable[[], Any], done: Callable[[], object]) -> None:
         with Stalls() as stalls:
-            began = time.perf_counter()
+            began, cpu = time.perf_counter(), time.process_time()
             action()
             acted = (time.perf_counter() - began) * 1000
             spin(app, done)
             page().table.viewport().repaint()
             results[name] = {
                 "ms": round((time.perf_counter() - began) * 1000, 1),
+                "cpu_ms": round((time.process_time() - cpu) * 1000, 1),
                 "ui_ms": round(max(acted, stalls.worst), 1),
             }
 
     def page() -> Any:
         return program.window.page("history")
 
+    def ask(name: str, query: Query) -> None:
+        """Until the first rows of the new list are seen; the rest of its ids come behind."""
+        came: list[bool] = []
+        page().state.listed.connect(lambda: came.append(True))
+        timed(name, lambda: page().state.set_query(query), lambda: (came or not page().state.loading) and shown(page()))
+        began = time.perf_counter()
+        spin(app, lambda: not page().state.loading and program.jobs.pending == 0)
+        results[name]["rest_ms"] = round((time.perf_counter() - began) * 1000, 1)
+
     timed("open", lambda: program.window.show_place("history"), lambda: shown(page()))
-    for again in range(5):
+    spin(app, lambda: not page().state.loading and program.jobs.pending == 0)
+    for number in range(5):
         program.window.show_place("chat")
         spin(app, lambda: program.jobs.pending == 0)
-        timed(f"open again {again}", lambda: program.window.show_place("history"), lambda: shown(page()))
+        timed(f"open again {number}", lambda: program.window.show_place("history"), lambda: shown(page()))
     for sort in ("cost_usd", "completion_tokens", "model", "session_title", "judgement", "started_at"):
         query = Query(sort=sort)
-        timed(f"sort by {sort}", lambda q=query: page().state.set_query(q), lambda: shown(page()))  # type: ignore[misc]
+        ask(f"sort by {sort}", query)
     for text in ("rare777", "common", "word1 word2"):
         query = Query(text=text)
-        timed(f"search {text}", lambda q=query: page().state.set_query(q), lambda: shown(page()))  # type: ignore[misc]
-    timed("clear", lambda: page().state.set_query(Query()), lambda: shown(page()))
+        ask(f"search {text}", query)
+    ask("clear", Query())
     timed("to the end", lambda: page().table.scrollToBottom(), lambda: shown(page()))
     timed("select all", lambda: page().table.selectAll(), lambda: page().chosen.text())
-    again_ms = [value["ms"] for name, value in results.items() if name.startswith("open again")]
+    again = [value for name, value in results.items() if name.startswith("open again")]
     results = {name: value for name, value in results.items() if not name.startswith("open again")}
-    results["open again (median)"] = {"ms": statistics.median(again_ms), "ui_ms": 0.0}
+    results["open again (median)"] = {
+        key: statistics.median(value[key] for value in again) for key in ("ms", "cpu_ms", "ui_ms")
+    }
     program.close()
     return results
 
@@ -137,7 +151,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         results = measure(app, home)
     print(f"History with {runs:,} runs (goal: open in {GOAL_OPEN_MS:.0f} ms)")
     for name, value in results.items():
-        print(f"    {name:24} {value['ms']:8.1f} ms   UI thread at most {value['ui_ms']:6.1f} ms")
+        rest = f", all ids {value['rest_ms']:.0f} ms later" if "rest_ms" in value else ""
+        times = f"{value['ms']:8.1f} ms, CPU {value['cpu_ms']:7.1f} ms, UI thread at most {value['ui_ms']:6.1f} ms"
+        print(f"    {name:24} {times}{rest}")
     if options.json:
         options.json.write_text(json.dumps({"runs": runs, "results": results}, indent=2))
     return 0

@@ -331,3 +331,11 @@ def test_everything_has_a_name(history: History) -> None:
         )
     ]
     assert unnamed == []
+
+
+def test_the_settings_lead_to_the_ledger(history: History) -> None:
+    section = history.driver.window.show_place("settings").show_part("privacy")
+    history.driver.click(section.in_history)
+    history.driver.wait(lambda: history.driver.window.place == "history")
+    history.settle()
+    assert history.ids() == ["run-1", "run-c", "run-b"]

@@ -186,6 +186,12 @@ class PrivacySection(SettingsSection):
         self.table.horizontalHeader().setDefaultAlignment(Qt.AlignmentFlag.AlignLeft)
         self.column.addWidget(self.table)
         box = self.card()
+        self.in_history = PushButton(tr("Show in History"), icon_name="history")
+        self.in_history.clicked.connect(self._show_in_history)
+        self.export = PushButton(tr("Export as CSV…"), icon_name="save")
+        self.export.clicked.connect(self._export_ledger)
+        hint = tr("Each prompt that left this machine, with what was answered.")
+        add_row(box, tr("The ledger"), hint, self.in_history, self.export)
         self.erase = PushButton(tr("Delete everything…"), icon_name="trash-2", object_name="danger")
         self.erase.clicked.connect(self._ask_to_erase)
         hint = tr("Chats, runs, evaluations, backups, settings, keys and logs. Models and plugins stay.")
@@ -202,6 +208,17 @@ class PrivacySection(SettingsSection):
         backend = self.context.backend.value
         if backend is not None:
             self.context.jobs.run(lambda: backend.store.ledger(ALL), self._show, owner=self, key="ledger")
+
+    @Slot()
+    def _show_in_history(self) -> None:
+        page: Any = self.context.shell.show_place("history")
+        page.show_sent()
+
+    @Slot()
+    def _export_ledger(self) -> None:
+        page: Any = self.context.shell.show_place("history")
+        page.show_sent()
+        page.transfer.export_ledger()
 
     def _show(self, entries: list[LedgerEntry]) -> None:
         count = len(entries)
