@@ -39,8 +39,8 @@ class InstalledPanel(QScrollArea):
         self._column.setContentsMargins(18, 16, 18, 16)
         self._column.setSpacing(8)
         self.setWidget(content)
-        self._build()
-        self.show_model(None)
+        self.buttons: dict[str, PushButton] = {}
+        """Made with the rest when the first model is shown."""
 
     def _build(self) -> None:
         column = self._column
@@ -56,7 +56,6 @@ class InstalledPanel(QScrollArea):
         self.error = Notice(narrow=True)
         self.error.add_button(tr("Copy details"), self.error.copy_details, "copy")
         column.addWidget(self.error)
-        self.buttons: dict[str, PushButton] = {}
         for action, icon, title in (
             ("chat", "message-square", tr("Chat with it")),
             ("load", "power", tr("Load into memory")),
@@ -91,6 +90,10 @@ class InstalledPanel(QScrollArea):
         self._column.addWidget(button)
 
     def show_model(self, model: InstalledModel | None) -> None:
+        if not self.buttons:
+            if model is None:
+                return
+            self._build()
         if model is None or self.model is None or model.id != self.model.id:
             self.error.show_error(None)
         self.model = model
