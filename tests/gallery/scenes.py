@@ -10,6 +10,8 @@ from typing import Any
 
 from PySide6.QtWidgets import QWidget
 
+from tests.gallery.history_scenes import HISTORY
+from tests.gallery.models_scenes import MODELS_SCENES
 from workbench.app.main import Program
 from workbench.core.messages import Message
 
@@ -174,6 +176,8 @@ SCENES: tuple[Scene, ...] = (
     Scene("toast", toast),
     Scene("store-damaged", nothing, damage=damaged_store),
     Scene("help", help_page),
+    *(Scene(name, show) for name, show in MODELS_SCENES),
+    *(Scene(name, show, settings) for name, show, settings in HISTORY),
     *(
         Scene(f"settings-{part}", settings(part))
         for part in (
