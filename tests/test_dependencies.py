@@ -12,7 +12,9 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
-OURS = {"workbench", "workbench_plugins", "tests", "setup_env", "system_packages"}
+OURS = {"workbench", "workbench_plugins", "tests"} | {
+    path.stem.replace("-", "_") for path in (ROOT / "packaging").rglob("*.py")
+}
 OPTIONAL = {
     "xllamacpp",  # the benchmarks' peer
     "msvcrt",
