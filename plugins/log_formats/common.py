@@ -162,6 +162,8 @@ class Builder:
     """The answers were made on another machine."""
     system_prompt: str = ""
     leaf_id: str | None = None
+    read_at: str = field(default_factory=lambda: datetime.now(UTC).isoformat(timespec="milliseconds"))
+    """Stands for the time of answers whose source does not tell one."""
     messages: list[Plain] = field(default_factory=list)
     runs: list[Plain] = field(default_factory=list)
 
@@ -182,7 +184,7 @@ class Builder:
         """A run for an answer: what the source tells of it."""
         parts = message["parts"]
         model = string(known.pop("model", "")) or "unknown"
-        time = message["created_at"] or self.created_at or self.updated_at or iso(0)
+        time = message["created_at"] or self.created_at or self.updated_at or self.read_at
         calls = [part for part in parts if part["type"] == "tool_call"]
         run = {
             "id": stable_id(self.source, self.id, "run", key),

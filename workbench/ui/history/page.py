@@ -217,6 +217,8 @@ class HistoryPage(Page):
         state = self.state
         shown, total = len(state.ids), state.total
         nothing = shown == 0 and not state.loading and state.error is None
+        if nothing and self.table.hasFocus():
+            self.search.setFocus(Qt.FocusReason.OtherFocusReason)
         self.table.setVisible(not nothing)
         self.empty.setVisible(nothing)
         if nothing:
@@ -471,6 +473,6 @@ class HistoryPage(Page):
 
     @Slot()
     def _scale(self) -> None:
-        self.details.setMinimumWidth(scaled(300, self.context.theme.scale))
+        self.details.setMinimumWidth(scaled(240, self.context.theme.scale))
         color = QApplication.palette().placeholderText().color().name()
         self._search_icon.setIcon(icons.icon("search", color, 15))
