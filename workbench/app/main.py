@@ -22,6 +22,7 @@ from workbench.core.paths import Paths, bundled
 from workbench.core.settings import SettingsFile
 from workbench.ui.backend import Backend, BackendSlot
 from workbench.ui.context import SettingsModel
+from workbench.ui.garbage import Collector
 from workbench.ui.jobs import SERIAL, Jobs
 from workbench.ui.theme import Theme
 from workbench.ui.tr import tr
@@ -41,6 +42,7 @@ class Program(QObject):
         self, app: QApplication, paths: Paths, files: list[str], instance: SingleInstance | None = None
     ) -> None:
         super().__init__(app)
+        self._collector = Collector(self)
         self._app, self._paths, self._files = app, paths, files
         self._log_handler: Any = None
         self._crash: Any = None
@@ -205,6 +207,7 @@ class Program(QObject):
             stop(handler)
         if self.starts_over:
             self.problems += importlib.import_module("workbench.services.erasing").erase_files(self._paths)
+        self._collector.close()
 
     def _erase_contents(self) -> None:
         backend = self.slot.value
