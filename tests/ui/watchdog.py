@@ -12,12 +12,11 @@ Only stalls under an event loop that pytest-qt runs are counted: a test that cal
 
 from __future__ import annotations
 
-import sys
+import faulthandler
+import tempfile
 import threading
 import time
-import traceback
 from pathlib import Path
-from types import FrameType
 
 from PySide6.QtCore import QObject, QTimer
 
@@ -42,6 +41,7 @@ class Watchdog(QObject):
         self._beat_cpu = time.clock_gettime(self._clock)
         self._beats = 0
         self._stop = threading.Event()
+        self._dump = tempfile.TemporaryFile()  # noqa: SIM115  closed with the watchdog
         self._timer = QTimer(self)
         self._timer.timeout.connect(self._beat)
         self._timer.start(BEAT_MS)
@@ -52,6 +52,7 @@ class Watchdog(QObject):
         self._timer.stop()
         self._stop.set()
         self._thread.join()
+        self._dump.close()
 
     def _beat(self) -> None:
         self._beats += 1
@@ -63,10 +64,10 @@ class Watchdog(QObject):
             if self._beats != seen:
                 seen, asleep_s, told = self._beats, 0.0, False
                 continue
-            frame = sys._current_frames().get(self._ident)
-            if frame is None or told:
+            if told:
                 continue
-            if not _in_program_under_loop(frame):
+            stack = self._stack()
+            if not _in_program_under_loop(stack):
                 self._beat_cpu = time.clock_gettime(self._clock)  # what the test itself does is not counted
                 continue
             cpu_s = time.clock_gettime(self._clock) - self._beat_cpu
@@ -75,10 +76,21 @@ class Watchdog(QObject):
                 told = True
                 if asleep_s <= ASLEEP_LIMIT_S and cpu_s <= CPU_LIMIT_S * slowdown():
                     continue  # the machine became slower since the test began
-                stack = "".join(traceback.format_stack(frame)[-8:])
+                where = "\n".join(stack[:8])
                 self.stalls.append(
-                    f"UI thread: {cpu_s * 1000:.0f} ms of CPU, {asleep_s * 1000:.0f} ms asleep in\n{stack}"
+                    f"UI thread: {cpu_s * 1000:.0f} ms of CPU, {asleep_s * 1000:.0f} ms asleep in\n{where}"
                 )
+
+    def _stack(self) -> list[str]:
+        """The UI thread's lines, newest first. Not by its frame objects: to be the last to hold one would free its
+        widgets on this thread."""
+        self._dump.seek(0)
+        self._dump.truncate()
+        faulthandler.dump_traceback(self._dump, all_threads=True)
+        self._dump.seek(0)
+        threads = self._dump.read().decode(errors="replace").split("\n\n")
+        head = f"Thread 0x{self._ident:016x}"
+        return next((thread.splitlines()[1:] for thread in threads if thread.startswith(head)), [])
 
     def _is_asleep(self) -> bool:
         try:
@@ -94,13 +106,11 @@ def slowdown() -> float:
     return min(max((time.thread_time() - began) / CALIBRATION_S, 1.0), 4.0)
 
 
-def _in_program_under_loop(frame: FrameType | None) -> bool:
+def _in_program_under_loop(stack: list[str]) -> bool:
     """The program's code is running, called by an event loop that pytest-qt runs."""
     in_program = False
-    while frame is not None:
-        name = frame.f_code.co_filename
-        in_program = in_program or name.startswith(_PACKAGE)
-        if name.endswith(("pytestqt/qtbot.py", "pytestqt/wait_signal.py")):
+    for line in stack:
+        in_program = in_program or _PACKAGE in line
+        if "pytestqt/qtbot.py" in line or "pytestqt/wait_signal.py" in line:
             return in_program
-        frame = frame.f_back
     return False
