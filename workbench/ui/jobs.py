@@ -50,6 +50,15 @@ class Job:
             self._error = error
 
     def deliver(self) -> None:
+        """On the UI thread. Afterwards the job holds nothing: its worker may be the last to let go of it, and must not
+        be the one that frees what belongs to the window."""
+        try:
+            self._tell()
+        finally:
+            self._work = _nothing
+            self._done = self._failed = self._owner = self._result = None
+
+    def _tell(self) -> None:
         if self.token.cancelled or (self._owner is not None and not isValid(self._owner)):
             return
         if self._error is None:
@@ -67,6 +76,10 @@ class Job:
             )
         if self._failed is not None:
             self._failed(info)
+
+
+def _nothing(_token: CancelToken) -> None:
+    """What a delivered job would do."""
 
 
 class Jobs(QObject):
@@ -172,6 +185,7 @@ class Jobs(QObject):
                 return
             job.execute()
             self._finished.put(job)
+            del job  # it may wait long for the next one
             if not self._closed:
                 self._wake.emit()
 
