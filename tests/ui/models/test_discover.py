@@ -119,15 +119,16 @@ def test_more_pages_come_by_scrolling(driver: ModelsDriver, hub: FakeHub) -> Non
     first = len(page.discover.search.rows)
     assert 0 < first < 75
     bar = page.discover.list.verticalScrollBar()
-    for _ in range(3):
+    while (before := len(page.discover.search.rows)) < 75:
+        bar.setValue(0)
         bar.setValue(bar.maximum())
-        driver.wait(lambda: not page.discover.search.busy)
+        driver.wait(lambda before=before: len(page.discover.search.rows) > before)
     assert len(page.discover.search.rows) == 75
     assert page.discover.heading.text() == "75 on Hugging Face"
 
 
 def test_a_search_can_be_stopped_and_failures_retried(driver: ModelsDriver, hub: FakeHub, tiny: bytes) -> None:
-    hub.fault("hang", on="api")
+    hub.fault("hang", on="api", times=9)
     page = driver.open_models("discover")
     driver.qtbot.keyClicks(page.discover.field, "tiny")
     driver.press("Return", page.discover.field)
@@ -136,6 +137,7 @@ def test_a_search_can_be_stopped_and_failures_retried(driver: ModelsDriver, hub:
     driver.wait(lambda: not page.discover.search.busy)
     assert page.discover.go.isVisible()
 
+    hub.faults.clear()
     hub.fault("status", on="api", status=503, times=50)
     driver.press("Return", page.discover.field)
     driver.wait(lambda: page.discover.error.isVisible())
