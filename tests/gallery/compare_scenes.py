@@ -12,7 +12,12 @@ from workbench.ui.chat.options import ChatOptions
 from workbench.ui.compare.columns import Column
 
 PROMPT = "Why do transformers divide by √d in attention? Show a few lines of code."
-TITLES = ("SQL: top sessions by length", "Translate release notes", "Qwen against Llama: JSON mode", "Regex for ISO dates")
+TITLES = (
+    "SQL: top sessions by length",
+    "Translate release notes",
+    "Qwen against Llama: JSON mode",
+    "Regex for ISO dates",
+)
 
 
 def open_page(program: Program, wait: Wait, *models: str) -> Any:
