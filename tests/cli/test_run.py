@@ -153,7 +153,7 @@ def test_a_bug_in_a_model_is_one_line_without_a_traceback_or_key(cli: Cli) -> No
         (["run", "--frobnicate", "hi"], "--frobnicate"),
         (["run", "one", "two"], "two"),
         (["frobnicate"], "frobnicate"),
-        (["inspect", "/no/such/file.gguf"], "does not exist"),
+        (["inspect", "/no/such/file.gguf"], "There is no file"),
         (["log", "show", "nothing"], "nothing"),
         (["log", "export", "--format", "papyrus"], "jsonl"),
         (["log", "import", "/no/such/file"], "does not exist"),
