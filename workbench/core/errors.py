@@ -103,10 +103,8 @@ class EngineDied(WorkbenchError):
     kind = "engine_died"
 
 
-class ProviderError(WorkbenchError):
-    """A remote API refused, broke off or could not be reached."""
-
-    kind = "provider_error"
+class RemoteError(WorkbenchError):
+    """Another machine refused, broke off or could not be reached."""
 
     def __init__(
         self,
@@ -122,6 +120,12 @@ class ProviderError(WorkbenchError):
         self.status = status
         self.retry_after_s = retry_after_s
         self.retryable = retryable
+
+
+class ProviderError(RemoteError):
+    """A remote API refused, broke off or could not be reached."""
+
+    kind = "provider_error"
 
 
 class StoreError(WorkbenchError):

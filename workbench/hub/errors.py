@@ -2,28 +2,13 @@
 
 from __future__ import annotations
 
-from workbench.core.errors import WorkbenchError
+from workbench.core.errors import RemoteError
 
 
-class HubError(WorkbenchError):
+class HubError(RemoteError):
     """The Hub or its storage refused, broke off or could not be reached."""
 
     kind = "hub_error"
-
-    def __init__(
-        self,
-        message: str,
-        *,
-        hint: str = "",
-        detail: str = "",
-        status: int | None = None,
-        retry_after_s: float | None = None,
-        retryable: bool = False,
-    ) -> None:
-        super().__init__(message, hint=hint, detail=detail)
-        self.status = status
-        self.retry_after_s = retry_after_s
-        self.retryable = retryable
 
 
 class Offline(HubError):
