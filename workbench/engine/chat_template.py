@@ -18,8 +18,8 @@ import msgspec
 
 from workbench.core.errors import TemplateError
 from workbench.core.messages import Message, ReasoningPart, TextPart, ToolCallPart, ToolResultPart
+from workbench.core.reasoning import TAGS
 from workbench.core.requests import ChatRequest
-from workbench.engine.reasoning import TAGS
 from workbench.engine.template_sandbox import Rejected, TemplateEnvironment, TooLong, TooMuch, time_limit
 
 TIME_LIMIT_S = 2.0

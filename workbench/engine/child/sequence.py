@@ -21,13 +21,13 @@ from workbench.core.events import (
     TokenLogprob,
     Usage,
 )
+from workbench.core.reasoning import ReasoningSplitter
 from workbench.core.requests import ChatRequest, Sampling
 from workbench.engine.child.grammar import Grammar
 from workbench.engine.child.prompt import Prompt
 from workbench.engine.child.sampling import Chain
 from workbench.engine.child.slots import Slot
 from workbench.engine.child.vocab import Vocab
-from workbench.engine.reasoning import ReasoningSplitter
 from workbench.engine.text_stream import TextStream
 
 PROMPT_TAIL_CHARACTERS = 400

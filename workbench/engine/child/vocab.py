@@ -5,8 +5,8 @@ from __future__ import annotations
 import ctypes
 from typing import Any
 
+from workbench.core.reasoning import CHANNEL, HARMONY_ENDS, MESSAGE, START, TAGS
 from workbench.engine.child.llama import lib
-from workbench.engine.reasoning import CHANNEL, HARMONY_ENDS, MESSAGE, START, TAGS
 
 _REASONING_MARKERS = frozenset(
     text.encode() for text in (*TAGS, *TAGS.values(), CHANNEL, MESSAGE, START, *HARMONY_ENDS, "<|channel>")

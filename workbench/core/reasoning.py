@@ -1,4 +1,5 @@
-"""Tells a local model's reasoning from its answer, while both stream in.
+"""Tells a model's reasoning from its answer, while both stream in as one text: from llama.cpp, or from a local server
+that does not split them itself (`ReasoningSplitter("")`).
 
 Reasoning stands before the answer, between tags that differ by model family. A tag counts only where reasoning can
 begin: at the start of the answer, or right after other reasoning. The same characters later on, as in a code block

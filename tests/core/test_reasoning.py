@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from workbench.core.events import ReasoningDelta, TextDelta
 from workbench.core.messages import Message, ReasoningPart, TextPart
-from workbench.engine.reasoning import TAGS, ReasoningSplitter
+from workbench.core.reasoning import TAGS, ReasoningSplitter
 
 
 def split(pieces: list[str], tail: str = "", continued: Message | None = None) -> tuple[str, str]:
