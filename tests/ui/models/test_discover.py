@@ -38,6 +38,7 @@ def test_search_open_and_download_one(driver: ModelsDriver, hub: FakeHub, tiny: 
     page = driver.open_models("discover")
     driver.search("tiny")
     assert [repo.id for repo in page.discover.search.rows] == [TINY]
+    assert [request.path for request in hub.requests] == ["/api/models"], "the first page is asked for once"
     driver.open_repository(TINY)
     driver.wait(lambda: "F16" in rows(driver) and rows(driver)["F16"].state.fit is not None)
     row = rows(driver)["F16"]

@@ -87,9 +87,9 @@ class Search(QObject):
         self.stop()
         self.query, self.source, self.error = query, "hub", None
         self.stopped = False
-        self._all = []
+        self._all, self.rows = [], []
         self._results = access.client.search(query)
-        self._filter()
+        # shown as busy from the first moment: a list that is empty and idle asks for its next page by itself
         self._fetch()
 
     @Slot()
@@ -137,7 +137,7 @@ class Search(QObject):
     # --- inside ----------------------------------------------------------------------------------------------
     def _fetch(self) -> None:
         results = self._results
-        if results is None:
+        if results is None or self.busy:
             return
         pages = MOST_PAGES_A_TURN if self.fits_only else 1
 
