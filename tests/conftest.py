@@ -18,6 +18,7 @@ if os.environ.get("WORKBENCH_TEST_WITHOUT_QT"):
     os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [without_qt, os.environ.get("PYTHONPATH")]))
 
 os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
+os.environ |= {"LC_ALL": "C.UTF-8", "LANGUAGE": ""}  # the window speaks the system's language
 for name in list(os.environ):
     if name.endswith("_API_KEY") or name.lower() in {"http_proxy", "https_proxy", "all_proxy"}:
         del os.environ[name]

@@ -24,6 +24,7 @@ from workbench.ui.backend import Backend, BackendSlot
 from workbench.ui.context import SettingsModel
 from workbench.ui.garbage import Collector
 from workbench.ui.jobs import SERIAL, Jobs
+from workbench.ui.language import Language
 from workbench.ui.theme import Theme
 from workbench.ui.tr import tr
 from workbench.ui.ui_state import UiState
@@ -55,6 +56,7 @@ class Program(QObject):
         if instance is not None:
             instance.files_received.connect(self.start_again)
         self.settings = SettingsModel(SettingsFile(paths.settings), self)
+        self.language = Language(app, self.settings.value.appearance.language, self)
         self.theme = Theme(app, self.settings.value.appearance, self)
         self.state = UiState(paths.config / "ui-state.json", self)
         self.slot = BackendSlot(self)
@@ -208,6 +210,7 @@ class Program(QObject):
         if self.starts_over:
             self.problems += importlib.import_module("workbench.services.erasing").erase_files(self._paths)
         self._collector.close()
+        self.language.leave()
 
     def _erase_contents(self) -> None:
         backend = self.slot.value

@@ -1,11 +1,5 @@
-"""Every text the user reads goes through `tr`."""
+"""Texts the user reads; see `workbench.core.tr`."""
 
-from __future__ import annotations
+from workbench.core.tr import mark, tr, translated, trc, trn
 
-from PySide6.QtCore import QCoreApplication
-
-
-def tr(text: str, /, **values: object) -> str:
-    """The text in the user's language, `{name}` places filled in. The English text is the key."""
-    translated = QCoreApplication.translate("workbench", text)
-    return translated.format(**values) if values else translated
+__all__ = ["mark", "tr", "translated", "trc", "trn"]

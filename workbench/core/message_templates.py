@@ -1,0 +1,114 @@
+"""Finds the translation of a sentence whose values are filled in already.
+
+Errors are made in English far below the window and stand so in run rows, logs and exports. Their templates are in the
+catalogue ("The file {path} can't be read: {reason}."); a sentence that fits one is shown in the user's language with
+its own values. Only made when the first such text is shown in another language than English.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Protocol
+
+from workbench.core.tr import CONTEXT, MESSAGE
+
+PLACE = re.compile(r"\{(\w+)\}")
+SENTENCE_END = re.compile(r"(?<=[.!?;:])\s+")
+LEAST_LETTERS = 5
+"""A template with fewer letters of its own would fit too much."""
+DEEPEST = 3
+"""Errors quote errors: values are translated too, to this depth."""
+LONGEST = 4000
+"""Characters; what is longer is no sentence of ours."""
+
+
+class Texts(Protocol):
+    """What is needed of a catalogue."""
+
+    def find(self, key: str) -> str | None: ...
+
+    def keys(self, context: str) -> object: ...
+
+
+@dataclass(frozen=True)
+class Template:
+    text: str
+    begin: str
+    """The words before the first value."""
+    end: str
+    """The words after the last value."""
+    letters: int
+
+    @cached_property
+    def pattern(self) -> re.Pattern[str]:
+        pieces, at, seen = [], 0, set()
+        for place in PLACE.finditer(self.text):
+            pieces.append(re.escape(_plain(self.text[at : place.start()])))
+            name = place[1]
+            pieces.append(f"(?P={name})" if name in seen else f"(?P<{name}>.+?)")
+            seen.add(name)
+            at = place.end()
+        pieces.append(re.escape(_plain(self.text[at:])))
+        return re.compile("".join(pieces), re.DOTALL)
+
+
+def _plain(text: str) -> str:
+    return text.replace("{{", "{").replace("}}", "}")
+
+
+def _template(text: str) -> Template | None:
+    places = list(PLACE.finditer(text))
+    if not places:
+        return None
+    letters = sum(letter.isalpha() for letter in PLACE.sub("", text))
+    if letters < LEAST_LETTERS:
+        return None
+    return Template(text, _plain(text[: places[0].start()]), _plain(text[places[-1].end() :]), letters)
+
+
+class MessageTemplates:
+    """The templates of one catalogue."""
+
+    def __init__(self, catalogue: Texts) -> None:
+        self._catalogue = catalogue
+        found = (_template(text) for text in catalogue.keys(MESSAGE))  # type: ignore[attr-defined]
+        self._templates = sorted(filter(None, found), key=lambda template: -template.letters)
+
+    def translate(self, text: str) -> str | None:
+        """The translation, or None. Several sentences in a row are translated one by one."""
+        return self._translate(text, DEEPEST)
+
+    def _translate(self, text: str, depth: int) -> str | None:
+        if len(text) > LONGEST:
+            return None
+        whole = self._exact(text) or self._filled(text, depth)
+        if whole is not None:
+            return whole
+        for end in SENTENCE_END.finditer(text):
+            first = text[: end.start()]
+            head = self._exact(first) or self._filled(first, depth)
+            if head is not None:
+                rest = text[end.end() :]
+                return f"{head}{end[0]}{self._translate(rest, depth) or rest}"
+        return None
+
+    def _exact(self, text: str) -> str | None:
+        return self._catalogue.find(f"{MESSAGE}{CONTEXT}{text}") or self._catalogue.find(text)
+
+    def _filled(self, text: str, depth: int) -> str | None:
+        for template in self._templates:
+            if not (text.startswith(template.begin) and text.endswith(template.end)):
+                continue
+            fitting = template.pattern.fullmatch(text)
+            if fitting is None:
+                continue
+            wanted = self._catalogue.find(f"{MESSAGE}{CONTEXT}{template.text}")
+            if wanted is not None:
+                return wanted.format(**{name: self._value(value, depth) for name, value in fitting.groupdict().items()})
+        return None
+
+    def _value(self, value: str, depth: int) -> str:
+        """Names and numbers stay as they are; what reads like a sentence may be one of ours."""
+        return (self._translate(value, depth - 1) if depth and " " in value.strip() else None) or value

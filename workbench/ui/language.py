@@ -1,0 +1,38 @@
+"""The window's language: which one, its catalogue, Qt's own texts, the formats of numbers and dates, the direction."""
+
+from __future__ import annotations
+
+from PySide6.QtCore import QLibraryInfo, QLocale, QObject, QTranslator
+from PySide6.QtWidgets import QApplication
+
+from workbench.core.tr import best_language, use_language, use_number_format
+from workbench.core.tr import language as language_in_use
+from workbench.ui.formats import number
+
+
+class Language(QObject):
+    """Sets the language for everything made after it; `leave` takes Qt's own texts away again."""
+
+    def __init__(self, app: QApplication, wanted: str, parent: QObject | None = None) -> None:
+        """`wanted` is a tag like de or zh_CN; empty follows the system's order of preference."""
+        super().__init__(parent)
+        self._app = app
+        self._qt_texts = QTranslator(self)
+        use_language(best_language([wanted] if wanted else QLocale.system().uiLanguages()))
+        self.code = language_in_use()
+        QLocale.setDefault(locale_for(self.code))
+        use_number_format(number)
+        app.setLayoutDirection(QLocale(self.code).textDirection())
+        folder = QLibraryInfo.path(QLibraryInfo.LibraryPath.TranslationsPath)
+        if self.code != "en" and self._qt_texts.load(f"qtbase_{self.code}", folder):
+            app.installTranslator(self._qt_texts)
+
+    def leave(self) -> None:
+        self._app.removeTranslator(self._qt_texts)
+
+
+def locale_for(code: str) -> QLocale:
+    """The system's formats where it speaks this language, else those of the language."""
+    system, own = QLocale.system(), QLocale({"en": "en_US"}.get(code, code))
+    is_system = system.language() == own.language() and system.language() != QLocale.Language.C
+    return system if is_system else own
