@@ -18,18 +18,19 @@ def shipped() -> PriceList:
 
 
 def test_every_shipped_price_is_dated_sourced_and_sensible(shipped: PriceList) -> None:
-    assert len(shipped) > 30
+    assert len(shipped) > 50
     for model, prices in shipped.models.items():
         provider, _, name = model.partition(":")
-        assert provider in {"openai", "anthropic", "google"}
+        assert provider in {"openai", "anthropic", "google", "xai"}
         assert name
-        assert datetime.date.fromisoformat(prices.as_of) <= datetime.date(2026, 11, 23)
+        assert datetime.date.fromisoformat(prices.as_of) <= datetime.date(2026, 11, 26)
         assert prices.source.startswith("https://")
         assert prices.input is not None
         assert prices.output is not None
         assert 0 < prices.input < prices.output
         assert prices.cached_input is None or 0 < prices.cached_input < prices.input
         assert prices.cache_write is None or prices.cache_write >= prices.input
+        assert not prices.until or datetime.date.fromisoformat(prices.until) > datetime.date(2026, 11, 26)
 
 
 def test_a_dated_snapshot_costs_what_its_model_costs(shipped: PriceList) -> None:
@@ -38,6 +39,13 @@ def test_a_dated_snapshot_costs_what_its_model_costs(shipped: PriceList) -> None
     assert shipped.for_model("openai:gpt-4o-2024-11-20") == model
     assert shipped.for_model("anthropic:claude-sonnet-4-5-20250929") == shipped.for_model("anthropic:claude-sonnet-4-5")
     assert shipped.for_model("google:gemini-2.5-flash-002") == shipped.for_model("google:gemini-2.5-flash")
+
+
+def test_a_price_that_has_ended_is_unknown() -> None:
+    prices = Prices(input=1, output=2, until="2026-12-31")
+    found = PriceList({"google:promoted": prices})
+    assert found.for_model("google:promoted", datetime.date(2026, 12, 31)) == prices
+    assert found.for_model("google:promoted", datetime.date(2027, 1, 1)) is None
 
 
 @pytest.mark.parametrize("model", ["openai:gpt-4o-audio", "openai:unknown", "local:gpt-4o", "gpt-4o", "starter", ""])

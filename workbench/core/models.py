@@ -22,6 +22,8 @@ class Prices(msgspec.Struct, frozen=True, kw_only=True):
     cache_write: float | None = None
     max_prompt_tokens: int | None = None
     """The prices hold for prompts up to this many tokens; longer ones cost more, by a price not known here."""
+    until: str = ""
+    """ISO date of the last day of a price that was announced to end; empty: no end is known."""
     as_of: str = ""
     """ISO date of the price list."""
     source: str = ""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 import json
 import re
 from collections.abc import Mapping
@@ -60,11 +61,14 @@ class PriceList:
                 problems.append(str(error))
         return cls(models, tuple(problems))
 
-    def for_model(self, model_id: str) -> Prices | None:
-        """The price of a model id like `openai:gpt-4o`; a dated snapshot costs what its model costs. None: unknown."""
+    def for_model(self, model_id: str, today: datetime.date | None = None) -> Prices | None:
+        """The price of a model id like `openai:gpt-4o`; a dated snapshot costs what its model costs. None: unknown,
+        which a price is too after its last day."""
         found = self._models.get(model_id)
         if found is None:
             found = self._models.get(_SNAPSHOT.sub("", model_id))
+        if found is not None and found.until and found.until < (today or datetime.date.today()).isoformat():
+            return None
         return found
 
     def priced(self, info: ModelInfo) -> ModelInfo:
