@@ -1,4 +1,4 @@
-"""Every text the user reads in the window goes through here. The English text is the key; the command line stays English.
+"""Every text the user reads in the window goes through here; the English text is the key. The command line is English.
 
 `tr`, `trn` and `trc` take literal strings, which `packaging/languages.py` collects for the translators' catalogues
 (gettext's PO format). A text in a table is marked where it stands (`mark`) and translated where it is shown (`tr`).

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from PySide6.QtWidgets import QWidget
 
 from workbench.ui.context import Context
-from workbench.ui.tr import tr
+from workbench.ui.tr import mark, tr
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,30 +26,30 @@ class Place:
 
 
 SETTINGS_PARTS = (
-    ("appearance", "Appearance", "palette"),
-    ("models", "Models", "cpu"),
-    ("providers", "Providers", "key"),
-    ("folders", "Folders", "folder"),
-    ("network", "Network", "globe"),
-    ("plugins", "Plugins", "puzzle"),
-    ("keyboard", "Keyboard", "keyboard"),
-    ("privacy", "Privacy", "shield"),
-    ("about", "About", "info"),
+    ("appearance", mark("Appearance"), "palette"),
+    ("models", mark("Models"), "cpu"),
+    ("providers", mark("Providers"), "key"),
+    ("folders", mark("Folders"), "folder"),
+    ("network", mark("Network"), "globe"),
+    ("plugins", mark("Plugins"), "puzzle"),
+    ("keyboard", mark("Keyboard"), "keyboard"),
+    ("privacy", mark("Privacy"), "shield"),
+    ("about", mark("About"), "info"),
 )
 MODELS_PARTS = (
-    ("installed", "Installed", "hard-drive"),
-    ("discover", "Discover", "search"),
-    ("downloads", "Downloads", "download"),
+    ("installed", mark("Installed"), "hard-drive"),
+    ("discover", mark("Discover"), "search"),
+    ("downloads", mark("Downloads"), "download"),
 )
 PLACES: tuple[Place, ...] = (
-    Place("chat", "Chat", "message-square", "workbench.ui.chat.page:ChatPage", "Ctrl+1"),
-    Place("compare", "Compare", "columns-3", "workbench.ui.compare.page:ComparePage", "Ctrl+2"),
-    Place("models", "Models", "boxes", "workbench.ui.models.page:ModelsPage", "Ctrl+3", parts=MODELS_PARTS),
-    Place("evaluate", "Evaluate", "list-checks", "workbench.ui.evaluate.page:EvaluatePage", "Ctrl+4"),
-    Place("history", "History", "history", "workbench.ui.history.page:HistoryPage", "Ctrl+5"),
+    Place("chat", mark("Chat"), "message-square", "workbench.ui.chat.page:ChatPage", "Ctrl+1"),
+    Place("compare", mark("Compare"), "columns-3", "workbench.ui.compare.page:ComparePage", "Ctrl+2"),
+    Place("models", mark("Models"), "boxes", "workbench.ui.models.page:ModelsPage", "Ctrl+3", parts=MODELS_PARTS),
+    Place("evaluate", mark("Evaluate"), "list-checks", "workbench.ui.evaluate.page:EvaluatePage", "Ctrl+4"),
+    Place("history", mark("History"), "history", "workbench.ui.history.page:HistoryPage", "Ctrl+5"),
     Place(
         "settings",
-        "Settings",
+        mark("Settings"),
         "settings",
         "workbench.ui.settings.page:SettingsPage",
         "Ctrl+,",

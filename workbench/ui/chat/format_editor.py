@@ -11,15 +11,15 @@ from PySide6.QtWidgets import QComboBox, QPlainTextEdit, QVBoxLayout, QWidget
 
 from workbench.core.requests import ResponseFormat
 from workbench.ui.jobs import Jobs
-from workbench.ui.tr import tr
+from workbench.ui.tr import mark, tr
 from workbench.ui.widgets import label, restyle
 
 CHECK_AFTER_MS = 300
 KINDS = (
-    ("text", "Free text"),
-    ("json_object", "Any JSON"),
-    ("json_schema", "JSON schema"),
-    ("grammar", "Grammar (GBNF)"),
+    ("text", mark("Free text")),
+    ("json_object", mark("Any JSON")),
+    ("json_schema", mark("JSON schema")),
+    ("grammar", mark("Grammar (GBNF)")),
 )
 SCHEMA_EXAMPLE = '{\n  "type": "object",\n  "properties": {"name": {"type": "string"}},\n  "required": ["name"]\n}'
 GRAMMAR_EXAMPLE = 'root ::= "yes" | "no"'

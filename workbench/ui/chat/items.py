@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from workbench.core.errors import ErrorInfo
 from workbench.core.messages import FilePart, Message, ReasoningPart, TextPart
 from workbench.ui.chat.state import ChatState
-from workbench.ui.tr import tr
+from workbench.ui.tr import mark, tr
 from workbench.ui.transcript.items import Action, TranscriptItem
 
 if TYPE_CHECKING:
@@ -16,9 +16,9 @@ if TYPE_CHECKING:
 
 FINISH_TEXTS = {
     "stop": "",
-    "length": "reached the token limit",
-    "cancelled": "stopped",
-    "failed": "failed",
+    "length": mark("reached the token limit"),
+    "cancelled": mark("stopped"),
+    "failed": mark("failed"),
 }
 
 

@@ -8,13 +8,13 @@ from PySide6.QtWidgets import QHBoxLayout, QSizePolicy, QVBoxLayout, QWidget
 
 from workbench.core.models import ModelInfo
 from workbench.ui.icons import PushButton
-from workbench.ui.tr import tr
+from workbench.ui.tr import mark, tr
 from workbench.ui.widgets import label
 
 EXAMPLES = (
-    ("brain", "Explain what a context window is, in three sentences."),
-    ("file-code", "Write a Python function that checks whether a word is a palindrome."),
-    ("list-checks", "Turn this into a to-do list: buy milk, call Anna, book the train for Friday."),
+    ("brain", mark("Explain what a context window is, in three sentences.")),
+    ("file-code", mark("Write a Python function that checks whether a word is a palindrome.")),
+    ("list-checks", mark("Turn this into a to-do list: buy milk, call Anna, book the train for Friday.")),
 )
 
 BUTTON_EDGES = 56

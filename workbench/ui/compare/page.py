@@ -31,7 +31,7 @@ from workbench.ui.context import Context
 from workbench.ui.icons import PushButton
 from workbench.ui.places import Page
 from workbench.ui.theme import scaled
-from workbench.ui.tr import tr
+from workbench.ui.tr import mark, tr
 from workbench.ui.widgets import announce, copy_text, label
 
 if TYPE_CHECKING:
@@ -42,9 +42,9 @@ DRAFT_SAVE_MS = 600
 SHEET_WIDTH = 304
 WORK = "compare"
 EXAMPLES = (
-    "Explain a context window in two sentences.",
-    "Write a haiku about the sea.",
-    "Name three uses of a paper clip.",
+    mark("Explain a context window in two sentences."),
+    mark("Write a haiku about the sea."),
+    mark("Name three uses of a paper clip."),
 )
 
 

@@ -13,13 +13,19 @@ from PySide6.QtGui import QColor, QUndoCommand, QUndoStack
 from workbench.evaluation.cases import TestCase
 from workbench.evaluation.test_sets import with_free_id
 from workbench.ui.theme import Theme
-from workbench.ui.tr import tr
+from workbench.ui.tr import mark, tr
 
 Index = QModelIndex | QPersistentModelIndex
 Cases = tuple[TestCase, ...]
 FIXED = ("expected", "tags", "cluster", "weight", "sealed")
-TITLES = {"id": "Case", "expected": "Expected", "tags": "Tags", "cluster": "Cluster", "weight": "Weight"}
-TITLES["sealed"] = "Sealed"
+TITLES = {
+    "id": mark("Case"),
+    "expected": mark("Expected"),
+    "tags": mark("Tags"),
+    "cluster": mark("Cluster"),
+    "weight": mark("Weight"),
+}
+TITLES["sealed"] = mark("Sealed")
 HIDDEN = "•••"
 NO_PARENT = QModelIndex()
 ROLE = Qt.ItemDataRole

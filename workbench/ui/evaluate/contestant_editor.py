@@ -23,11 +23,16 @@ from workbench.core.requests import ResponseFormat, Sampling
 from workbench.evaluation.spec import ModelSpec
 from workbench.ui.evaluate.parts import field, row
 from workbench.ui.icons import IconButton
-from workbench.ui.tr import tr
+from workbench.ui.tr import mark, tr
 from workbench.ui.widgets import label
 
 RECORDED = "recorded:"
-FORMATS = (("text", "Text"), ("json_object", "JSON"), ("json_schema", "JSON schema"), ("grammar", "Grammar (GBNF)"))
+FORMATS = (
+    ("text", mark("Text")),
+    ("json_object", mark("JSON")),
+    ("json_schema", mark("JSON schema")),
+    ("grammar", mark("Grammar (GBNF)")),
+)
 
 
 class ContestantEditor(QFrame):

@@ -9,10 +9,10 @@ from PySide6.QtGui import QColor
 
 from workbench.evaluation.stored import WRONG_BELOW, Line
 from workbench.ui.theme import Theme
-from workbench.ui.tr import tr
+from workbench.ui.tr import mark, tr
 
 Index = QModelIndex | QPersistentModelIndex
-COLUMNS = ("Case", "Model", "Prompt", "Score", "What the graders said")
+COLUMNS = (mark("Case"), mark("Model"), mark("Prompt"), mark("Score"), mark("What the graders said"))
 KEYS = ("case", "contestant", "prompt", "score", "reason")
 NO_PARENT = QModelIndex()
 

@@ -28,14 +28,14 @@ from workbench.ui.evaluate.parts import scrolled, wrapped
 from workbench.ui.evaluate.state import EvaluateState, Running
 from workbench.ui.evaluate.verdicts import Verdicts
 from workbench.ui.icons import PushButton
-from workbench.ui.tr import tr
+from workbench.ui.tr import mark, tr
 from workbench.ui.widgets import ElidedLabel, label, restyle
 
 STATUS = {
-    "running": ("badgeWarn", "interrupted"),
-    "stopped": ("badgeWarn", "stopped"),
-    "over_budget": ("badgeWarn", "budget used up"),
-    "done": ("badge", "done"),
+    "running": ("badgeWarn", mark("interrupted")),
+    "stopped": ("badgeWarn", mark("stopped")),
+    "over_budget": ("badgeWarn", mark("budget used up")),
+    "done": ("badge", mark("done")),
 }
 
 

@@ -11,21 +11,22 @@ from workbench.ui.chat.session_list import ID_ROLE, PINNED_ROLE, RUNNING_ROLE, S
 from workbench.ui.context import Context
 from workbench.ui.evaluate.state import EvaluateState
 from workbench.ui.icons import IconButton, PushButton
-from workbench.ui.tr import tr
+from workbench.ui.tr import mark, tr
 from workbench.ui.widgets import ElidedLabel
 
 KIND_ROLE = Qt.ItemDataRole.UserRole + 20
 OUTCOMES = {
-    "replaceable": "can replace",
-    "not_replaceable": "can't replace",
-    "not_enough_evidence": "not enough evidence",
+    "replaceable": mark("can replace"),
+    "not_replaceable": mark("can't replace"),
+    "not_enough_evidence": mark("not enough evidence"),
 }
+UNFINISHED = {"running": mark("unfinished"), "stopped": mark("stopped"), "over_budget": mark("budget used up")}
 
 
 def outcome_text(row: EvaluationRow) -> str:
     """What came out, in a few words."""
     if row.status != "done":
-        return tr({"running": "unfinished", "stopped": "stopped", "over_budget": "budget used up"}.get(row.status, ""))
+        return tr(UNFINISHED.get(row.status, ""))
     outcomes = row.summary.get("outcomes") or {}
     if not outcomes:
         return tr("done")

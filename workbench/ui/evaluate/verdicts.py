@@ -24,27 +24,27 @@ from workbench.evaluation.verdict import Outcome, sentence
 from workbench.ui.evaluate.interval_plot import IntervalPlot
 from workbench.ui.evaluate.parts import card, wrapped
 from workbench.ui.theme import Theme
-from workbench.ui.tr import tr
+from workbench.ui.tr import mark, tr
 from workbench.ui.widgets import clear_layout, label
 
 BADGES = {
-    Outcome.REPLACEABLE: ("badgeGood", "Can replace"),
-    Outcome.NOT_REPLACEABLE: ("badgeBad", "Can't replace"),
-    Outcome.NOT_ENOUGH_EVIDENCE: ("badgeWarn", "Not enough evidence"),
+    Outcome.REPLACEABLE: ("badgeGood", mark("Can replace")),
+    Outcome.NOT_REPLACEABLE: ("badgeBad", mark("Can't replace")),
+    Outcome.NOT_ENOUGH_EVIDENCE: ("badgeWarn", mark("Not enough evidence")),
 }
 ARM_COLUMNS = (
-    "Model",
-    "Prompt",
-    "Score",
-    "95 % interval",
-    "Cases",
-    "Errors",
-    "Median",
+    mark("Model"),
+    mark("Prompt"),
+    mark("Score"),
+    mark("95 % interval"),
+    mark("Cases"),
+    mark("Errors"),
+    mark("Median"),
     "p95",
-    "Tokens/s",
-    "1,000 cases",
+    mark("Tokens/s"),
+    mark("1,000 cases"),
 )
-LIVE_NOTE = "Still running: a verdict that is read while answers come in is no verdict. It is shown at the end."
+LIVE_NOTE = mark("Still running: a verdict that is read while answers come in is no verdict. It is shown at the end.")
 
 
 class Verdicts(QWidget):

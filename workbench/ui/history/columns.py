@@ -7,19 +7,19 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from workbench.ui.tr import tr
+from workbench.ui.tr import mark, tr
 
 if TYPE_CHECKING:
     from workbench.store.values import RunRow
 
 STATUS_TEXTS = {
-    "running": "Running",
-    "done": "Done",
-    "cancelled": "Stopped",
-    "failed": "Failed",
-    "interrupted": "Interrupted",
+    "running": mark("Running"),
+    "done": mark("Done"),
+    "cancelled": mark("Stopped"),
+    "failed": mark("Failed"),
+    "interrupted": mark("Interrupted"),
 }
-VOTE_TEXTS = {"won": "Won", "lost": "Lost", "tie": "Tie", "both_bad": "Both bad"}
+VOTE_TEXTS = {"won": mark("Won"), "lost": mark("Lost"), "tie": mark("Tie"), "both_bad": mark("Both bad")}
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,31 +103,44 @@ def _speed(value: float | None) -> str:
 
 COLUMNS: tuple[Column, ...] = (
     Column(
-        "time", "Time", "started_at", 110, lambda row: when(row.started_at), tip=lambda row: exact_time(row.started_at)
+        "time",
+        mark("Time"),
+        "started_at",
+        110,
+        lambda row: when(row.started_at),
+        tip=lambda row: exact_time(row.started_at),
     ),
-    Column("model", "Model", "model", 134, lambda row: row.model_name or row.model),
-    Column("title", "Conversation", "session_title", 220, lambda row: row.session_title or tr("Untitled")),
-    Column("answer", "Answer", "", 240, lambda row: " ".join(row.preview.split()), shown=False),
-    Column("prompt_tokens", "Tokens in", "prompt_tokens", 84, lambda row: _count(row.prompt_tokens), True, False),
-    Column("tokens", "Tokens", "completion_tokens", 62, lambda row: _count(row.completion_tokens), True),
-    Column("speed", "Tokens/s", "decode_tokens_per_s", 84, lambda row: _speed(row.decode_tokens_per_s), True, False),
+    Column("model", mark("Model"), "model", 134, lambda row: row.model_name or row.model),
+    Column("title", mark("Conversation"), "session_title", 220, lambda row: row.session_title or tr("Untitled")),
+    Column("answer", mark("Answer"), "", 240, lambda row: " ".join(row.preview.split()), shown=False),
+    Column("prompt_tokens", mark("Tokens in"), "prompt_tokens", 84, lambda row: _count(row.prompt_tokens), True, False),
+    Column("tokens", mark("Tokens"), "completion_tokens", 62, lambda row: _count(row.completion_tokens), True),
+    Column(
+        "speed", mark("Tokens/s"), "decode_tokens_per_s", 84, lambda row: _speed(row.decode_tokens_per_s), True, False
+    ),
     Column(
         "first",
-        "First token",
+        mark("First token"),
         "time_to_first_token_s",
         92,
         lambda row: seconds(row.time_to_first_token_s),
         True,
         False,
     ),
-    Column("duration", "Duration", "duration_s", 74, lambda row: seconds(row.duration_s), True),
-    Column("cost", "Cost", "cost_usd", 72, lambda row: cost(row.cost_usd), True),
-    Column("judged", "Judged", "judgement", 64, judgement),
+    Column("duration", mark("Duration"), "duration_s", 74, lambda row: seconds(row.duration_s), True),
+    Column("cost", mark("Cost"), "cost_usd", 72, lambda row: cost(row.cost_usd), True),
+    Column("judged", mark("Judged"), "judgement", 64, judgement),
     Column(
-        "where", "Where", "remote", 98, where_short, icon=lambda row: "cloud" if row.remote else "monitor", tip=where
+        "where",
+        mark("Where"),
+        "remote",
+        98,
+        where_short,
+        icon=lambda row: "cloud" if row.remote else "monitor",
+        tip=where,
     ),
-    Column("provider", "Provider", "provider", 110, lambda row: row.provider, shown=False),
-    Column("status", "Status", "status", 76, lambda row: tr(STATUS_TEXTS.get(row.status, row.status))),
+    Column("provider", mark("Provider"), "provider", 110, lambda row: row.provider, shown=False),
+    Column("status", mark("Status"), "status", 76, lambda row: tr(STATUS_TEXTS.get(row.status, row.status))),
 )
 
 

@@ -26,7 +26,7 @@ from workbench.ui.context import Context
 from workbench.ui.history.columns import STATUS_TEXTS, cost, exact_time, seconds, where
 from workbench.ui.history.state import HistoryState
 from workbench.ui.icons import IconButton, IconLabel
-from workbench.ui.tr import tr
+from workbench.ui.tr import mark, tr
 from workbench.ui.transcript.items import Action, TranscriptItem
 from workbench.ui.widgets import ElidedLabel, copy_text, label
 
@@ -36,10 +36,10 @@ if TYPE_CHECKING:
 
 MAX_OTHERS = 8
 RECORD_GROUPS: tuple[tuple[str, tuple[str, ...]], ...] = (
-    ("Run", ("id", "status", "finish_reason", "finish_detail", "started_at", "ended_at", "session_id")),
-    ("Model", ("model", "model_name", "provider", "model_version", "remote", "quantization", "architecture")),
+    (mark("Run"), ("id", "status", "finish_reason", "finish_detail", "started_at", "ended_at", "session_id")),
+    (mark("Model"), ("model", "model_name", "provider", "model_version", "remote", "quantization", "architecture")),
     (
-        "Tokens",
+        mark("Tokens"),
         (
             "prompt_tokens",
             "cached_tokens",
@@ -51,13 +51,13 @@ RECORD_GROUPS: tuple[tuple[str, tuple[str, ...]], ...] = (
         ),
     ),
     (
-        "Times",
+        mark("Times"),
         ("load_s", "time_to_first_token_s", "reasoning_s", "duration_s", "prefill_tokens_per_s", "decode_tokens_per_s"),
     ),
-    ("Cost", ("cost_usd", "price_snapshot")),
-    ("Asked with", ("seed", "sampling", "request", "system_prompt", "conditions", "notices")),
+    (mark("Cost"), ("cost_usd", "price_snapshot")),
+    (mark("Asked with"), ("seed", "sampling", "request", "system_prompt", "conditions", "notices")),
     (
-        "Engine",
+        mark("Engine"),
         (
             "llama_cpp_build",
             "gguf_path",

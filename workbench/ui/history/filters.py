@@ -16,25 +16,30 @@ from workbench.ui.history.columns import STATUS_TEXTS
 from workbench.ui.history.query import CUSTOM, Query
 from workbench.ui.history.state import HistoryState
 from workbench.ui.icons import IconButton, PushButton
-from workbench.ui.tr import tr
+from workbench.ui.tr import mark, tr
 from workbench.ui.widgets import label
 
 VALUE_ROLE = Qt.ItemDataRole.UserRole + 1
 TICKED_ROLE = Qt.ItemDataRole.UserRole + 2
 SEARCH_FROM = 9
 """Choices from which on the list can be searched."""
-PERIOD_TEXTS = {"today": "Today", "week": "Last 7 days", "month": "Last 30 days", "year": "Last 365 days"}
+PERIOD_TEXTS = {
+    "today": mark("Today"),
+    "week": mark("Last 7 days"),
+    "month": mark("Last 30 days"),
+    "year": mark("Last 365 days"),
+}
 FILTERS = (
-    ("models", "Model", True),
-    ("providers", "Provider", True),
-    ("period", "Time", False),
-    ("statuses", "Status", True),
-    ("remote", "Privacy", False),
-    ("voted", "Judged", False),
+    ("models", mark("Model"), True),
+    ("providers", mark("Provider"), True),
+    ("period", mark("Time"), False),
+    ("statuses", mark("Status"), True),
+    ("remote", mark("Privacy"), False),
+    ("voted", mark("Judged"), False),
 )
 """Field of the query, title, and whether several choices may be ticked."""
-REMOTE_TEXTS = {True: "Left this machine", False: "Stayed here"}
-VOTED_TEXTS = {True: "Judged", False: "Not judged"}
+REMOTE_TEXTS = {True: mark("Left this machine"), False: mark("Stayed here")}
+VOTED_TEXTS = {True: mark("Judged"), False: mark("Not judged")}
 
 
 def _blank() -> QIcon:

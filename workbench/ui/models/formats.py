@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 from workbench.services.fit import Fit, Verdict
-from workbench.ui.tr import tr
+from workbench.ui.tr import mark, tr
 
 MINUTE, HOUR, DAY = 60, 3600, 86400
 
@@ -118,38 +118,38 @@ def owner_of(repo_id: str) -> str:
 
 
 TASKS: tuple[tuple[str, str], ...] = (
-    ("", "Any task"),
-    ("text-generation", "Chat and text"),
-    ("image-text-to-text", "Images and text"),
-    ("feature-extraction", "Embeddings"),
-    ("automatic-speech-recognition", "Speech to text"),
-    ("translation", "Translation"),
+    ("", mark("Any task")),
+    ("text-generation", mark("Chat and text")),
+    ("image-text-to-text", mark("Images and text")),
+    ("feature-extraction", mark("Embeddings")),
+    ("automatic-speech-recognition", mark("Speech to text")),
+    ("translation", mark("Translation")),
 )
 LICENSES: tuple[tuple[str, str], ...] = (
-    ("", "Any licence"),
-    ("apache-2.0", "Apache 2.0"),
-    ("mit", "MIT"),
-    ("gemma", "Gemma"),
-    ("llama3.1", "Llama 3.1"),
-    ("llama3.2", "Llama 3.2"),
-    ("llama3.3", "Llama 3.3"),
-    ("cc-by-4.0", "CC BY 4.0"),
-    ("cc-by-nc-4.0", "CC BY-NC 4.0"),
-    ("other", "Other"),
+    ("", mark("Any licence")),
+    ("apache-2.0", mark("Apache 2.0")),
+    ("mit", mark("MIT")),
+    ("gemma", mark("Gemma")),
+    ("llama3.1", mark("Llama 3.1")),
+    ("llama3.2", mark("Llama 3.2")),
+    ("llama3.3", mark("Llama 3.3")),
+    ("cc-by-4.0", mark("CC BY 4.0")),
+    ("cc-by-nc-4.0", mark("CC BY-NC 4.0")),
+    ("other", mark("Other")),
 )
 SIZES: tuple[tuple[int | None, int | None, str], ...] = (
-    (None, None, "Any size"),
-    (None, 2_000_000_000, "Up to 2B"),
-    (2_000_000_000, 5_000_000_000, "2B to 5B"),
-    (5_000_000_000, 10_000_000_000, "5B to 10B"),
-    (10_000_000_000, 35_000_000_000, "10B to 35B"),
-    (35_000_000_000, None, "Over 35B"),
+    (None, None, mark("Any size")),
+    (None, 2_000_000_000, mark("Up to 2B")),
+    (2_000_000_000, 5_000_000_000, mark("2B to 5B")),
+    (5_000_000_000, 10_000_000_000, mark("5B to 10B")),
+    (10_000_000_000, 35_000_000_000, mark("10B to 35B")),
+    (35_000_000_000, None, mark("Over 35B")),
 )
 """Parameters from, to, and the title."""
 SORTS: tuple[tuple[str, str], ...] = (
-    ("trending", "Trending"),
-    ("downloads", "Most downloads"),
-    ("likes", "Most likes"),
-    ("updated", "Updated last"),
-    ("created", "Newest"),
+    ("trending", mark("Trending")),
+    ("downloads", mark("Most downloads")),
+    ("likes", mark("Most likes")),
+    ("updated", mark("Updated last")),
+    ("created", mark("Newest")),
 )

@@ -23,13 +23,21 @@ from workbench.ui.models.inventory import InstalledModel
 from workbench.ui.models.state import ModelsState
 from workbench.ui.palette import match
 from workbench.ui.theme import Theme
-from workbench.ui.tr import tr
+from workbench.ui.tr import mark, tr
 
 Index = QModelIndex | QPersistentModelIndex
 MODEL_ROLE = Qt.ItemDataRole.UserRole + 1
 SORT_ROLE = Qt.ItemDataRole.UserRole + 2
 NAME, PARAMETERS, QUANTIZATION, SIZE, CONTEXT, SOURCE, USED = range(7)
-TITLES = ("Model", "Parameters", "Quantisation", "Size", "Context", "Found in", "Last used")
+TITLES = (
+    mark("Model"),
+    mark("Parameters"),
+    mark("Quantisation"),
+    mark("Size"),
+    mark("Context"),
+    mark("Found in"),
+    mark("Last used"),
+)
 TEXTS: dict[int, Callable[[InstalledModel], str]] = {
     NAME: lambda model: model.name,
     PARAMETERS: lambda model: count_text(model.info.parameters),

@@ -16,7 +16,7 @@ from workbench.ui.models.formats import repo_title
 from workbench.ui.models.parts import Segments
 from workbench.ui.models.state import ModelsState
 from workbench.ui.places import Page
-from workbench.ui.tr import tr
+from workbench.ui.tr import mark, tr
 from workbench.ui.widgets import label
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from workbench.ui.models.downloads import DownloadsView
     from workbench.ui.models.installed import InstalledView
 
-PARTS = (("installed", "Installed"), ("discover", "Discover"), ("downloads", "Downloads"))
+PARTS = (("installed", mark("Installed")), ("discover", mark("Discover")), ("downloads", mark("Downloads")))
 VIEWS = {
     "installed": "workbench.ui.models.installed:InstalledView",
     "discover": "workbench.ui.models.discover:DiscoverView",

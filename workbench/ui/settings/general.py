@@ -15,15 +15,15 @@ from workbench.ui.chat.parameters import LOAD, SAMPLING
 from workbench.ui.context import Context
 from workbench.ui.icons import IconButton, PushButton
 from workbench.ui.settings.section import SettingsSection, add_row, clear
-from workbench.ui.tr import tr
+from workbench.ui.tr import mark, tr
 from workbench.ui.widgets import ElidedLabel, Section, label
 
-THEMES = (("system", "Like the system"), ("light", "Light"), ("dark", "Dark"))
+THEMES = (("system", mark("Like the system")), ("light", mark("Light")), ("dark", mark("Dark")))
 FIELD_WIDTH = 260
 
 
 class AppearanceSection(SettingsSection):
-    title = "Appearance"
+    title = mark("Appearance")
 
     def __init__(self, context: Context) -> None:
         super().__init__(context)
@@ -64,8 +64,8 @@ class AppearanceSection(SettingsSection):
 
 
 class EngineSection(SettingsSection):
-    title = "Models"
-    intro = "How local models are loaded and sampled unless a chat, a preset or the model itself says otherwise."
+    title = mark("Models")
+    intro = mark("How local models are loaded and sampled unless a chat, a preset or the model itself says otherwise.")
 
     def __init__(self, context: Context) -> None:
         super().__init__(context)
@@ -112,8 +112,10 @@ class EngineSection(SettingsSection):
 
 
 class FoldersSection(SettingsSection):
-    title = "Folders"
-    intro = "Models are found in the Hugging Face cache and in the folders of other programs. Add folders of your own."
+    title = mark("Folders")
+    intro = mark(
+        "Models are found in the Hugging Face cache and in the folders of other programs. Add folders of your own."
+    )
 
     def __init__(self, context: Context) -> None:
         super().__init__(context)
@@ -190,8 +192,8 @@ class FoldersSection(SettingsSection):
 
 
 class NetworkSection(SettingsSection):
-    title = "Network"
-    intro = "The program connects only when you ask for something that needs it."
+    title = mark("Network")
+    intro = mark("The program connects only when you ask for something that needs it.")
 
     def __init__(self, context: Context) -> None:
         super().__init__(context)

@@ -18,7 +18,7 @@ from workbench.ui.backend import Backend
 from workbench.ui.context import Context
 from workbench.ui.icons import IconButton, IconLabel, PushButton
 from workbench.ui.settings.section import SettingsSection, clear
-from workbench.ui.tr import tr
+from workbench.ui.tr import mark, tr
 from workbench.ui.widgets import label, restyle
 
 CARDS_A_TURN = 1
@@ -152,8 +152,8 @@ class ProviderCard(QFrame):
 
 
 class ProvidersSection(SettingsSection):
-    title = "Providers"
-    intro = (
+    title = mark("Providers")
+    intro = mark(
         "Closed and self-hosted models behind an API. Prompts to them leave this machine. "
         "Keys go into the system's keyring where there is one."
     )

@@ -22,7 +22,7 @@ from workbench.ui.dialogs import TextDialog
 from workbench.ui.icons import IconButton, PushButton
 from workbench.ui.settings.erase_dialog import EraseDialog
 from workbench.ui.settings.section import SettingsSection, add_row, clear
-from workbench.ui.tr import tr
+from workbench.ui.tr import mark, tr
 from workbench.ui.widgets import copy_text, label
 
 if TYPE_CHECKING:
@@ -34,8 +34,8 @@ ALL = -1
 
 
 class PluginsSection(SettingsSection):
-    title = "Plugins"
-    intro = "What ships with the program, what is installed as a package, and files in your plugin folder."
+    title = mark("Plugins")
+    intro = mark("What ships with the program, what is installed as a package, and files in your plugin folder.")
 
     def __init__(self, context: Context) -> None:
         super().__init__(context)
@@ -79,8 +79,8 @@ class PluginsSection(SettingsSection):
 
 
 class KeyboardSection(SettingsSection):
-    title = "Keyboard"
-    intro = "Every action and its keys. Click a field and press the keys you want; empty takes them away."
+    title = mark("Keyboard")
+    intro = mark("Every action and its keys. Click a field and press the keys you want; empty takes them away.")
 
     def __init__(self, context: Context) -> None:
         super().__init__(context)
@@ -166,8 +166,10 @@ class KeyboardSection(SettingsSection):
 
 
 class PrivacySection(SettingsSection):
-    title = "Privacy"
-    intro = "Nothing is sent anywhere unless you choose a remote model or search for models. This is what was sent."
+    title = mark("Privacy")
+    intro = mark(
+        "Nothing is sent anywhere unless you choose a remote model or search for models. This is what was sent."
+    )
 
     def __init__(self, context: Context) -> None:
         super().__init__(context)
@@ -251,7 +253,7 @@ class PrivacySection(SettingsSection):
 
 
 class AboutSection(SettingsSection):
-    title = "About"
+    title = mark("About")
 
     def __init__(self, context: Context) -> None:
         super().__init__(context)
