@@ -9,6 +9,7 @@ from types import TracebackType
 from workbench.core.paths import Paths, bundled
 from workbench.core.settings import Settings, SettingsFile
 from workbench.plugins import PluginManager
+from workbench.services.backup_restore import finish
 from workbench.services.catalog import ModelCatalog
 from workbench.services.chat import ChatService
 from workbench.services.comparison import ComparisonService
@@ -29,6 +30,7 @@ class Workbench:
         self._open = contextlib.ExitStack()
 
     def __enter__(self) -> Workbench:
+        finish(self.paths)  # a restore that was killed half-way, before anything is read
         self._open.callback(stop_logging, start_logging(self.paths))
         return self
 

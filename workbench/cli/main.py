@@ -28,6 +28,8 @@ COMMANDS = {
     "eval": "workbench.cli.evaluate:evaluate",
     "log": "workbench.cli.log:log",
     "inspect": "workbench.cli.inspect:inspect",
+    "backup": "workbench.cli.backup:backup",
+    "restore": "workbench.cli.backup:restore",
     "doctor": "workbench.cli.doctor:doctor",
 }
 """Imported when used: `workbench --version` loads none of them."""

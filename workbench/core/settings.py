@@ -66,6 +66,12 @@ class Plugins(msgspec.Struct, frozen=True, kw_only=True):
     options: Annotated[dict[str, dict[str, Any]], Meta(description="Each plugin's own settings.")] = {}
 
 
+class Backups(msgspec.Struct, frozen=True, kw_only=True):
+    every_days: Annotated[int, Meta(ge=0, le=365, description="Days between automatic backups, 0 for none.")] = 7
+    folder: Annotated[str, Meta(description="Where automatic backups go, empty for the program's own folder.")] = ""
+    keep: Annotated[int, Meta(ge=1, le=100, description="Automatic backups that are kept.")] = 4
+
+
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
     appearance: Appearance = Appearance()
     engine: Engine = Engine()
@@ -73,6 +79,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     folders: Folders = Folders()
     providers: dict[str, Provider] = {}
     plugins: Plugins = Plugins()
+    backups: Backups = Backups()
     default_model: str = "starter"
     shortcuts: dict[str, str] = {}
     """Action id -> key sequence, where it differs from the default."""
