@@ -25,6 +25,7 @@ from workbench.ui.context import SettingsModel
 from workbench.ui.garbage import Collector
 from workbench.ui.jobs import SERIAL, Jobs
 from workbench.ui.language import Language
+from workbench.ui.places import PLACES
 from workbench.ui.theme import Theme
 from workbench.ui.tr import tr
 from workbench.ui.ui_state import UiState
@@ -231,10 +232,13 @@ class Program(QObject):
 
 
 def _preload() -> None:
-    """What the first answer will need, while the user still reads the window."""
+    """What the first answer and the other places will need, while the user still reads the window."""
     importlib.import_module("workbench.ui.transcript")
     for _lexer in importlib.import_module("workbench.ui.markdown.highlight").preload_lexers():
         time.sleep(PRELOAD_PAUSE_S)  # one after the other: the UI thread goes first
+    for place in PLACES:  # of a place only its widgets are left to be made when it is first opened
+        importlib.import_module(place.widget.partition(":")[0])
+        time.sleep(PRELOAD_PAUSE_S)
 
 
 class Signals(QObject):
