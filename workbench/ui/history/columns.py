@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import datetime
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from workbench.ui.tr import mark, tr
+from workbench.ui.formats import date_and_time, decimal, elapsed_text, money, number, when
+from workbench.ui.tr import mark, tr, trn
 
 if TYPE_CHECKING:
     from workbench.store.values import RunRow
@@ -40,43 +40,6 @@ class Column:
         return (self.tip or self.text)(row)
 
 
-def when(started_at: str, now: datetime.datetime | None = None) -> str:
-    """The time of today, the day of this year, else the date."""
-    try:
-        time = datetime.datetime.fromisoformat(started_at).astimezone()
-    except ValueError:
-        return started_at
-    now = now or datetime.datetime.now().astimezone()
-    if time.date() == now.date():
-        return time.strftime("%H:%M:%S")
-    return time.strftime("%d %b, %H:%M") if time.year == now.year else time.strftime("%d %b %Y")
-
-
-def exact_time(started_at: str) -> str:
-    try:
-        return datetime.datetime.fromisoformat(started_at).astimezone().strftime("%Y-%m-%d %H:%M:%S")
-    except ValueError:
-        return started_at
-
-
-def cost(value: float | None) -> str:
-    if value is None:
-        return ""
-    if value == 0:
-        return "$0"
-    return f"${value:.2f}" if value >= 1 else f"${value:.4f}" if value >= 0.0001 else "<$0.0001"
-
-
-def seconds(value: float | None) -> str:
-    if value is None:
-        return ""
-    if value >= 3600:
-        return f"{int(value // 3600)} h {int(value % 3600 // 60)} min"
-    if value >= 60:
-        return f"{int(value // 60)} min {int(value % 60)} s"
-    return f"{value:.1f} s" if value >= 0.95 else f"{value * 1000:.0f} ms"
-
-
 def judgement(row: RunRow) -> str:
     if row.rating is not None:
         rated = tr("Good") if row.rating == 1 else tr("Bad") if row.rating == -1 else str(row.rating)
@@ -94,11 +57,11 @@ def where_short(row: RunRow) -> str:
 
 
 def _count(value: int | None) -> str:
-    return "" if value is None else f"{value:,}"
+    return "" if value is None else number(value)
 
 
 def _speed(value: float | None) -> str:
-    return "" if value is None else f"{value:.1f}"
+    return "" if value is None else decimal(value)
 
 
 COLUMNS: tuple[Column, ...] = (
@@ -108,7 +71,7 @@ COLUMNS: tuple[Column, ...] = (
         "started_at",
         110,
         lambda row: when(row.started_at),
-        tip=lambda row: exact_time(row.started_at),
+        tip=lambda row: date_and_time(row.started_at),
     ),
     Column("model", mark("Model"), "model", 134, lambda row: row.model_name or row.model),
     Column("title", mark("Conversation"), "session_title", 220, lambda row: row.session_title or tr("Untitled")),
@@ -123,12 +86,12 @@ COLUMNS: tuple[Column, ...] = (
         mark("First token"),
         "time_to_first_token_s",
         92,
-        lambda row: seconds(row.time_to_first_token_s),
+        lambda row: elapsed_text(row.time_to_first_token_s),
         True,
         False,
     ),
-    Column("duration", mark("Duration"), "duration_s", 74, lambda row: seconds(row.duration_s), True),
-    Column("cost", mark("Cost"), "cost_usd", 72, lambda row: cost(row.cost_usd), True),
+    Column("duration", mark("Duration"), "duration_s", 74, lambda row: elapsed_text(row.duration_s), True),
+    Column("cost", mark("Cost"), "cost_usd", 72, lambda row: money(row.cost_usd), True),
     Column("judged", mark("Judged"), "judgement", 64, judgement),
     Column(
         "where",
@@ -146,8 +109,15 @@ COLUMNS: tuple[Column, ...] = (
 
 def spoken(row: RunRow) -> str:
     """The row as a screen reader says it."""
-    facts = [row.model_name or row.model, row.session_title or tr("Untitled"), exact_time(row.started_at), where(row)]
-    facts += [tr("{count} tokens", count=row.completion_tokens)] if row.completion_tokens is not None else []
-    facts += [cost(row.cost_usd)] if row.cost_usd is not None else []
+    facts = [
+        row.model_name or row.model,
+        row.session_title or tr("Untitled"),
+        date_and_time(row.started_at),
+        where(row),
+    ]
+    facts += (
+        [trn("{count} token", "{count} tokens", row.completion_tokens)] if row.completion_tokens is not None else []
+    )
+    facts += [money(row.cost_usd)] if row.cost_usd is not None else []
     facts += [judgement(row), tr(STATUS_TEXTS.get(row.status, row.status))]
     return ", ".join(filter(None, facts))

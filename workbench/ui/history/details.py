@@ -23,10 +23,11 @@ from workbench.core.runs import RunRecord
 from workbench.ui.backend import Backend
 from workbench.ui.chat.items import own_text
 from workbench.ui.context import Context
-from workbench.ui.history.columns import STATUS_TEXTS, cost, exact_time, seconds, where
+from workbench.ui.formats import date_and_time, decimal, elapsed_text, money, number, significant
+from workbench.ui.history.columns import STATUS_TEXTS, where
 from workbench.ui.history.state import HistoryState
 from workbench.ui.icons import IconButton, IconLabel
-from workbench.ui.tr import mark, tr
+from workbench.ui.tr import mark, tr, trn
 from workbench.ui.transcript.items import Action, TranscriptItem
 from workbench.ui.widgets import ElidedLabel, copy_text, label
 
@@ -128,9 +129,9 @@ class DetailsPane(QFrame):
         self.empty.setAlignment(Qt.AlignmentFlag.AlignCenter)
         self.empty.setContentsMargins(32, 32, 32, 32)
         self.stack.addWidget(self.empty)
-        self._build()
 
     def _build(self) -> None:
+        """With the first run that is shown: History opens without it."""
         page = QWidget()
         column = QVBoxLayout(page)
         column.setContentsMargins(0, 0, 0, 0)
@@ -239,14 +240,16 @@ class DetailsPane(QFrame):
         if detail is None:
             self.show_nothing(tr("This run is gone."))
             return
+        if self.stack.count() == 1:
+            self._build()
         self.detail = detail
         row, record = detail.row, detail.record
         self.icon.set_icon("cloud" if record.remote else "cpu")
         self.name.set_text(record.model_name or record.model)
-        facts = [exact_time(record.started_at), where(row), tr(STATUS_TEXTS.get(record.status, record.status))]
+        facts = [date_and_time(record.started_at), where(row), tr(STATUS_TEXTS.get(record.status, record.status))]
         if record.completion_tokens is not None:
-            facts.append(tr("{count} tokens", count=f"{record.completion_tokens:,}"))
-        facts += [text for text in (seconds(record.duration_s), cost(record.cost_usd)) if text]
+            facts.append(trn("{count} token", "{count} tokens", record.completion_tokens))
+        facts += [text for text in (elapsed_text(record.duration_s), money(record.cost_usd)) if text]
         self.facts.setText(" · ".join(facts))
         self.good.setChecked(row.rating is not None and row.rating > 0)
         self.bad.setChecked(row.rating is not None and row.rating < 0)
@@ -321,10 +324,12 @@ def items_of(detail: Detail) -> list[TranscriptItem]:
 
 def _answer(record: RunRecord, text: str, *, other: bool = False) -> TranscriptItem:
     facts = (
-        [tr("{count} tokens", count=f"{record.completion_tokens:,}")] if record.completion_tokens is not None else []
+        [trn("{count} token", "{count} tokens", record.completion_tokens)]
+        if record.completion_tokens is not None
+        else []
     )
-    facts += [tr("{speed} tok/s", speed=f"{record.decode_tokens_per_s:.1f}")] if record.decode_tokens_per_s else []
-    facts += [item for item in (seconds(record.duration_s), cost(record.cost_usd)) if item]
+    facts += [tr("{speed} tok/s", speed=decimal(record.decode_tokens_per_s))] if record.decode_tokens_per_s else []
+    facts += [item for item in (elapsed_text(record.duration_s), money(record.cost_usd)) if item]
     calls = "\n\n".join(f"`{call.get('name')}`\n```json\n{call.get('arguments')}\n```" for call in record.tool_calls)
     title = record.model_name or record.model
     return TranscriptItem(
@@ -346,9 +351,9 @@ def plain_value(value: Any) -> str:
     if isinstance(value, bool):
         return tr("yes") if value else tr("no")
     if isinstance(value, float):
-        return f"{value:,.4g}" if abs(value) < 1000 else f"{value:,.0f}"
+        return significant(value, 4) if abs(value) < 1000 else number(value)
     if isinstance(value, int):
-        return f"{value:,}"
+        return number(value)
     if isinstance(value, list):
         return "\n".join(map(str, value))
     if isinstance(value, dict):

@@ -12,6 +12,7 @@ from PySide6.QtGui import QIcon, QKeyEvent, QPixmap, QStandardItem, QStandardIte
 from PySide6.QtWidgets import QApplication, QFrame, QHBoxLayout, QLineEdit, QListView, QVBoxLayout, QWidget
 
 from workbench.ui import icons
+from workbench.ui.formats import number
 from workbench.ui.history.columns import STATUS_TEXTS
 from workbench.ui.history.query import CUSTOM, Query
 from workbench.ui.history.state import HistoryState
@@ -286,9 +287,9 @@ class FilterBar(QWidget):
 
     def _choices(self, name: str) -> list[Choice]:
         if name == "models":
-            return [(model, model, f"{count:,}") for model, count in self._state.models]
+            return [(model, model, number(count)) for model, count in self._state.models]
         if name == "providers":
-            return [(name_, name_ or tr("None"), f"{count:,}") for name_, count in self._state.providers]
+            return [(name_, name_ or tr("None"), number(count)) for name_, count in self._state.providers]
         if name == "statuses":
             return [(status, tr(text), "") for status, text in STATUS_TEXTS.items()]
         if name == "period":

@@ -16,6 +16,7 @@ from workbench.core.models import ModelInfo
 from workbench.ui import icons
 from workbench.ui.chat.model_picker import ModelPicker
 from workbench.ui.context import Context
+from workbench.ui.formats import number
 from workbench.ui.history.details import DetailsPane
 from workbench.ui.history.empty import EmptyNote
 from workbench.ui.history.filters import FilterBar
@@ -25,7 +26,7 @@ from workbench.ui.history.transfer import Replays, Transfer, exporters
 from workbench.ui.icons import IconButton, PushButton
 from workbench.ui.places import Page
 from workbench.ui.theme import scaled
-from workbench.ui.tr import tr
+from workbench.ui.tr import tr, trn
 from workbench.ui.widgets import Banner, announce, label
 
 if TYPE_CHECKING:
@@ -226,9 +227,9 @@ class HistoryPage(Page):
         if state.loading and not shown:
             text = tr("Reading…")
         elif shown == total:
-            text = tr("{count} runs", count=f"{total:,}")
+            text = trn("{count} run", "{count} runs", total)
         else:
-            text = tr("{shown} of {total} runs", shown=f"{shown:,}", total=f"{total:,}")
+            text = tr("{shown} of {total} runs", shown=number(shown), total=number(total))
         if text != self.count.text():
             self.count.setText(text)
             announce(self.count, text)
@@ -242,7 +243,7 @@ class HistoryPage(Page):
         self.replay.setEnabled(many >= 1 and writable)
         self.export.setEnabled(many >= 1)
         self.delete.setEnabled(many >= 1 and writable)
-        self.chosen.setText(tr("{count} selected", count=f"{many:,}") if many > 1 else "")
+        self.chosen.setText(tr("{count} selected", count=number(many)) if many > 1 else "")
         self._detail_timer.start()
 
     @Slot()
@@ -251,7 +252,7 @@ class HistoryPage(Page):
         if len(ids) == 1:
             self.details.show_run(ids[0])
         elif ids:
-            self.details.show_nothing(tr("{count} runs are selected.", count=f"{len(ids):,}"))
+            self.details.show_nothing(trn("{count} run is selected.", "{count} runs are selected.", len(ids)))
         else:
             self.details.show_run("")
 
@@ -372,7 +373,7 @@ class HistoryPage(Page):
             self.replays.start(ids, model_id)
 
     def _confirmed(self, count: int, model_id: str) -> bool:
-        text = tr("Ask {model} all {count} prompts?", model=model_id, count=f"{count:,}")
+        text = trn("Ask {model} all {count} prompt?", "Ask {model} all {count} prompts?", count, model=model_id)
         box = QtWidgets.QMessageBox.StandardButton
         answer = QtWidgets.QMessageBox.question(self, tr("Replay"), text, box.Ok | box.Cancel, box.Cancel)
         return answer == box.Ok
@@ -387,7 +388,11 @@ class HistoryPage(Page):
             open_it = partial(self.open_session, session_ids[0], "comparison")
             self.context.shell.toast(tr("The replay is ready."), tr("See side by side"), open_it)
         else:
-            text = tr("{count} replays are ready, newest first in the list.", count=len(session_ids))
+            text = trn(
+                "{count} replay is ready, newest first in the list.",
+                "{count} replays are ready, newest first in the list.",
+                len(session_ids),
+            )
             self.context.shell.toast(text, tr("Show them"), self._show_newest)
 
     def _show_newest(self) -> None:
@@ -427,7 +432,7 @@ class HistoryPage(Page):
             self.state.delete(ids, self._deleted)
 
     def _deleted(self, deletion: Deletion) -> None:
-        text = tr("1 run deleted") if deletion.runs == 1 else tr("{count} runs deleted", count=f"{deletion.runs:,}")
+        text = trn("{count} run deleted", "{count} runs deleted", deletion.runs)
         self.context.shell.toast(text, tr("Undo"), lambda: self.state.restore(deletion))
 
     # --- menus and keys --------------------------------------------------------------------------------------

@@ -74,6 +74,7 @@ class HistoryState(QObject):
         self.error: ErrorInfo | None = None
         self.models: list[tuple[str, int]] = []
         self.providers: list[tuple[str, int]] = []
+        self._choices_wanted = True
         self._rows: OrderedDict[str, RunRow] = OrderedDict()
         self._wanted: dict[str, None] = {}
         self._asked: set[str] = set()
@@ -108,9 +109,11 @@ class HistoryState(QObject):
 
     @Slot()
     def read_choices(self) -> None:
-        """The models and providers that can be filtered by."""
+        """The models and providers that can be filtered by. They are counted over all runs, so the list goes first."""
+        self._choices_wanted = True
         backend = self.backend
-        if backend is not None:
+        if backend is not None and not self.loading:
+            self._choices_wanted = False
             self._context.jobs.run(
                 lambda: (backend.store.run_models(), backend.store.run_providers()),
                 self._show_choices,
@@ -224,6 +227,8 @@ class HistoryState(QObject):
         if changed:
             self.listed.emit()
         self.loading_changed.emit()
+        if self._choices_wanted:
+            self.read_choices()
 
     def _fail(self, error: ErrorInfo) -> None:
         self.error = error

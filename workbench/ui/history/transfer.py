@@ -15,7 +15,8 @@ from workbench.core.cancel import CancelToken
 from workbench.core.errors import ErrorInfo
 from workbench.ui.backend import Backend
 from workbench.ui.context import Context
-from workbench.ui.tr import tr
+from workbench.ui.formats import number
+from workbench.ui.tr import tr, trn
 
 if TYPE_CHECKING:
     from workbench.hookspecs import Exporter
@@ -66,7 +67,12 @@ class Transfer(QObject):
             return len(sessions)
 
         def done(count: int) -> None:
-            text = tr("{count} conversations written to {name}.", count=count, name=path.name)
+            text = trn(
+                "{count} conversation written to {name}.",
+                "{count} conversations written to {name}.",
+                count,
+                name=path.name,
+            )
             self._context.shell.toast(f"{text} {exporter.loses}".strip())
 
         self._run(tr("Exporting"), work, done)
@@ -117,7 +123,7 @@ class Transfer(QObject):
 
         def done(found: list[Any]) -> None:
             counts = {state: sum(item.state == state for item in found) for state in ("added", "updated", "present")}
-            parts = [tr("{count} conversations imported", count=counts["added"])]
+            parts = [trn("{count} conversation imported", "{count} conversations imported", counts["added"])]
             if counts["updated"]:
                 parts.append(tr("{count} brought up to date", count=counts["updated"]))
             if counts["present"]:
@@ -162,8 +168,8 @@ class Transfer(QObject):
     @Slot()
     def _show_progress(self) -> None:
         fraction = self._done / self._total if self._total else None
-        count = f" {self._done:,}" if self._done else ""
-        of = tr(" of {total}", total=f"{self._total:,}") if self._total and self._done else ""
+        count = f" {number(self._done)}" if self._done else ""
+        of = tr(" of {total}", total=number(self._total)) if self._total and self._done else ""
         self._context.shell.set_work("history-transfer", f"{self._text}{count}{of}", fraction, self._token.cancel)
 
     def _end(self) -> None:
