@@ -11,7 +11,6 @@ for 2,600 texts on a slow machine, before the first paint; this reader takes 1.3
 
 from __future__ import annotations
 
-import logging
 import struct
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
@@ -23,7 +22,6 @@ CONTEXT = "\x04"
 MESSAGE = "message"
 """Context of what the layers below the window say."""
 MO_MAGIC = 0x950412DE
-_log = logging.getLogger(__name__)
 
 
 class Catalogue:
@@ -79,7 +77,7 @@ class Catalogue:
 
     def _plural_form(self, count: int) -> int:
         if self._form is None:
-            from gettext import c2py  # type: ignore[attr-defined]  # noqa: PLC0415 - not before the first paint
+            from gettext import c2py  # noqa: PLC0415 - not before the first paint
 
             header = self.find("") or ""
             rule = header.partition("plural=")[2].partition(";")[0].strip()
@@ -123,7 +121,9 @@ def use_language(code: str, folder: Path | None = None) -> None:
     try:
         _state.catalogue = Catalogue(folder / f"{code}.mo")
     except (OSError, ValueError):
-        _log.warning("The language %s can't be used", code, exc_info=True)
+        import logging  # noqa: PLC0415 - only when something is wrong
+
+        logging.getLogger(__name__).warning("The language %s can't be used", code, exc_info=True)
         return
     _state.language = code
 

@@ -53,7 +53,7 @@ def price(usd: float) -> str:
     return exact_money(usd, digits if digits in (0, 2) else max(digits, 2))
 
 
-def size(size_bytes: float) -> str:
+def size_text(size_bytes: float) -> str:
     """Decimal units, as file managers and the Hub show them."""
     for unit, name, digits in ((1e10, "GB", 1), (1e9, "GB", 2), (1e6, "MB", 0)):
         if size_bytes >= unit:
@@ -61,7 +61,7 @@ def size(size_bytes: float) -> str:
     return f"{decimal(size_bytes / 1e3, 0)} kB"
 
 
-def short_count(value: float | None) -> str:
+def count_text(value: float | None) -> str:
     """4.02B, 135M, 12k as model names have it; empty where unknown."""
     if not value:
         return ""
@@ -71,7 +71,7 @@ def short_count(value: float | None) -> str:
     return number(value)
 
 
-def duration(seconds: float | None) -> str:
+def elapsed_text(seconds: float | None) -> str:
     """250 ms, 4.2 s, 3 min 10 s, 2 h 5 min; empty where unknown."""
     if seconds is None:
         return ""
@@ -84,7 +84,7 @@ def duration(seconds: float | None) -> str:
     return tr("{count} ms", count=number(seconds * 1000))
 
 
-def rough_duration(seconds: float | None) -> str:
+def duration_text(seconds: float | None) -> str:
     """What is still to come: 40 s, 3 min, 2 h 5 min; empty where unknown."""
     if seconds is None:
         return ""

@@ -9,6 +9,9 @@ from workbench.core.tr import best_language, use_language, use_number_format
 from workbench.core.tr import language as language_in_use
 from workbench.ui.formats import number
 
+RIGHT_TO_LEFT = frozenset({"ar", "fa", "he", "ur"})
+"""Asked here, as Qt's answer is an enum of `Qt`, and those take 15 ms when the first one is wanted."""
+
 
 class Language(QObject):
     """Sets the language for everything made after it; `leave` takes Qt's own texts away again."""
@@ -22,17 +25,24 @@ class Language(QObject):
         self.code = language_in_use()
         QLocale.setDefault(locale_for(self.code))
         use_number_format(number)
-        app.setLayoutDirection(QLocale(self.code).textDirection())
+        if self.code != "en":
+            self._speak(app)
+
+    def _speak(self, app: QApplication) -> None:
         folder = QLibraryInfo.path(QLibraryInfo.LibraryPath.TranslationsPath)
-        if self.code != "en" and self._qt_texts.load(f"qtbase_{self.code}", folder):
+        if self._qt_texts.load(f"qtbase_{self.code}", folder):
             app.installTranslator(self._qt_texts)
+        if self.code in RIGHT_TO_LEFT:
+            app.setLayoutDirection(QLocale(self.code).textDirection())
 
     def leave(self) -> None:
+        """Let go of Qt's texts and of the direction."""
         self._app.removeTranslator(self._qt_texts)
+        if self.code in RIGHT_TO_LEFT:
+            self._app.setLayoutDirection(QLocale("en").textDirection())
 
 
 def locale_for(code: str) -> QLocale:
     """The system's formats where it speaks this language, else those of the language."""
     system, own = QLocale.system(), QLocale({"en": "en_US"}.get(code, code))
-    is_system = system.language() == own.language() and system.language() != QLocale.Language.C
-    return system if is_system else own
+    return system if system.name().partition("_")[0] == code.partition("_")[0] else own

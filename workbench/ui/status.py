@@ -11,6 +11,7 @@ from PySide6.QtWidgets import QFrame, QHBoxLayout, QProgressBar
 
 from workbench.ui.backend import BackendSlot
 from workbench.ui.context import SettingsModel
+from workbench.ui.formats import decimal
 from workbench.ui.icons import IconButton, IconLabel
 from workbench.ui.jobs import Jobs
 from workbench.ui.tr import tr
@@ -127,7 +128,7 @@ class StatusBar(QFrame):
             self.loaded.setText(tr("{names} loaded", names=names) if names else tr("No model loaded"))
             self.loaded.setAccessibleName(self.loaded.text())
         used, total = state.memory_used / GIB, state.memory_total / GIB
-        self.memory.setText(tr("{used} of {total} GB RAM used", used=f"{used:.1f}", total=f"{total:.1f}"))
+        self.memory.setText(tr("{used} of {total} GB RAM used", used=decimal(used), total=decimal(total)))
 
     def _show_work(self) -> None:
         visible = bool(self._work)

@@ -19,6 +19,7 @@ from PySide6.QtWidgets import (
 
 from workbench.core.messages import Attachment, FilePart, ImagePart, Message, Part, TextPart
 from workbench.core.models import ModelInfo
+from workbench.ui.formats import decimal, number
 from workbench.ui.icons import IconButton, IconLabel
 from workbench.ui.tr import tr
 from workbench.ui.widgets import clear_layout, label, restyle
@@ -238,11 +239,13 @@ class Composer(QFrame):
         if tokens is None:
             text = ""
         elif over > 0:
-            text = tr("{mark}{over} tokens too many for {limit}", mark=mark, over=f"{over:,}", limit=f"{limit:,}")
+            text = tr(
+                "{mark}{over} tokens too many for {limit}", mark=mark, over=number(over), limit=number(tokens - over)
+            )
         elif limit:
-            text = tr("{mark}{tokens} of {limit} tokens", mark=mark, tokens=f"{tokens:,}", limit=f"{limit:,}")
+            text = tr("{mark}{tokens} of {limit} tokens", mark=mark, tokens=number(tokens), limit=number(limit))
         else:
-            text = tr("{mark}{tokens} tokens", mark=mark, tokens=f"{tokens:,}")
+            text = tr("{mark}{tokens} tokens", mark=mark, tokens=number(tokens))
         self.tokens.setText(text)
         self.context_bar.setVisible(bool(limit) and tokens is not None)
         share, tip = 0.0, ""
@@ -398,4 +401,4 @@ def _size_text(size: int) -> str:
         return tr("{size} B", size=size)
     if size < 1024 * 1024:
         return tr("{size} KB", size=round(size / 1024))
-    return tr("{size} MB", size=f"{size / 1024 / 1024:.1f}")
+    return tr("{size} MB", size=decimal(size / 1024 / 1024))

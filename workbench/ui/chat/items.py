@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 from workbench.core.errors import ErrorInfo
 from workbench.core.messages import FilePart, Message, ReasoningPart, TextPart
 from workbench.ui.chat.state import ChatState
-from workbench.ui.tr import mark, tr
+from workbench.ui.formats import decimal, exact_money
+from workbench.ui.tr import mark, tr, trn
 from workbench.ui.transcript.items import Action, TranscriptItem
 
 if TYPE_CHECKING:
@@ -31,13 +32,13 @@ def footer(row: RunRow) -> str:
     """Tokens, time to first token, speed, cost and how it ended, as far as they are known."""
     parts = []
     if row.completion_tokens is not None:
-        parts.append(tr("{count} tokens", count=f"{row.completion_tokens:,}"))
+        parts.append(trn("{count} token", "{count} tokens", row.completion_tokens))
     if row.decode_tokens_per_s:
-        parts.append(tr("{speed} tok/s", speed=f"{row.decode_tokens_per_s:.1f}"))
+        parts.append(tr("{speed} tok/s", speed=decimal(row.decode_tokens_per_s)))
     if row.time_to_first_token_s is not None:
-        parts.append(tr("{seconds} s to first token", seconds=f"{row.time_to_first_token_s:.2f}"))
+        parts.append(tr("{seconds} s to first token", seconds=decimal(row.time_to_first_token_s, 2)))
     if row.cost_usd is not None:
-        parts.append(f"${row.cost_usd:.4f}" if row.cost_usd < 1 else f"${row.cost_usd:.2f}")
+        parts.append(exact_money(row.cost_usd, 4) if row.cost_usd < 1 else exact_money(row.cost_usd))
     if row.status == "interrupted":
         parts.append(tr("interrupted: the program ended while this was being written"))
     elif FINISH_TEXTS.get(row.finish_reason):
@@ -84,9 +85,9 @@ def status_text(delta: Delta) -> str:
 
 def live_footer(delta: Delta) -> str:
     """Speed while the answer is being written."""
-    parts = [tr("{count} tokens", count=delta.pieces)] if delta.pieces else []
+    parts = [trn("{count} token", "{count} tokens", delta.pieces)] if delta.pieces else []
     if delta.decode_tokens_per_s and delta.pieces > 3:
-        parts.append(tr("{speed} tok/s", speed=f"{delta.decode_tokens_per_s:.1f}"))
+        parts.append(tr("{speed} tok/s", speed=decimal(delta.decode_tokens_per_s)))
     return " · ".join(parts)
 
 

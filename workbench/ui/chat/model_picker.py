@@ -18,6 +18,7 @@ from PySide6.QtWidgets import (
 
 from workbench.core.models import ModelInfo
 from workbench.ui import icons
+from workbench.ui.formats import count_text, price, size_text
 from workbench.ui.icons import PushButton
 from workbench.ui.palette import match
 from workbench.ui.tr import tr
@@ -37,18 +38,14 @@ def detail(info: ModelInfo) -> str:
     """One short line: quantisation, size, context, price."""
     parts = [info.quantization] if info.quantization else []
     if info.parameters:
-        parts.append(_count(info.parameters))
+        parts.append(count_text(info.parameters))
     if info.size_bytes:
-        parts.append(f"{info.size_bytes / 1e9:.1f} GB" if info.size_bytes >= 1e9 else f"{info.size_bytes / 1e6:.0f} MB")
+        parts.append(size_text(info.size_bytes))
     if info.context_length:
         parts.append(tr("{size} context", size=_thousands(info.context_length)))
     if info.prices and info.prices.input is not None and info.prices.output is not None:
-        parts.append(f"${info.prices.input:g} / ${info.prices.output:g}")
+        parts.append(f"{price(info.prices.input)} / {price(info.prices.output)}")
     return " · ".join(parts)
-
-
-def _count(parameters: int) -> str:
-    return f"{parameters / 1e9:.1f}B" if parameters >= 1e9 else f"{parameters / 1e6:.0f}M"
 
 
 def _thousands(tokens: int) -> str:

@@ -11,6 +11,7 @@ from PySide6.QtWidgets import QFrame, QHBoxLayout, QVBoxLayout, QWidget
 from workbench.core.errors import ErrorInfo
 from workbench.ui.chat.options import ChatOptions
 from workbench.ui.chat.state import ChatState
+from workbench.ui.formats import number
 from workbench.ui.icons import IconButton, PushButton
 from workbench.ui.tr import tr
 from workbench.ui.widgets import clear_layout, copy_text, error_text, label, restyle
@@ -118,7 +119,7 @@ class RemedyBar(QFrame):
             raised = self._raised_context()
             if raised:
                 load = replace(options.load, n_ctx=raised)
-                title = tr("Raise the context to {size} tokens and try again", size=f"{raised:,}")
+                title = tr("Raise the context to {size} tokens and try again", size=number(raised))
                 remedies.append((title, again(replace(options, load=load))))
         elif error.kind == "template_error":
             title = tr("Use a plain template and try again")
@@ -127,7 +128,7 @@ class RemedyBar(QFrame):
             for size in (8192, 4096, 2048):
                 if options.load.n_ctx is None or options.load.n_ctx > size:
                     load = replace(options.load, n_ctx=size)
-                    title = tr("Try with a context of {size} tokens", size=f"{size:,}")
+                    title = tr("Try with a context of {size} tokens", size=number(size))
                     remedies.append((title, again(replace(options, load=load))))
                     break
         remedies.append((tr("Try again"), again(options)))

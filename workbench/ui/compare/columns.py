@@ -12,7 +12,7 @@ from msgspec.structs import replace
 from workbench.core.models import ModelInfo
 from workbench.core.requests import Sampling
 from workbench.ui.chat.options import ChatOptions, from_saved
-from workbench.ui.tr import tr
+from workbench.ui.tr import tr, trn
 
 MIN_COLUMNS, MAX_COLUMNS = 2, 8
 MAX_SAMPLES = 16
@@ -110,7 +110,7 @@ def summary(column: Column) -> str:
     if options.response_format.kind != "text":
         parts.append(tr("JSON") if options.response_format.kind.startswith("json") else tr("grammar"))
     if column.samples > 1:
-        parts.append(tr("{count} samples", count=column.samples))
+        parts.append(trn("{count} sample", "{count} samples", column.samples))
     return " · ".join(parts)
 
 

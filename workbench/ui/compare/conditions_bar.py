@@ -8,7 +8,7 @@ from PySide6.QtWidgets import QFrame, QHBoxLayout, QVBoxLayout, QWidget
 from workbench.ui.compare.state import CompareState
 from workbench.ui.compare.turns import differences
 from workbench.ui.icons import IconButton, IconLabel
-from workbench.ui.tr import tr
+from workbench.ui.tr import tr, trn
 from workbench.ui.widgets import clear_layout, label, restyle
 
 
@@ -70,7 +70,7 @@ class ConditionsBar(QFrame):
         rest = len(self._messages) - 1
         self.more.setVisible(rest > 0)
         self.more.set_icon("chevron-down" if not self._open else "chevron-right")
-        text = tr("Show fewer") if self._open else tr("{count} more differences", count=rest)
+        text = tr("Show fewer") if self._open else trn("{count} more difference", "{count} more differences", rest)
         self.more.set_title(text)
         self.setAccessibleName(tr("Conditions differ: {text}", text=" ".join(self._messages)))
 

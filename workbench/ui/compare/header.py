@@ -8,8 +8,9 @@ from PySide6.QtWidgets import QApplication, QFrame, QHBoxLayout, QSizePolicy, QV
 
 from workbench.core.models import ModelInfo
 from workbench.core.runs import RunRecord
+from workbench.ui.formats import decimal, exact_money, number
 from workbench.ui.icons import IconButton, IconLabel
-from workbench.ui.tr import tr
+from workbench.ui.tr import tr, trn
 from workbench.ui.widgets import ElidedLabel, label
 
 DRAG_TYPE = "application/x-workbench-column"
@@ -32,19 +33,19 @@ def cost_text(record: RunRecord) -> str:
         return ""
     if record.cost_usd is None:
         return tr("cost unknown")
-    return f"${record.cost_usd:.4f}" if record.cost_usd < 1 else f"${record.cost_usd:.2f}"
+    return exact_money(record.cost_usd, 4) if record.cost_usd < 1 else exact_money(record.cost_usd)
 
 
 def speed_text(tokens_per_s: float | None) -> str:
-    return tr("{speed} tok/s", speed=f"{tokens_per_s:.1f}") if tokens_per_s else ""
+    return tr("{speed} tok/s", speed=decimal(tokens_per_s)) if tokens_per_s else ""
 
 
 def first_token_text(seconds: float | None) -> str:
-    return tr("TTFT {seconds} s", seconds=f"{seconds:.2f}") if seconds is not None else ""
+    return tr("TTFT {seconds} s", seconds=decimal(seconds, 2)) if seconds is not None else ""
 
 
 def tokens_text(count: int | None) -> str:
-    return tr("{count} tokens", count=f"{count:,}") if count else ""
+    return trn("{count} token", "{count} tokens", count) if count else ""
 
 
 class Stat(QWidget):
@@ -210,7 +211,7 @@ class ColumnHeader(QFrame):
     def _set(self, tokens: int | None, tokens_per_s: float | None, first_s: float | None) -> None:
         self.speed.set_text(speed_text(tokens_per_s), f"{tokens_per_s:.1f}/s" if tokens_per_s else "")
         self.first.set_text(first_token_text(first_s), f"{first_s:.2f} s" if first_s is not None else "")
-        self.tokens.set_text(tokens_text(tokens), f"{tokens:,}" if tokens else "")
+        self.tokens.set_text(tokens_text(tokens), number(tokens) if tokens else "")
         self.none.setVisible(not (tokens or tokens_per_s or first_s is not None))
 
     def clear_numbers(self) -> None:

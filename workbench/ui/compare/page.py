@@ -31,7 +31,7 @@ from workbench.ui.context import Context
 from workbench.ui.icons import PushButton
 from workbench.ui.places import Page
 from workbench.ui.theme import scaled
-from workbench.ui.tr import mark, tr
+from workbench.ui.tr import mark, tr, trn
 from workbench.ui.widgets import announce, copy_text, label
 
 if TYPE_CHECKING:
@@ -278,7 +278,7 @@ class ComparePage(Page):
         turn = self.state.last_turn
         if self.state.running_here and turn is not None:
             done, count = sum(cell.done for cell in turn.cells.values()), len(turn.cells)
-            text = tr("{done} of {count} answers finished", done=done, count=count)
+            text = trn("{done} of {count} answer finished", "{done} of {count} answers finished", count, done=done)
             self.context.shell.set_work(WORK, text, done / count, self.state.stop)
         else:
             self.context.shell.set_work(WORK, "", None, None)

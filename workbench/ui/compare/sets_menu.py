@@ -13,7 +13,7 @@ from workbench.ui.compare.state import CompareState
 from workbench.ui.compare.toolbar import menu_icon
 from workbench.ui.context import Context
 from workbench.ui.jobs import SERIAL
-from workbench.ui.tr import tr
+from workbench.ui.tr import tr, trn
 
 if TYPE_CHECKING:
     from workbench.store.values import Preset
@@ -48,7 +48,7 @@ class ColumnSets(QObject):
         menu.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         for preset in self.presets:
             chosen = sets.set_from(preset.options)
-            text = tr("{name} ({count} columns)", name=preset.name, count=len(chosen.columns))
+            text = trn("{name} ({count} column)", "{name} ({count} columns)", len(chosen.columns), name=preset.name)
             action = menu.addAction(menu_icon(self._anchor, "columns-3"), text)
             action.triggered.connect(lambda _checked=False, c=chosen: self._state.use_set(c))
         if self.presets:

@@ -26,6 +26,7 @@ from workbench.evaluation.stored import Line, answer_text
 from workbench.ui.context import Context
 from workbench.ui.evaluate.loaded import Loaded
 from workbench.ui.evaluate.results_table import ResultsModel
+from workbench.ui.formats import decimal, number
 from workbench.ui.tr import tr
 from workbench.ui.transcript import TranscriptView
 from workbench.ui.transcript.items import TranscriptItem
@@ -184,9 +185,9 @@ class AnswersView(QWidget):
         )
         shown, total = self.model.rowCount(), self.model.total
         self.count.setText(
-            tr("{total} answers", total=f"{total:,}")
+            tr("{total} answers", total=number(total))
             if shown == total
-            else tr("{shown} of {total}", shown=f"{shown:,}", total=f"{total:,}")
+            else tr("{shown} of {total}", shown=number(shown), total=number(total))
         )
         if shown and not self.table.currentIndex().isValid():
             self.table.setCurrentIndex(self.model.index(0, 0))
@@ -256,7 +257,7 @@ def prompt_of(spec: EvalSpec, line: Line) -> str:
 
 
 def _items(line: Line, prompt: str, text: str, expected: str) -> list[TranscriptItem]:
-    parts = [tr("no score") if line.score < 0 else tr("score {score}", score=f"{line.score:.2f}")]
+    parts = [tr("no score") if line.score < 0 else tr("score {score}", score=decimal(line.score, 2))]
     if line.reason:
         parts.append(line.reason)
     if expected:

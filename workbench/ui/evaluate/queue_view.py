@@ -15,6 +15,7 @@ from workbench.ui.context import Context
 from workbench.ui.evaluate.answers_view import prompt_of
 from workbench.ui.evaluate.loaded import Loaded
 from workbench.ui.evaluate.parts import wrapped
+from workbench.ui.formats import number
 from workbench.ui.icons import IconButton, PushButton
 from workbench.ui.tr import tr
 from workbench.ui.transcript import TranscriptView
@@ -105,7 +106,7 @@ class QueueView(QWidget):
     def _next(self) -> None:
         self._current = self.waiting[0] if self.waiting else None
         total = len(self.waiting) + self._voted
-        self.count.setText(tr("{done} of {total} judged", done=f"{self._voted:,}", total=f"{total:,}"))
+        self.count.setText(tr("{done} of {total} judged", done=number(self._voted), total=number(total)))
         for button in (self.right, self.wrong, self.partly, self.skip):
             button.setEnabled(self._current is not None)
         self.back.setEnabled(bool(self.done))

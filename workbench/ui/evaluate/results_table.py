@@ -8,6 +8,7 @@ from PySide6.QtCore import QAbstractTableModel, QModelIndex, QPersistentModelInd
 from PySide6.QtGui import QColor
 
 from workbench.evaluation.stored import WRONG_BELOW, Line
+from workbench.ui.formats import decimal
 from workbench.ui.theme import Theme
 from workbench.ui.tr import mark, tr
 
@@ -136,5 +137,5 @@ def _text(line: Line, column: int) -> str:
     if column == 3:
         if line.error:
             return tr("error")
-        return tr("open") if line.score < 0 else f"{line.score:.2f}"
+        return tr("open") if line.score < 0 else decimal(line.score, 2)
     return line.error or line.reason

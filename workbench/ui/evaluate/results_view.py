@@ -27,8 +27,9 @@ from workbench.ui.evaluate.loaded import Loaded, load_analysis, load_head
 from workbench.ui.evaluate.parts import scrolled, wrapped
 from workbench.ui.evaluate.state import EvaluateState, Running
 from workbench.ui.evaluate.verdicts import Verdicts
+from workbench.ui.formats import duration_text, exact_money, number
 from workbench.ui.icons import PushButton
-from workbench.ui.tr import mark, tr
+from workbench.ui.tr import mark, tr, trn
 from workbench.ui.widgets import ElidedLabel, label, restyle
 
 STATUS = {
@@ -218,15 +219,15 @@ class ResultsView(QWidget):
         progress = running.progress
         self.bar.setRange(0, max(progress.total, 0))
         self.bar.setValue(progress.done)
-        parts = [tr("{done} of {total} answers", done=f"{progress.done:,}", total=f"{progress.total:,}")]
+        parts = [tr("{done} of {total} answers", done=number(progress.done), total=number(progress.total))]
         if progress.errors:
-            parts.append(tr("{count} errors", count=progress.errors))
+            parts.append(trn("{count} error", "{count} errors", progress.errors))
         if progress.reused:
             parts.append(tr("{count} from the log", count=progress.reused))
         if progress.spent_usd:
-            parts.append(f"${progress.spent_usd:.3f}")
+            parts.append(exact_money(progress.spent_usd, 3))
         if progress.remaining_s is not None:
-            parts.append(tr("about {time} left", time=duration(progress.remaining_s)))
+            parts.append(tr("about {time} left", time=duration_text(progress.remaining_s)))
         self.progress.setText(" · ".join(parts))
         if running.live is not self._live:
             self._live = running.live
@@ -267,12 +268,3 @@ class ResultsView(QWidget):
         if self.loaded is not None:
             self._choose(1)
             self.answers.search.setFocus()
-
-
-def duration(seconds: float) -> str:
-    """A time a person reads: 40 s, 3 min, 2 h."""
-    if seconds < 90:
-        return f"{max(seconds, 1):.0f} s"
-    if seconds < 5_400:
-        return f"{seconds / 60:.0f} min"
-    return f"{seconds / 3600:.1f} h"

@@ -27,8 +27,9 @@ from workbench.ui.evaluate.contestant_editor import ContestantEditor
 from workbench.ui.evaluate.grader_editor import GraderEditor
 from workbench.ui.evaluate.parts import card, field, padded, row, scrolled, wrapped
 from workbench.ui.evaluate.state import EvaluateState
+from workbench.ui.formats import number
 from workbench.ui.icons import PushButton
-from workbench.ui.tr import tr
+from workbench.ui.tr import tr, trn
 from workbench.ui.widgets import clear_layout, label
 
 ESTIMATE_AFTER_MS = 250
@@ -146,8 +147,8 @@ class SetupView(QWidget):
         self.tokens.setSpecialValueText(tr("no limit"))
         for spin in (self.usd, self.tokens):
             spin.valueChanged.connect(self._changed)
-        for number in (self.margin, self.repeats, self.usd, self.tokens):
-            padded(number)
+        for spin in (self.margin, self.repeats, self.usd, self.tokens):
+            padded(spin)
         grid.addWidget(field(tr("Cases"), self.part), 0, 0)
         grid.addWidget(field(tr("Answers to each case"), self.repeats), 0, 1)
         grid.addWidget(field(tr("Most money for remote models"), self.usd), 0, 2)
@@ -273,10 +274,10 @@ class SetupView(QWidget):
         if spec is None:
             return
         chosen = spec.selected_cases()
-        self.cases.setText(tr("{count} cases", count=f"{len(chosen):,}"))
+        self.cases.setText(trn("{count} case", "{count} cases", len(chosen)))
         needed = cases_needed(spec.margin / 100)
         text = tr(
-            "About {needed} cases are needed to show that, if 15 % of them turn out differently.", needed=f"{needed:,}"
+            "About {needed} cases are needed to show that, if 15 % of them turn out differently.", needed=number(needed)
         )
         if len(chosen) < needed:
             text += " " + tr(
@@ -324,14 +325,15 @@ class SetupView(QWidget):
         )
 
     def _show_estimate(self, estimate: Estimate) -> None:
-        parts = [tr("{count} answers", count=f"{estimate.answers:,}")]
+        parts = [trn("{count} answer", "{count} answers", estimate.answers)]
         if estimate.remote_answers:
             cost = tr("at an unknown price") if estimate.usd is None else f"≤ ${estimate.usd:.2f}"
             parts.append(
-                tr(
+                trn(
+                    "{count} prompt leaves this machine, about {tokens} tokens, {cost}",
                     "{count} prompts leave this machine, about {tokens} tokens, {cost}",
-                    count=f"{estimate.remote_answers:,}",
-                    tokens=f"{estimate.remote_tokens:,}",
+                    estimate.remote_answers,
+                    tokens=number(estimate.remote_tokens),
                     cost=cost,
                 )
             )

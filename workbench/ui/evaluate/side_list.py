@@ -11,7 +11,7 @@ from workbench.ui.chat.session_list import ID_ROLE, PINNED_ROLE, RUNNING_ROLE, S
 from workbench.ui.context import Context
 from workbench.ui.evaluate.state import EvaluateState
 from workbench.ui.icons import IconButton, PushButton
-from workbench.ui.tr import mark, tr
+from workbench.ui.tr import mark, tr, trn
 from workbench.ui.widgets import ElidedLabel
 
 KIND_ROLE = Qt.ItemDataRole.UserRole + 20
@@ -97,7 +97,7 @@ class EvaluateList(QWidget):
         if self._state.test_sets:
             self._heading(tr("Test sets"))
         for row, size in self._state.test_sets:
-            count = tr("1 case") if size == 1 else tr("{count} cases", count=f"{size:,}")
+            count = trn("{count} case", "{count} cases", size)
             self._row("set", row.id, row.name, count)
         if self._state.evaluations:
             self._heading(tr("Evaluations"))

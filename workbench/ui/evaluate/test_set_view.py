@@ -28,8 +28,9 @@ from workbench.ui.context import Context
 from workbench.ui.evaluate.case_table import CaseModel
 from workbench.ui.evaluate.prompt_editor import PromptEditor
 from workbench.ui.evaluate.state import EvaluateState
+from workbench.ui.formats import number
 from workbench.ui.icons import IconButton, PushButton
-from workbench.ui.tr import tr
+from workbench.ui.tr import tr, trn
 from workbench.ui.widgets import label
 
 NEAR_AFTER_MS = 600
@@ -222,9 +223,11 @@ class TestSetView(QWidget):
     def _counts(self) -> None:
         cases = self.model.cases
         sealed = sum(case.sealed for case in cases)
-        text = tr("{count} cases", count=f"{len(cases):,}")
+        text = trn("{count} case", "{count} cases", len(cases))
         if sealed:
-            text = tr("{count} cases, {sealed} sealed", count=f"{len(cases):,}", sealed=f"{sealed:,}")
+            text = trn(
+                "{count} case, {sealed} sealed", "{count} cases, {sealed} sealed", len(cases), sealed=number(sealed)
+            )
         self.count.setText(text)
         openings = self.test_set.sealed_openings if self.test_set else 0
         self.open_sealed.setVisible(bool(sealed))
@@ -255,9 +258,10 @@ class TestSetView(QWidget):
         self.model.set_near({id for pair in pairs for id in (pair.working, pair.sealed)})
         if pairs:
             shown = ", ".join(f"{pair.working} ≈ {pair.sealed}" for pair in pairs[:4])
-            text = tr(
+            text = trn(
+                "{count} case nearly stands in both parts ({shown}): the sealed part is no honest test of these.",
                 "{count} cases nearly stand in both parts ({shown}): the sealed part is no honest test of these.",
-                count=len(pairs),
+                len(pairs),
                 shown=shown,
             )
             self.notice.setText(text)
@@ -288,7 +292,7 @@ class TestSetView(QWidget):
         if rows:
             self.model.remove(rows)
             count = len(rows)
-            text = tr("1 case deleted") if count == 1 else tr("{count} cases deleted", count=count)
+            text = trn("{count} case deleted", "{count} cases deleted", count)
             self._context.shell.toast(text, tr("Undo"), self.model.stack.undo)
 
     @Slot()
@@ -340,7 +344,7 @@ class TestSetView(QWidget):
         def done(cases: list[TestCase]) -> None:
             self.model.add_all(cases)
             self._context.shell.toast(
-                tr("{count} cases imported", count=f"{len(cases):,}"), tr("Undo"), self.model.stack.undo
+                trn("{count} case imported", "{count} cases imported", len(cases)), tr("Undo"), self.model.stack.undo
             )
 
         self._context.jobs.run(lambda: read_cases(path), done, self._state.failed.emit, owner=self)

@@ -23,8 +23,9 @@ from workbench.evaluation.spec import EvalSpec
 from workbench.evaluation.verdict import Outcome, sentence
 from workbench.ui.evaluate.interval_plot import IntervalPlot
 from workbench.ui.evaluate.parts import card, wrapped
+from workbench.ui.formats import decimal, exact_money, number, percent
 from workbench.ui.theme import Theme
-from workbench.ui.tr import mark, tr
+from workbench.ui.tr import mark, tr, trn
 from workbench.ui.widgets import clear_layout, label
 
 BADGES = {
@@ -132,7 +133,11 @@ class Verdicts(QWidget):
         column.addWidget(wrapped(text))
         errors = sum(arm.errors for arm in analysis.arms)
         if errors:
-            column.addWidget(wrapped(tr("{count} answers failed; see Answers.", count=errors), "warn"))
+            column.addWidget(
+                wrapped(
+                    trn("{count} answer failed; see Answers.", "{count} answers failed; see Answers.", errors), "warn"
+                )
+            )
         return frame
 
 
@@ -145,7 +150,7 @@ def _calibration_card(calibrations: Sequence[Calibration]) -> QWidget:
             grader=item.grader,
             share=f"{item.agreement:.0%}",
             votes=item.votes,
-            kappa="–" if math.isnan(item.kappa) else f"{item.kappa:.2f}",
+            kappa="–" if math.isnan(item.kappa) else decimal(item.kappa, 2),
         )
         if item.votes < FEW_VOTES:
             text += " " + tr("Judge at least {count} for a reliable number.", count=FEW_VOTES)
@@ -154,9 +159,9 @@ def _calibration_card(calibrations: Sequence[Calibration]) -> QWidget:
             corrected = tr(
                 "{name}: {rate} corrected by your judgements ({low} to {high}).",
                 name=contestant,
-                rate=f"{rate.estimate * 100:.1f} %",
-                low=f"{max(0.0, rate.low) * 100:.1f}",
-                high=f"{min(1.0, rate.high) * 100:.1f} %",
+                rate=percent(rate.estimate, 1),
+                low=decimal(max(0.0, rate.low) * 100),
+                high=percent(min(1.0, rate.high), 1),
             )
             column.addWidget(wrapped(corrected, "small"))
     return frame
@@ -165,7 +170,13 @@ def _calibration_card(calibrations: Sequence[Calibration]) -> QWidget:
 def _warnings(comparison: Comparison) -> list[str]:
     warnings = []
     if comparison.left_out:
-        warnings.append(tr("{count} cases are left out: one side gave no valid answer.", count=comparison.left_out))
+        warnings.append(
+            trn(
+                "{count} case is left out: one side gave no valid answer.",
+                "{count} cases are left out: one side gave no valid answer.",
+                comparison.left_out,
+            )
+        )
     if comparison.if_errors_were_wrong is not comparison.verdict.outcome:
         words = comparison.if_errors_were_wrong.value.replace("_", " ")
         warnings.append(tr("Had failed answers been counted as wrong, the verdict would be: {words}.", words=words))
@@ -216,20 +227,20 @@ def _arm_texts(arm: ArmSummary) -> tuple[str, ...]:
     elif arm.cost_per_1000_usd is None:
         cost = tr("unknown")
     else:
-        cost = f"${arm.cost_per_1000_usd:.2f}"
+        cost = exact_money(arm.cost_per_1000_usd)
     return (
         name,
         arm.prompt,
-        f"{rate.estimate * 100:.1f} %" if known else "–",
-        f"{max(0.0, rate.low) * 100:.1f} – {min(1.0, rate.high) * 100:.1f} %" if known else "–",
-        f"{arm.answered:,}",
-        f"{arm.errors:,}",
+        percent(rate.estimate, 1) if known else "–",
+        f"{decimal(max(0.0, rate.low) * 100)} – {percent(min(1.0, rate.high), 1)}" if known else "–",
+        number(arm.answered),
+        number(arm.errors),
         _seconds(arm.latency_median_s),
         _seconds(arm.latency_p95_s),
-        "–" if arm.tokens_per_s is None else f"{arm.tokens_per_s:.0f}",
+        "–" if arm.tokens_per_s is None else number(arm.tokens_per_s),
         cost,
     )
 
 
 def _seconds(value: float | None) -> str:
-    return "–" if value is None else f"{value:.2f} s"
+    return "–" if value is None else tr("{count} s", count=decimal(value, 2))

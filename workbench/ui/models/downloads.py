@@ -9,8 +9,9 @@ from PySide6.QtCore import Qt, Signal, Slot
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QProgressBar, QScrollArea, QStackedWidget, QVBoxLayout, QWidget
 
 from workbench.ui.context import Context
+from workbench.ui.formats import duration_text, size_text
 from workbench.ui.icons import IconButton, PushButton
-from workbench.ui.models.formats import duration_text, repo_title, size_text
+from workbench.ui.models.formats import repo_title
 from workbench.ui.models.parts import EmptyState, Notice, set_badge
 from workbench.ui.models.state import ModelsState
 from workbench.ui.tr import tr

@@ -5,30 +5,10 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 from workbench.services.fit import Fit, Verdict
-from workbench.ui.tr import mark, tr
+from workbench.ui.formats import decimal, number, size_text
+from workbench.ui.tr import mark, tr, trn
 
 MINUTE, HOUR, DAY = 60, 3600, 86400
-
-
-def size_text(size_bytes: float) -> str:
-    """Decimal units, as file managers and the Hub show them."""
-    if size_bytes >= 1e10:
-        return f"{size_bytes / 1e9:.1f} GB"
-    if size_bytes >= 1e9:
-        return f"{size_bytes / 1e9:.2f} GB"
-    if size_bytes >= 1e6:
-        return f"{size_bytes / 1e6:.0f} MB"
-    return f"{size_bytes / 1e3:.0f} kB"
-
-
-def count_text(number: int | None) -> str:
-    """4.02B, 135M, 12k; empty where unknown."""
-    if not number:
-        return ""
-    for unit, letter in ((1e9, "B"), (1e6, "M"), (1e3, "k")):
-        if number >= unit * 0.9995:  # what three digits round up to the next unit is shown in it
-            return f"{number / unit:.3g}{letter}"
-    return str(number)
 
 
 def tokens_text(tokens: int | None) -> str:
@@ -36,16 +16,6 @@ def tokens_text(tokens: int | None) -> str:
     if not tokens:
         return ""
     return f"{round(tokens / 1024)}k" if tokens >= 1024 else str(tokens)
-
-
-def duration_text(seconds: float | None) -> str:
-    if seconds is None:
-        return ""
-    if seconds < MINUTE:
-        return tr("{count} s", count=max(1, round(seconds)))
-    if seconds < HOUR:
-        return tr("{count} min", count=round(seconds / MINUTE))
-    return tr("{hours} h {minutes} min", hours=int(seconds // HOUR), minutes=int(seconds % HOUR // MINUTE))
 
 
 def age_text(moment: str, now: datetime | None = None) -> str:
@@ -61,25 +31,25 @@ def age_text(moment: str, now: datetime | None = None) -> str:
     if seconds < 2 * MINUTE:
         return tr("just now")
     if seconds < HOUR:
-        return tr("{count} minutes ago", count=int(seconds // MINUTE))
+        return trn("{count} minute ago", "{count} minutes ago", int(seconds // MINUTE))
     if seconds < 2 * HOUR:
         return tr("an hour ago")
     if seconds < DAY:
-        return tr("{count} hours ago", count=int(seconds // HOUR))
+        return trn("{count} hour ago", "{count} hours ago", int(seconds // HOUR))
     days = int(seconds // DAY)
     if days == 1:
         return tr("yesterday")
     if days < 60:
-        return tr("{count} days ago", count=days)
+        return trn("{count} day ago", "{count} days ago", days)
     if days < 730:
-        return tr("{count} months ago", count=days // 30)
-    return tr("{count} years ago", count=days // 365)
+        return trn("{count} month ago", "{count} months ago", days // 30)
+    return trn("{count} year ago", "{count} years ago", days // 365)
 
 
 def speed_text(tokens_per_s: float) -> str:
     if tokens_per_s <= 0:
         return ""
-    shown = f"{tokens_per_s:.0f}" if tokens_per_s >= 10 else f"{tokens_per_s:.1f}"
+    shown = number(tokens_per_s) if tokens_per_s >= 10 else decimal(tokens_per_s)
     return tr("about {speed} tokens/s", speed=shown)
 
 

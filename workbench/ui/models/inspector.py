@@ -21,10 +21,10 @@ from PySide6.QtWidgets import (
 
 from workbench.core.gguf import GgufHeader, LazyArray, read_header, split_parts
 from workbench.ui.context import Context
+from workbench.ui.formats import size_text
 from workbench.ui.icons import PushButton
-from workbench.ui.models.formats import size_text
 from workbench.ui.models.parts import Notice, Segments
-from workbench.ui.tr import tr
+from workbench.ui.tr import tr, trn
 from workbench.ui.widgets import ElidedLabel, copy_text, label
 
 LONGEST_VALUE = 300
@@ -135,8 +135,8 @@ class InspectDialog(QDialog):
             tr("GGUF version {number}", number=first.version),
             facts.architecture,
             facts.quantization,
-            tr("{count} tensors", count=len(tensors)),
-            tr("{count} files", count=len(headers)) if len(headers) > 1 else "",
+            trn("{count} tensor", "{count} tensors", len(tensors)),
+            trn("{count} file", "{count} files", len(headers)) if len(headers) > 1 else "",
         ]
         self.summary.setText(" · ".join(part for part in parts if part))
         self._show_tab("metadata")
@@ -200,7 +200,7 @@ def tensor_rows(headers: Sequence[GgufHeader]) -> Rows:
 
 def _shortened(value: Any) -> str:
     if isinstance(value, LazyArray):
-        return tr("{count} values", count=f"{value.count:,}")
+        return trn("{count} value", "{count} values", value.count)
     if isinstance(value, tuple):
         text = ", ".join(map(str, value))
     else:

@@ -24,15 +24,15 @@ from PySide6.QtWidgets import (
 
 from workbench.core.errors import ErrorInfo
 from workbench.ui.context import Context
+from workbench.ui.formats import size_text
 from workbench.ui.icons import IconButton, PushButton
-from workbench.ui.models.formats import size_text
 from workbench.ui.models.installed_panel import PANEL_WIDTH, InstalledPanel
 from workbench.ui.models.installed_table import MODEL_ROLE, NAME, InstalledDelegate, InstalledProxy, InstalledTable
 from workbench.ui.models.inventory import InstalledModel
 from workbench.ui.models.parts import EmptyState, Notice
 from workbench.ui.models.state import ModelsState
 from workbench.ui.theme import scaled
-from workbench.ui.tr import tr
+from workbench.ui.tr import tr, trn
 from workbench.ui.widgets import copy_text, label
 
 if TYPE_CHECKING:
@@ -178,7 +178,7 @@ class InstalledView(QWidget):
         if inventory is not None:
             total = sum(model.found.size_bytes for model in models)
             parts = [
-                tr("{count} models", count=len(models)) if len(models) != 1 else tr("1 model"),
+                trn("{count} model", "{count} models", len(models)),
                 size_text(total),
                 tr("{size} free on the disk", size=size_text(inventory.free_bytes)) if inventory.free_bytes else "",
             ]
@@ -188,7 +188,11 @@ class InstalledView(QWidget):
         if problems:
             names = ", ".join(path.name for path, _why in problems[:3]) + ("…" if len(problems) > 3 else "")
             one = tr("A file looks like a model and can't be used")
-            many = tr("{count} files look like models and can't be used", count=len(problems))
+            many = trn(
+                "{count} file looks like a model and can't be used",
+                "{count} files look like models and can't be used",
+                len(problems),
+            )
             self.problems.show_text(one if len(problems) == 1 else many, names)
         self._show_same()
         self._select()

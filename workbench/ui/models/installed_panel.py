@@ -6,13 +6,14 @@ from PySide6.QtCore import Qt, Signal, Slot
 from PySide6.QtWidgets import QGridLayout, QProgressBar, QScrollArea, QVBoxLayout, QWidget
 
 from workbench.core.requests import LoadOptions
+from workbench.ui.formats import count_text, number, size_text
 from workbench.ui.icons import PushButton
-from workbench.ui.models.formats import age_text, count_text, size_text
+from workbench.ui.models.formats import age_text
 from workbench.ui.models.inventory import InstalledModel
 from workbench.ui.models.parts import Notice, breakable, set_badge
 from workbench.ui.models.state import ModelsState
 from workbench.ui.settings.section import clear
-from workbench.ui.tr import tr
+from workbench.ui.tr import tr, trn
 from workbench.ui.widgets import ElidedLabel, label, separator
 
 PANEL_WIDTH = 340
@@ -133,13 +134,13 @@ class InstalledPanel(QScrollArea):
             if loaded.memory_bytes:
                 parts.append(size_text(loaded.memory_bytes))
             if loaded.n_ctx:
-                parts.append(tr("{count} tokens of context", count=f"{loaded.n_ctx:,}"))
+                parts.append(trn("{count} token of context", "{count} tokens of context", loaded.n_ctx))
             set_badge(self.badge, " · ".join(parts), "badgeGood")
 
     def _show_facts(self, model: InstalledModel) -> None:
         clear(self._facts)
         info, found = model.info, model.found
-        context = f"{info.context_length:,}" if info.context_length else ""
+        context = number(info.context_length) if info.context_length else ""
         used = age_text(model.last_used) or tr("never")
         defaults = self._state.defaults_of(model.id)
         names = [name for name in LoadOptions.__struct_fields__ if getattr(defaults, name) is not None]

@@ -18,7 +18,8 @@ from PySide6.QtCore import (
 from PySide6.QtGui import QColor, QFont, QFontMetrics, QPainter
 from PySide6.QtWidgets import QStyle, QStyledItemDelegate, QStyleOptionViewItem
 
-from workbench.ui.models.formats import age_text, count_text, size_text, tokens_text
+from workbench.ui.formats import count_text, size_text
+from workbench.ui.models.formats import age_text, tokens_text
 from workbench.ui.models.inventory import InstalledModel
 from workbench.ui.models.state import ModelsState
 from workbench.ui.palette import match

@@ -9,11 +9,12 @@ from PySide6.QtWidgets import QFrame, QHBoxLayout, QProgressBar, QSizePolicy, QV
 
 from workbench.hub.repos import Quantization
 from workbench.services.fit import Fit
+from workbench.ui.formats import percent, size_text
 from workbench.ui.icons import PushButton
-from workbench.ui.models.formats import memory_text, size_text, speed_text, verdict_badge, verdict_text
+from workbench.ui.models.formats import memory_text, speed_text, verdict_badge, verdict_text
 from workbench.ui.models.parts import set_badge
 from workbench.ui.settings.section import clear
-from workbench.ui.tr import tr
+from workbench.ui.tr import tr, trn
 from workbench.ui.widgets import label, separator
 
 ROWS_A_TURN = 4
@@ -107,7 +108,7 @@ class QuantizationRow(QWidget):
     def _detail(self) -> str:
         parts = [size_text(self.model.size_bytes)]
         if self.model.is_split:
-            parts.append(tr("{count} files", count=len(self.model.files)))
+            parts.append(trn("{count} file", "{count} files", len(self.model.files)))
         if self.state.fit is not None:
             parts.append(tr("needs {memory}", memory=memory_text(self.state.fit)))
         text = " · ".join(parts)
@@ -120,7 +121,7 @@ class QuantizationRow(QWidget):
         state = self.state
         texts = {
             "queued": (tr("Waiting"), "clock"),
-            "running": (f"{state.fraction * 100:.0f} %", "download"),
+            "running": (percent(state.fraction), "download"),
             "paused": (tr("Paused"), "pause"),
             "failed": (tr("Failed"), "triangle-alert"),
         }

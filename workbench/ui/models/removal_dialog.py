@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 from PySide6.QtCore import Qt, Slot
 from PySide6.QtWidgets import QDialog, QHBoxLayout, QPlainTextEdit, QVBoxLayout, QWidget
 
+from workbench.ui.formats import size_text
 from workbench.ui.icons import PushButton
-from workbench.ui.models.formats import size_text
 from workbench.ui.tr import tr
 from workbench.ui.widgets import label
 

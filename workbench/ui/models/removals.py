@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from PySide6.QtCore import QObject, QTimer
 
 from workbench.core.errors import ErrorInfo
-from workbench.ui.models.formats import size_text
+from workbench.ui.formats import size_text
 from workbench.ui.models.inventory import InstalledModel
 from workbench.ui.tr import tr
 from workbench.ui.widgets import TOAST_MS

@@ -16,14 +16,15 @@ from PySide6.QtWidgets import (
 
 from workbench.hub.repos import Quantization
 from workbench.ui.context import Context
+from workbench.ui.formats import count_text, size_text
 from workbench.ui.icons import IconButton
-from workbench.ui.models.formats import age_text, count_text, owner_of, repo_title, size_text, tokens_text
+from workbench.ui.models.formats import age_text, owner_of, repo_title, tokens_text
 from workbench.ui.models.gated import GatedPanel
 from workbench.ui.models.parts import EmptyState, Notice, Segments, open_in_browser, set_badge
 from workbench.ui.models.quantizations import QuantizationList, RowState
 from workbench.ui.models.repository import Repository
 from workbench.ui.models.state import ModelsState
-from workbench.ui.tr import tr
+from workbench.ui.tr import tr, trn
 from workbench.ui.transcript import TranscriptItem, TranscriptView
 from workbench.ui.widgets import ElidedLabel, copy_text, label
 
@@ -286,7 +287,7 @@ class RepositoryPanel(QWidget):
             self.context.setRange(0, len(choices) - 1)
             nearest = min(range(len(choices)), key=lambda at: abs(choices[at] - repository.n_ctx))
             self.context.setValue(nearest)
-        self.context_text.setText(tr("{count} tokens", count=f"{repository.n_ctx:,}"))
+        self.context_text.setText(trn("{count} token", "{count} tokens", repository.n_ctx))
         machine = self._state.hub.machine
         if machine is None:
             self.machine.setText(tr("Measuring this machine…") if repository.models else "")
@@ -303,7 +304,9 @@ class RepositoryPanel(QWidget):
         empty = repository.details is not None and not repository.models
         note = tr("There are no GGUF files in this repository.") if empty else ""
         if repository.models and others:
-            note = tr("{count} other files are not needed to run it.", count=others)
+            note = trn(
+                "{count} other file is not needed to run it.", "{count} other files are not needed to run it.", others
+            )
         self.note.setText(note)
 
     @Slot()

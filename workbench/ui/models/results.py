@@ -12,15 +12,8 @@ from PySide6.QtWidgets import QApplication, QStyledItemDelegate, QStyleOptionVie
 from workbench.hub.repos import RepoSummary
 from workbench.services.fit import Fit, Machine
 from workbench.ui import icons
-from workbench.ui.models.formats import (
-    age_text,
-    count_text,
-    owner_of,
-    repo_title,
-    speed_text,
-    tokens_text,
-    verdict_text,
-)
+from workbench.ui.formats import count_text
+from workbench.ui.models.formats import age_text, owner_of, repo_title, speed_text, tokens_text, verdict_text
 from workbench.ui.models.search import Search
 from workbench.ui.theme import Theme
 from workbench.ui.tr import tr

@@ -10,9 +10,10 @@ from PySide6.QtCore import QObject, QTimer, Signal, Slot
 
 from workbench.core.errors import ErrorInfo
 from workbench.ui.context import Context
-from workbench.ui.models.formats import duration_text, repo_title, size_text
+from workbench.ui.formats import duration_text, size_text
+from workbench.ui.models.formats import repo_title
 from workbench.ui.models.hub import HubSlot
-from workbench.ui.tr import tr
+from workbench.ui.tr import tr, trn
 
 if TYPE_CHECKING:
     from workbench.hub.repos import Quantization, RepoFile
@@ -152,7 +153,11 @@ class Transfers(QObject):
         speed = sum(snapshot.bytes_per_s for snapshot in active)
         one = len(active) == 1
         name = f"{repo_title(active[0].repo_id)} {active[0].label}" if one else ""
-        title = tr("Downloading {name}", name=name) if one else tr("Downloading {count} models", count=len(active))
+        title = (
+            tr("Downloading {name}", name=name)
+            if one
+            else trn("Downloading {count} model", "Downloading {count} models", len(active))
+        )
         parts = [title, tr("{done} of {total}", done=size_text(done), total=size_text(total))]
         if speed > 0:
             parts.append(f"{size_text(speed)}/s")

@@ -18,7 +18,7 @@ from workbench.ui.backend import Backend
 from workbench.ui.context import Context
 from workbench.ui.icons import IconButton, IconLabel, PushButton
 from workbench.ui.settings.section import SettingsSection, clear
-from workbench.ui.tr import mark, tr
+from workbench.ui.tr import mark, tr, trn
 from workbench.ui.widgets import label, restyle
 
 CARDS_A_TURN = 1
@@ -254,7 +254,15 @@ class ProvidersSection(SettingsSection):
         if card is not None:
             card.test.setEnabled(True)
             names = ", ".join(model.name for model in models[:4]) + ("…" if len(models) > 4 else "")
-            card.tell(tr("It works: {count} models ({names}).", count=len(models), names=names), "good")
+            card.tell(
+                trn(
+                    "It works: {count} model ({names}).",
+                    "It works: {count} models ({names}).",
+                    len(models),
+                    names=names,
+                ),
+                "good",
+            )
 
     @Slot(str)
     def _remove(self, name: str) -> None:

@@ -19,10 +19,11 @@ from workbench.core.errors import ErrorInfo
 from workbench.core.paths import bundled
 from workbench.ui.context import Context
 from workbench.ui.dialogs import TextDialog
+from workbench.ui.formats import date_time, number
 from workbench.ui.icons import IconButton, PushButton
 from workbench.ui.settings.erase_dialog import EraseDialog
 from workbench.ui.settings.section import SettingsSection, add_row, clear
-from workbench.ui.tr import mark, tr
+from workbench.ui.tr import mark, tr, trn
 from workbench.ui.widgets import copy_text, label
 
 if TYPE_CHECKING:
@@ -229,7 +230,7 @@ class PrivacySection(SettingsSection):
         elif count == 1:
             text = tr("One prompt left this machine.")
         else:
-            text = tr("{count} prompts left this machine.", count=f"{count:,}")
+            text = trn("{count} prompt left this machine.", "{count} prompts left this machine.", count)
         if count > LISTED:
             text += " " + tr("The newest {listed} are listed.", listed=LISTED)
         self.summary.setText(text)
@@ -237,9 +238,9 @@ class PrivacySection(SettingsSection):
         entries = entries[:LISTED]
         self.table.setRowCount(len(entries))
         for row, entry in enumerate(entries):
-            tokens = "" if entry.prompt_tokens is None else f"{entry.prompt_tokens:,}"
+            tokens = "" if entry.prompt_tokens is None else number(entry.prompt_tokens)
             when = QtCore.QDateTime.fromString(entry.started_at, Qt.DateFormat.ISODate).toLocalTime()
-            texts = (when.toString("yyyy-MM-dd HH:mm"), entry.provider, entry.model, entry.session_title, tokens)
+            texts = (date_time(when), entry.provider, entry.model, entry.session_title, tokens)
             for column, text in enumerate(texts):
                 self.table.setItem(row, column, QtWidgets.QTableWidgetItem(text))
         self.table.resizeColumnsToContents()
@@ -306,7 +307,11 @@ class AboutSection(SettingsSection):
         self.run.setEnabled(True)
         problems = list(report.problems)
         count = len(problems)
-        text = tr("All is well.") if not count else tr("{count} things need attention:", count=count)
+        text = (
+            tr("All is well.")
+            if not count
+            else trn("{count} thing needs attention:", "{count} things need attention:", count)
+        )
         self.state.setText("\n".join([text, *(f"•  {problem}" for problem in problems)]))
         self.report.setPlainText(msgspec.json.format(msgspec.json.encode(report), indent=2).decode())
         self.report.show()

@@ -9,7 +9,7 @@ from PySide6.QtGui import QAccessible, QAccessibleAnnouncementEvent, QAccessible
 from PySide6.QtWidgets import QAccessibleWidget, QWidget
 from shiboken6 import Shiboken
 
-from workbench.ui.tr import tr
+from workbench.ui.tr import tr, trn
 from workbench.ui.transcript.items import TranscriptItem
 
 if TYPE_CHECKING:
@@ -52,7 +52,7 @@ class AccessibleTranscript(QAccessibleWidget):
                 return describe(rows[self._view.current].item)
             return describe(rows[-1].item) if rows else ""
         if kind == QAccessible.Text.Description:
-            return tr("{count} messages", count=len(self._view.board.stack.rows))
+            return trn("{count} message", "{count} messages", len(self._view.board.stack.rows))
         return str(super().text(kind))
 
     def childCount(self) -> int:

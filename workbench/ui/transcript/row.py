@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 from PySide6.QtCore import QRectF, Qt
 
+from workbench.ui.formats import decimal
 from workbench.ui.markdown.parser import sanitise
 from workbench.ui.tr import tr
 from workbench.ui.transcript.items import TranscriptItem
@@ -302,7 +303,7 @@ class Row:
         if item.reasoning_s is None:
             return tr("Thoughts")
         if item.reasoning_s < 60:
-            return tr("Thought for {seconds} s", seconds=f"{item.reasoning_s:.1f}")
+            return tr("Thought for {seconds} s", seconds=decimal(item.reasoning_s))
         minutes, seconds = divmod(round(item.reasoning_s), 60)
         return tr("Thought for {minutes} min {seconds} s", minutes=minutes, seconds=seconds)
 
