@@ -10,6 +10,7 @@ from workbench.core.errors import StoreError
 from workbench.core.paths import Paths, bundled
 from workbench.core.settings import SettingsFile
 from workbench.plugins import PluginManager
+from workbench.services.backup_restore import is_pending
 from workbench.services.catalog import ModelCatalog
 from workbench.services.chat import ChatOptions, ChatService
 from workbench.services.comparison import ComparisonService
@@ -26,8 +27,18 @@ class DamagedStore(StoreError):
     kind = "damaged_database"
 
 
+class PendingRestore(StoreError):
+    """A restore could not be finished: half of the files are of the backup, so nothing is opened."""
+
+    kind = "pending_restore"
+
+
 def open_backend(paths: Paths, settings: SettingsFile) -> Backend:
     """Open the database, load the plugins, build the rest on top. Raises StoreError."""
+    if is_pending(paths):
+        raise PendingRestore(
+            "A restore of a backup is not finished yet.", hint="Check free space and permissions, then try again."
+        )
     try:
         store = Store.open(paths.database, paths.backups)
     except DamagedDatabase as error:

@@ -8,6 +8,7 @@ import signal
 import socket
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -16,8 +17,9 @@ from PySide6.QtGui import QIcon
 from PySide6.QtWidgets import QApplication
 
 from workbench import __version__
+from workbench.app.automatic_backup import AutomaticBackups
 from workbench.app.single_instance import SingleInstance, Start, raise_window
-from workbench.core.errors import ErrorInfo
+from workbench.core.errors import ErrorInfo, WorkbenchError
 from workbench.core.paths import Paths, bundled
 from workbench.core.settings import SettingsFile
 from workbench.ui.backend import Backend, BackendSlot
@@ -53,6 +55,9 @@ class Program(QObject):
         """Everything is deleted at the end, and the program begins anew."""
         self.problems: list[str] = []
         """What could not be deleted."""
+        self._between: Callable[[], str] | None = None
+        self.news: str | ErrorInfo = ""
+        """What came of the work between this window and the next, for the user."""
         self.instance = instance
         if instance is not None:
             instance.files_received.connect(self.start_again)
@@ -67,6 +72,8 @@ class Program(QObject):
         self.window.painted.connect(self._after_paint)
         self.window.model_files_dropped.connect(self._open_files)
         self.window.start_over_requested.connect(self._start_over)
+        self.window.restart_requested.connect(self._restart)
+        self._backups = AutomaticBackups(paths, self.settings, self.jobs, self._tell_backup, self)
 
     def start(self) -> None:
         self.window.show()
@@ -121,12 +128,15 @@ class Program(QObject):
         self._tell_plugin_problems(backend)
         self._open_files(self._files)
         self.jobs.run(_preload, owner=self)
+        self._backups.start()
 
     def _backend_failed(self, error: ErrorInfo) -> None:
         self.slot.failed.emit()
         action = (tr("Try again"), self.open_backend)
         if error.kind == "damaged_database":
             action = (tr("Keep it aside and start empty"), self._recover)
+        elif error.kind == "pending_restore":
+            action = (tr("Try again"), lambda: self._restart(str))
         self.window.banner("store", error, "bad", action)
 
     def _recover(self) -> None:
@@ -172,6 +182,26 @@ class Program(QObject):
         self.starts_over = True
         self.window.close()
 
+    @property
+    def begins_anew(self) -> bool:
+        """Another window follows this one."""
+        return self.starts_over or self._between is not None
+
+    @Slot(object)
+    def _restart(self, work: Callable[[], str]) -> None:
+        self._between = work
+        self.window.close()
+
+    def tell_news(self, news: str | ErrorInfo) -> None:
+        if isinstance(news, ErrorInfo):
+            self.window.banner("restart", news, "bad")
+        elif news:
+            self.window.toast(news)
+
+    def _tell_backup(self, error: ErrorInfo) -> None:
+        message = tr("The automatic backup could not be made: {reason}", reason=error.message)
+        self.window.banner("backup", ErrorInfo(kind=error.kind, message=message, hint=error.hint, detail=error.detail))
+
     def tell_left_over(self, problems: list[str]) -> None:
         """Some of what was to be deleted is still there."""
         message = tr("Not everything could be deleted.")
@@ -210,6 +240,11 @@ class Program(QObject):
             stop(handler)
         if self.starts_over:
             self.problems += importlib.import_module("workbench.services.erasing").erase_files(self._paths)
+        if self._between is not None:
+            try:
+                self.news = self._between()
+            except WorkbenchError as error:
+                self.news = error.info
         self._collector.close()
         self.language.leave()
 
@@ -274,6 +309,17 @@ class Signals(QObject):
         self._writer.close()
 
 
+def finish_restore(paths: Paths) -> str | ErrorInfo:
+    """Go on with a restore that was killed half-way, before anything is opened. Returns what the user should know."""
+    if not (paths.data / "restore-pending.json").exists():  # its module is not imported just to find out
+        return ""
+    try:
+        importlib.import_module("workbench.services.backup_restore").finish(paths)
+    except WorkbenchError as error:
+        return error.info
+    return tr("The restore that was interrupted is finished now.")
+
+
 def make_app(arguments: list[str]) -> QApplication:
     kind: type[QApplication] = QApplication
     if sys.platform == "darwin":
@@ -298,9 +344,10 @@ def main(argv: list[str]) -> int:
         print("Model Workbench is open already; its window was raised.", file=sys.stderr)  # noqa: T201
         return 0
     app = make_app(["workbench"])
-    code, problems = 0, list[str]()
+    code, problems, news = 0, list[str](), finish_restore(paths)
     while True:
         program = Program(app, paths, argv, instance)
+        program.tell_news(news)
         if problems:
             program.tell_left_over(problems)
         if began is Start.NO_ANSWER:
@@ -311,13 +358,14 @@ def main(argv: list[str]) -> int:
         signals = Signals(app, program)
         program.start()
         code = app.exec()
-        if not program.starts_over:
+        if not program.begins_anew:
             instance.close()
         signals.restore()
         program.close()
-        if not program.starts_over:
+        if not program.begins_anew:
             break
         argv, problems = [], program.problems
+        news = program.news or finish_restore(paths)
         if sys.platform == "darwin":
             app.file_opened.disconnect(program.start_again)  # type: ignore[attr-defined,unused-ignore]
         program.dispose()

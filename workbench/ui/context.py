@@ -46,6 +46,10 @@ class Shell(Protocol):
     def start_over(self) -> None:
         """Delete everything and begin anew. The user has confirmed it."""
 
+    def restart(self, work: Callable[[], str]) -> None:
+        """Close the window, do `work` while nothing of the program is open, and open it again with what that returns
+        as a message, or with the WorkbenchError it raises."""
+
     def conceal_models(self, concealed: bool) -> None:
         """Say nowhere in the frame which models are loaded: answers are being judged blindly."""
 

@@ -55,6 +55,7 @@ class MainWindow(QMainWindow):
     model_files_dropped = Signal(list)
     closed = Signal()
     start_over_requested = Signal()
+    restart_requested = Signal(object)
 
     def __init__(
         self,
@@ -283,6 +284,9 @@ class MainWindow(QMainWindow):
     @Slot()
     def start_over(self) -> None:
         self.start_over_requested.emit()
+
+    def restart(self, work: Callable[[], str]) -> None:
+        self.restart_requested.emit(work)
 
     def conceal_models(self, concealed: bool) -> None:
         self.status.conceal_models(concealed)
