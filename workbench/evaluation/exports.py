@@ -79,5 +79,5 @@ def answers_csv(answers: Sequence[Answer]) -> str:
 
 
 def _drop_empty(model: dict[str, object]) -> None:
-    for key in [key for key, value in model.items() if value in (None, "", {}, [])]:
+    for key in [key for key, value in model.items() if value in (None, "", {}) or (value == [] and key != "examples")]:
         del model[key]

@@ -9,7 +9,7 @@ import jinja2
 import msgspec
 
 from workbench.core.errors import BadInput
-from workbench.core.messages import Message
+from workbench.core.messages import Message, TextPart
 from workbench.core.requests import ChatRequest
 from workbench.engine.template_sandbox import TemplateEnvironment, TooLong, time_limit
 from workbench.evaluation.cases import TestCase
@@ -51,19 +51,24 @@ def render(template: str, variables: dict[str, Any]) -> str:
 def build_request(model: ModelSpec, prompt: PromptSpec, case: TestCase, *, seed: int | None) -> ChatRequest:
     """Messages in order: system, few-shot examples, the case's own messages, the rendered prompt.
 
-    `seed` is used where the model's sampling names none. Raises BadInput.
+    A system message of the case takes the place of the prompt's. Attachments of the case are a user message at its
+    end, and become one with the prompt: many chat templates refuse two user messages in a row. `seed` is used where
+    the model's sampling names none. Raises BadInput.
     """
-    messages: list[Message] = []
-    system = render(prompt.system if model.system is None else model.system, case.variables)
-    if system.strip():
-        messages.append(Message.of("system", system))
-    for example in prompt.examples:
+    own = [message for message in case.messages if message.role != "system"]
+    system = "\n\n".join(message.text for message in case.messages if message.role == "system")
+    if model.system is not None or not system.strip():
+        system = render(prompt.system if model.system is None else model.system, case.variables)
+    messages = [Message.of("system", system)] if system.strip() else []
+    examples = prompt.examples if model.examples is None else model.examples
+    for example in examples:
         messages.append(Message.of("user", example.get("user", "")))
         messages.append(Message.of("assistant", example.get("assistant", "")))
-    messages += case.messages
+    messages += own
     text = render(prompt.text, case.variables) if prompt.text else ""
     if text.strip():
-        messages.append(Message.of("user", text))
+        files = messages.pop().parts if own and own[-1].role == "user" else ()
+        messages.append(Message("user", (*files, TextPart(text))))
     if not any(message.role == "user" for message in messages):
         raise BadInput(f"The prompt “{prompt.name}” gives case {case.id} no text to answer.")
     sampling = model.sampling

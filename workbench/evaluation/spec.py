@@ -36,6 +36,9 @@ class ModelSpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     recorded: str = ""
     label: str = ""
     system: str | None = None
+    """In place of the prompt's system text."""
+    examples: tuple[dict[str, str], ...] | None = None
+    """Few-shot examples in place of the prompt's; an empty list: none."""
     sampling: Sampling = Sampling()
     response_format: ResponseFormat = ResponseFormat()
     reasoning: Reasoning = Reasoning()

@@ -66,6 +66,11 @@ class EvaluatePage(Page):
     def activate(self) -> None:
         self.state.refresh()
 
+    def show_set(self, set_id: str) -> None:
+        """Open a test set, as “Open” does after adding a case from elsewhere."""
+        self.state.refresh()
+        self.state.show("set", set_id)
+
     def close_page(self) -> None:
         self.test_set.prompts.flush()
         self.state.close()
