@@ -25,7 +25,7 @@ from workbench.engine.protocol import Counted, LoadedModel, StatusReport
 HASH_CHUNK = 4 * 1024 * 1024
 HASH_WAIT_S = 2.0
 """How long the end of a run waits for the file's hash. A file that takes longer is hashed by the next run's end."""
-CHAT_CAPABILITIES = frozenset({"json_schema", "grammar", "logprobs", "seed"})
+CHAT_CAPABILITIES = frozenset({"json_schema", "grammar", "logprobs", "seed", "tools"})
 REASONING_MARKS = (
     "<think>",
     "enable_thinking",

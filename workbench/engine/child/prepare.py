@@ -7,12 +7,13 @@ from __future__ import annotations
 
 from workbench.core.errors import BadInput
 from workbench.core.events import Notice, RunDetails
-from workbench.core.requests import Sampling
+from workbench.core.requests import ChatRequest, ResponseFormat, Sampling
 from workbench.engine.child import grammar, sampling
 from workbench.engine.child.llama import build
 from workbench.engine.child.loader import Model
 from workbench.engine.child.prompt import PromptMaker, ignored_attachments
 from workbench.engine.child.sequence import Sequence
+from workbench.engine.generic_tools import answer_schema
 from workbench.engine.protocol import Generate
 
 
@@ -34,6 +35,8 @@ class Preparer:
         values = sampling.effective(request.sampling, model.info.default_sampling)
         gbnf, unchecked = grammar.gbnf_of(request.response_format)
         prompt = self.prompts.make(request)
+        if prompt.explains_tools:
+            gbnf, unchecked = _grammar_of_tools(request)
         bound = grammar.Grammar(gbnf, model.vocab) if gbnf is not None else None
         try:
             chain = sampling.Chain(values, model.vocab, model.info.n_ctx)
@@ -78,8 +81,20 @@ class Preparer:
         )
 
 
+def _grammar_of_tools(request: ChatRequest) -> tuple[str | None, list[str]]:
+    """Raises BadInput where the answer is to have another form already, or a tool's parameters are no schema."""
+    if request.response_format.kind != "text":
+        raise BadInput(
+            "This model's chat template knows no tools, so they need the answer's format for themselves.",
+            hint="Leave out the tools or the response format, or choose a model that knows tools.",
+        )
+    return grammar.gbnf_of(ResponseFormat(kind="json_schema", schema=answer_schema(request.tools)))
+
+
 def _notices(command: Generate, unchecked: list[str]) -> list[Notice]:
     notices = []
+    if command.request.tools and command.request.response_format.kind in ("json_object", "json_schema"):
+        notices.append(Notice("The response format leaves this model no way to call a tool.", "ignored"))
     if unchecked:
         words = ", ".join(unchecked)
         notices.append(Notice(f"The grammar can't hold the model to these words of the schema: {words}.", "ignored"))

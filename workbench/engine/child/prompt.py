@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 from dataclasses import dataclass, replace
 
 import msgspec
 
-from workbench.core.errors import BadInput, ContextOverflow
+from workbench.core.errors import BadInput, ContextOverflow, TemplateError
 from workbench.core.messages import AudioPart, ImagePart, Message
 from workbench.core.requests import ChatRequest
-from workbench.engine.chat_template import ChatTemplate, template_for
+from workbench.engine.chat_template import ChatTemplate, RenderedPrompt, template_for
 from workbench.engine.child.loader import Model
+from workbench.engine.generic_tools import explained
 
 ANSWER_RESERVE = 256
 """Tokens kept free for the answer when the oldest turns are dropped, at most a quarter of the context."""
@@ -24,6 +26,8 @@ class Prompt:
     template_sha256: str
     stop: tuple[str, ...] = ()
     """Stop strings the template itself needs."""
+    explains_tools: bool = False
+    """The template knows no tools, so the system prompt explains them (see `generic_tools`)."""
     dropped_messages: int = 0
     notices: tuple[str, ...] = ()
 
@@ -78,9 +82,20 @@ class PromptMaker:
         return replace(prompt, dropped_messages=dropped, notices=(*prompt.notices, notice))
 
     def _render(self, template: ChatTemplate, request: ChatRequest) -> Prompt:
-        rendered = template.render_prompt(request)
+        rendered, explains_tools = _with_tools(template, request)
         tokens = self._vocab.tokenize_prompt(rendered.text)
-        return Prompt(tokens, rendered.text, template.sha256, template.stop, notices=rendered.notices)
+        return Prompt(tokens, rendered.text, template.sha256, template.stop, explains_tools, notices=rendered.notices)
+
+
+def _with_tools(template: ChatTemplate, request: ChatRequest) -> tuple[RenderedPrompt, bool]:
+    """The prompt, and whether the tools had to be explained in it because the template leaves them out."""
+    if not request.tools:
+        return template.render_prompt(request), False
+    with contextlib.suppress(TemplateError):  # if the tools are not the reason, it is raised again below
+        rendered = template.render_prompt(request)
+        if all(tool.name in rendered.text for tool in request.tools):
+            return rendered, False
+    return template.render_prompt(explained(request)), True
 
 
 def ignored_attachments(messages: tuple[Message, ...]) -> int:

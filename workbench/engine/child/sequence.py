@@ -17,17 +17,20 @@ from workbench.core.events import (
     ReasoningDelta,
     RunDetails,
     StreamEvent,
+    TextDelta,
     Timings,
     TokenLogprob,
     Usage,
 )
-from workbench.core.reasoning import ReasoningSplitter
+from workbench.core.reasoning import Piece, ReasoningSplitter
 from workbench.core.requests import ChatRequest, Sampling
+from workbench.core.tool_calls import ToolCallFinder
 from workbench.engine.child.grammar import Grammar
 from workbench.engine.child.prompt import Prompt
 from workbench.engine.child.sampling import Chain
 from workbench.engine.child.slots import Slot
 from workbench.engine.child.vocab import Vocab
+from workbench.engine.generic_tools import GenericAnswer
 from workbench.engine.text_stream import TextStream
 
 PROMPT_TAIL_CHARACTERS = 400
@@ -64,6 +67,8 @@ class Sequence:
     started: bool = False
     _stream: TextStream = field(default_factory=TextStream)
     _splitter: ReasoningSplitter | None = None
+    _calls: ToolCallFinder | GenericAnswer | None = None
+    """Only where the request has tools."""
     _reasoning_tokens: int = 0
     _evaluated: int = 0
     _prefill_start: float = 0.0
@@ -76,6 +81,10 @@ class Sequence:
         self._stream = TextStream((*(self.sampling.stop or ()), *self.prompt.stop))
         continued = self.request.messages[-1] if self.request.continue_last and self.request.messages else None
         self._splitter = ReasoningSplitter(self.prompt.rendered[-PROMPT_TAIL_CHARACTERS:], continued=continued)
+        if self.prompt.explains_tools:
+            self._calls = GenericAnswer(self.request.tools)
+        elif self.request.tools:
+            self._calls = ToolCallFinder(self.request.tools, continues_text=continued is not None)
 
     # --- where it is ---
     @property
@@ -139,6 +148,8 @@ class Sequence:
         self.tokens.append(token)
         if logprob is not None:
             self.events.append(Logprobs((logprob,)))
+        if not piece and self._calls is not None:
+            piece = vocab.tool_mark(token)
         if piece:
             text = self._stream.feed(piece)
             if text:
@@ -157,7 +168,11 @@ class Sequence:
         if rest:
             self._emit(rest)
         if self._splitter is not None:
-            self.events.extend(self._splitter.finish())
+            self._tell(self._splitter.finish())
+        if self._calls is not None:
+            self.events.extend(self._calls.finish())
+            if self._calls.found and reason == "stop" and not detail:
+                detail = "tool_calls"
         if self.started:
             self.events.append(self._usage())
             self.events.append(self._timings())
@@ -174,7 +189,14 @@ class Sequence:
         deltas = self._splitter.feed(text)
         if deltas and isinstance(deltas[-1], ReasoningDelta):
             self._reasoning_tokens = self.n_generated
-        self.events.extend(deltas)
+        self._tell(deltas)
+
+    def _tell(self, deltas: list[Piece]) -> None:
+        if self._calls is None:
+            self.events.extend(deltas)
+            return
+        for delta in deltas:
+            self.events.extend(self._calls.feed(delta.text) if isinstance(delta, TextDelta) else [delta])
 
     def _progress(self) -> None:
         self.events.append(PromptProgress(evaluated=self._evaluated, total=self.n_prompt, cached=self.cached))

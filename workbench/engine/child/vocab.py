@@ -5,12 +5,14 @@ from __future__ import annotations
 import ctypes
 from typing import Any
 
+from workbench.core import tool_calls
 from workbench.core.reasoning import CHANNEL, HARMONY_ENDS, MESSAGE, START, TAGS
 from workbench.engine.child.llama import lib
 
-_REASONING_MARKERS = frozenset(
+_REASONING_MARKS = frozenset(
     text.encode() for text in (*TAGS, *TAGS.values(), CHANNEL, MESSAGE, START, *HARMONY_ENDS, "<|channel>")
 )
+_TOOL_MARKS = frozenset(text.encode() for text in tool_calls.MARKS)
 
 
 class Vocab:
@@ -23,6 +25,7 @@ class Vocab:
         self.eos: int = lib.llama_vocab_eos(self.handle)
         self._add_bos: bool = lib.llama_vocab_get_add_bos(self.handle)
         self._pieces: dict[int, bytes | None] = {}
+        self._tool_marks: dict[int, bytes] = {}
 
     def tokenize(self, text: str, *, parse_special: bool = True) -> list[int]:
         """The text's own tokens, nothing added."""
@@ -65,6 +68,14 @@ class Vocab:
             piece = self._pieces[token] = self._compute_piece(token)
             return piece
 
+    def tool_mark(self, token: int) -> bytes:
+        """Bytes of a control token that is a part of tool calls; empty for any other."""
+        mark = self._tool_marks.get(token)
+        if mark is None:
+            text = self._read(token, special=True)
+            mark = self._tool_marks[token] = text if text in _TOOL_MARKS else b""
+        return mark
+
     def is_control(self, token: int) -> bool:
         return bool(lib.llama_vocab_is_control(self.handle, token))
 
@@ -79,7 +90,7 @@ class Vocab:
             return None
         if self.is_control(token):
             text = self._read(token, special=True)
-            return text if text in _REASONING_MARKERS else b""
+            return text if text in _REASONING_MARKS else b""
         return self._read(token, special=False)
 
     def _read(self, token: int, *, special: bool) -> bytes:
