@@ -10,6 +10,8 @@ from typing import Any
 
 import msgspec
 
+from workbench.core.sizes import human_bytes as human_bytes
+
 _CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 
 
@@ -70,14 +72,3 @@ class Progress:
             self.clear()
             sys.stderr.write(f"\033[2m{text}\033[0m")
             sys.stderr.flush()
-
-
-def human_bytes(size: int | None) -> str:
-    if size is None:
-        return ""
-    value = float(size)
-    for unit in ("B", "kB", "MB", "GB"):
-        if value < 1000:
-            return f"{value:.0f} {unit}" if value >= 100 or unit == "B" else f"{value:.1f} {unit}"
-        value /= 1000
-    return f"{value:.1f} TB"
