@@ -10,7 +10,7 @@ import pytest
 from workbench.core.gguf import GgufHeader, TensorInfo, read_header
 from workbench.core.requests import LoadOptions
 from workbench.hub.repos import Quantization, RepoFile
-from workbench.services.fit import Experience, Gpu, Machine, fits, judge, measure_bandwidth, recommend
+from workbench.services.fit import Gpu, Machine, fits, judge, recommend
 from workbench.services.machine import engine_devices
 from workbench.services.model_shape import ModelShape
 
@@ -72,6 +72,12 @@ def test_cache_by_layer_experts_and_compressed_attention() -> None:
     mamba = ModelShape.of([header("mamba", {}, block_count=2, embedding_length=64, ssm__inner_size=128,
                                   ssm__state_size=16, ssm__conv_kernel=4)])  # fmt: skip
     assert mamba.cache_bytes_per_token() == 0 and mamba.state_bytes == 2 * (3 * 128 + 128 * 16) * 4
+    rwkv = ModelShape.of([header("rwkv7", {}, block_count=2, embedding_length=64, wkv__head_size=8,
+                                 token_shift_count=2, attention__head_count=0)])  # fmt: skip
+    assert rwkv.cache_bytes_per_token() == 0 and rwkv.state_bytes == 2 * (2 * 64 + 64 * 8) * 4
+    lfm = ModelShape.of([header("lfm2", {}, block_count=3, embedding_length=64, attention__head_count=4,
+                                attention__head_count_kv=(0, 0, 2), shortconv__l_cache=3)])  # fmt: skip
+    assert lfm.k_values == (0, 0, 32) and lfm.state_bytes == 2 * 64 * 2 * 4
 
 
 def test_the_copy_that_the_cpu_backend_makes_counts_where_it_makes_one() -> None:
@@ -80,6 +86,7 @@ def test_the_copy_that_the_cpu_backend_makes_counts_where_it_makes_one() -> None
     assert copied.ram_bytes - plain.ram_bytes == pytest.approx(4 * GB, rel=0.01)
     assert judge(model, machine(), LoadOptions(use_mmap=False)).ram_bytes == plain.ram_bytes
     assert judge(model, machine(vram=24)).ram_bytes < GB
+    assert copied.needed_bytes == plain.needed_bytes, "the original gives way when memory is short"
 
 
 def test_split_models_are_added_up() -> None:
@@ -140,28 +147,6 @@ def test_recommendation() -> None:
     assert advised(eight, machine(ram=2)) == "Q2_K"
     assert advised(models(Q4_K_M=0.4, Q8_0=0.7, F16=1.2), machine(ram=16), layers=8) == "Q8_0"
     assert recommend([], []) is None
-
-
-def test_experience_corrects_and_is_kept(tmp_path: Path) -> None:
-    before = judge(shape(), machine())
-    kept = Experience(tmp_path / "machine.json")
-    for _ in range(3):
-        kept.note_memory(1000, 1200)
-        kept.note_speed(10, 5)
-    again = Experience(tmp_path / "machine.json")
-    after = judge(shape(), machine(), experience=again)
-    assert after.ram_bytes == pytest.approx(before.ram_bytes * 1.2, rel=0.01)
-    assert after.tokens_per_s == pytest.approx(before.tokens_per_s / 2, rel=0.01)
-    (tmp_path / "machine.json").write_text("{")
-    assert Experience(tmp_path / "machine.json").memory_factor == 1.0
-
-
-def test_bandwidth_is_measured_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    assert measure_bandwidth() > 1e8
-    kept = Experience(tmp_path / "machine.json")
-    first = kept.bandwidth()
-    monkeypatch.setattr("workbench.services.fit.measure_bandwidth", lambda: pytest.fail("measured again"))
-    assert Experience(tmp_path / "machine.json").bandwidth() == first
 
 
 def test_the_engine_names_its_devices() -> None:

@@ -8,13 +8,14 @@ import json
 import os
 import threading
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import msgspec
 
 from workbench.core.cancel import CancelToken
 from workbench.core.errors import BadInput, BadModelFile
-from workbench.core.events import Finished, LoadProgress, RunDetails, StreamEvent
+from workbench.core.events import Finished, LoadProgress, RunDetails, StreamEvent, Timings, Usage
 from workbench.core.gguf import ModelFacts, read_header, split_parts
 from workbench.core.messages import Message
 from workbench.core.models import ModelInfo
@@ -34,6 +35,19 @@ REASONING_MARKS = (
     "reasoning_content",
     "<|channel>thought",
 )
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """What loading a model took (then there is no speed) or what a run of it was like."""
+
+    memory_bytes: int = 0
+    """Of the engine's process."""
+    decode_tokens_per_s: float = 0.0
+    prompt_tokens: int = 0
+    completion_tokens: int = 0
+    alone: bool = True
+    """No other run shared the model meanwhile."""
 
 
 class LocalModel:
@@ -63,6 +77,8 @@ class LocalModel:
         self.client = EngineClient(path, options, log_dir=log_dir, command=command)
         self.on_use: Callable[[LocalModel], None] = _nothing
         """Called in the run's thread before the model is used and perhaps loaded: makes room for it."""
+        self.on_measured: Callable[[LocalModel, Measured], None] = _nothing_learned
+        """Called in the run's thread after a load and at a run's end, to learn from what was measured."""
         self.variant: Callable[[LoadOptions], LocalModel] | None = None
         """Gives the same file with other load options, for requests that ask for such."""
         self._hashes = hashes or FileHashes(None)
@@ -99,6 +115,8 @@ class LocalModel:
         """Load ahead of the first prompt. Raises WorkbenchError."""
         self.on_use(self)
         yield from self.client.load(cancel)
+        if self.loaded is not None:
+            self.on_measured(self, Measured(memory_bytes=self.loaded.memory_bytes))
 
     def unload(self) -> None:
         """Free its memory. Requests under way fail; the next one loads it again."""
@@ -124,13 +142,22 @@ class LocalModel:
         self.on_use(self)
         known = self._hashes.start(self.path)
         details: RunDetails | None = None
+        timings, usage = Timings(), Usage()
+        alone = self.running == 0
         for event in self.client.generate(request, cancel):
+            alone = alone and self.running <= 1
             if isinstance(event, RunDetails):
                 event = details = self._completed(event, known.value)
+            elif isinstance(event, Timings):
+                timings = event
+            elif isinstance(event, Usage):
+                usage = event
             elif isinstance(event, Finished) and details is not None and not details.gguf_sha256:
                 digest = known.wait(0 if cancel.cancelled else HASH_WAIT_S)
                 if digest:
                     yield msgspec.structs.replace(details, gguf_sha256=digest)
+            if isinstance(event, Finished) and event.reason in ("stop", "length"):
+                self.on_measured(self, _measured(timings, usage, alone))
             yield event
 
     def count_tokens(self, messages: tuple[Message, ...]) -> int:
@@ -252,6 +279,20 @@ class FileHashes:
 
 def _nothing(_model: LocalModel) -> None:
     """The default of `on_use`."""
+
+
+def _nothing_learned(_model: LocalModel, _measured: Measured) -> None:
+    """The default of `on_measured`."""
+
+
+def _measured(timings: Timings, usage: Usage, alone: bool) -> Measured:
+    return Measured(
+        memory_bytes=timings.memory_bytes or 0,
+        decode_tokens_per_s=timings.decode_tokens_per_s or 0.0,
+        prompt_tokens=usage.prompt_tokens or 0,
+        completion_tokens=usage.completion_tokens or 0,
+        alone=alone,
+    )
 
 
 def _facts(path: Path) -> ModelFacts:

@@ -24,8 +24,10 @@ from workbench.hookspecs import ProviderContext, ProviderPlugin
 from workbench.plugins import PluginManager
 from workbench.providers.prices import FILE_NAME as PRICE_FILE
 from workbench.providers.prices import PriceList
+from workbench.services.experience import Experience
 from workbench.services.header_cache import HeaderCache, starter_path
 from workbench.services.keys import Keys
+from workbench.services.learning import Learner
 from workbench.services.model_files import FoundModel, find_models, usual_places
 
 STARTER = "starter"
@@ -47,6 +49,7 @@ class ModelCatalog:
         self.problems: dict[Path, str] = {}
         """Files that look like models and can't be used, and why; of the last look at the folders."""
         self._hashes = FileHashes(paths.cache / "model-hashes.json")
+        self.learner = Learner(Experience(paths.data / "machine.json"))
         self._local: dict[tuple[Path, LoadOptions], LocalModel] = {}
         self._used: dict[LocalModel, float] = {}
         self._from_plugins: list[ChatModel] | None = None
@@ -99,6 +102,7 @@ class ModelCatalog:
         """End all engine processes."""
         with self._lock:
             models = self._all_local()
+        self.learner.close()
         for model in models:
             model.close()
 
@@ -176,6 +180,7 @@ class ModelCatalog:
                 )
                 model.variant = lambda other: self._with_options(model_id, path, other, name)
                 model.on_use = self._make_room
+                model.on_measured = self.learner.note
                 self._local[key] = model
             return self._local[key]
 
@@ -211,6 +216,7 @@ class ModelCatalog:
                 for model in self._from_plugins:
                     if isinstance(model, LocalModel):
                         model.on_use = self._make_room
+                        model.on_measured = self.learner.note
             return self._from_plugins
 
     def _providers(self) -> list[tuple[str, ProviderPlugin, Provider]]:

@@ -2,16 +2,12 @@
 
 Memory = weights by layer + KV cache + recurrent state + compute buffers + the engine process itself. A token's time is
 that of reading the weights it needs once, at this machine's memory bandwidth. Both are corrected by what was
-measured on this machine before.
+measured on this machine before (see `experience`).
 """
 
 from __future__ import annotations
 
-import contextlib
-import statistics
-import time
 from collections.abc import Iterable, Sequence
-from pathlib import Path
 from typing import Any, Literal
 
 import msgspec
@@ -19,6 +15,7 @@ import psutil
 
 from workbench.core.requests import LoadOptions
 from workbench.hub.repos import Quantization
+from workbench.services.experience import Experience, Kind
 from workbench.services.model_shape import ModelShape
 
 Verdict = Literal["vram", "ram", "partly", "no"]
@@ -39,7 +36,6 @@ USUAL_CONTEXT = 8192
 USUAL_FILL = 1024
 """Tokens a conversation usually has when its speed is looked at."""
 COMFORTABLE_TOKENS_PER_S = 12.0
-_KEPT = 30
 
 
 class Gpu(msgspec.Struct, frozen=True, kw_only=True):
@@ -86,6 +82,8 @@ class Fit(msgspec.Struct, frozen=True, kw_only=True):
     process_bytes: int
     ram_bytes: int
     """Of the total, what stands in RAM."""
+    spare_bytes: int
+    """Of `ram_bytes`, pages of the file that the system takes back when memory is short."""
     vram_bytes: int
     gpu_layers: int
     n_layers: int
@@ -98,75 +96,10 @@ class Fit(msgspec.Struct, frozen=True, kw_only=True):
     def total_bytes(self) -> int:
         return self.ram_bytes + self.vram_bytes
 
-
-class Experience:
-    """What was predicted and what came, kept in a file of this machine; corrects later predictions."""
-
-    def __init__(self, file: Path | None = None) -> None:
-        self._file = file
-        self._ratios: dict[str, list[float]] = {}
-        self.bandwidth_bytes_per_s = 0.0
-        """Measured once; 0 where it has not been yet."""
-        if file is not None:
-            with contextlib.suppress(OSError, msgspec.DecodeError, KeyError, TypeError):
-                kept = msgspec.json.decode(file.read_bytes(), type=dict[str, Any])
-                self.bandwidth_bytes_per_s = float(kept["bandwidth_bytes_per_s"])
-                self._ratios = {name: [float(x) for x in values] for name, values in kept["ratios"].items()}
-
-    def note_memory(self, predicted: int, measured: int) -> None:
-        """After a model was loaded: its child's memory, which is RAM."""
-        self._note("memory", predicted, measured)
-
-    def note_speed(self, predicted: float, measured: float, *, on_gpu: bool = False) -> None:
-        """After an answer: its decoding speed in tokens/s, with one stream running."""
-        self._note("speed-gpu" if on_gpu else "speed", predicted, measured)
-
     @property
-    def memory_factor(self) -> float:
-        return self._factor("memory")
-
-    def speed_factor(self, *, on_gpu: bool = False) -> float:
-        return self._factor("speed-gpu" if on_gpu else "speed")
-
-    def bandwidth(self) -> float:
-        """Bytes/s, measured the first time (about 0.1 s) and kept."""
-        if not self.bandwidth_bytes_per_s:
-            self.bandwidth_bytes_per_s = measure_bandwidth()
-            self._save()
-        return self.bandwidth_bytes_per_s
-
-    def _factor(self, name: str) -> float:
-        ratios = self._ratios.get(name, [])
-        # a single odd run must not turn predictions upside down
-        return min(4.0, max(0.25, statistics.median([1.0, *ratios] if len(ratios) < 2 else ratios)))
-
-    def _note(self, name: str, predicted: float, measured: float) -> None:
-        if predicted <= 0 or measured <= 0:
-            return
-        self._ratios[name] = [*self._ratios.get(name, []), measured / predicted][-_KEPT:]
-        self._save()
-
-    def _save(self) -> None:
-        if self._file is None:
-            return
-        kept = {"bandwidth_bytes_per_s": self.bandwidth_bytes_per_s, "ratios": self._ratios}
-        with contextlib.suppress(OSError):
-            self._file.parent.mkdir(parents=True, exist_ok=True)
-            new = self._file.with_suffix(".new")
-            new.write_bytes(msgspec.json.encode(kept))
-            new.replace(self._file)
-
-
-def measure_bandwidth() -> float:
-    """Bytes/s of reading and writing RAM with one thread: the best of a few copies larger than the caches."""
-    source = memoryview(bytearray(b"\1") * (64 << 20))
-    target = memoryview(bytearray(64 << 20))
-    best = 0.0
-    for _ in range(4):
-        started = time.perf_counter()
-        target[:] = source
-        best = max(best, 2 * len(source) / (time.perf_counter() - started))
-    return best
+    def needed_bytes(self) -> int:
+        """RAM that has to be free."""
+        return self.ram_bytes - self.spare_bytes
 
 
 def judge(
@@ -177,8 +110,10 @@ def judge(
     experience: Experience | None = None,
     freed_ram: int = 0,
     freed_vram: int = 0,
+    tokens_in_context: float = USUAL_FILL,
 ) -> Fit:
-    """How a model would fit. `freed_…`: bytes of models that will be unloaded to make room for it."""
+    """How a model would fit. `freed_…`: bytes of models that will be unloaded to make room for it;
+    `tokens_in_context`: while it generates, which makes it slower."""
     options = options or LoadOptions()
     experience = experience or Experience()
     n_ctx = options.n_ctx or min(shape.context_length or USUAL_CONTEXT, USUAL_CONTEXT)
@@ -194,10 +129,12 @@ def judge(
     # of repacked weights two copies count, unless mmap is off; the mapped one gives way when memory is short
     spare = shape.repacked_bytes * max(0, layers + 1 - on_gpu) // (layers + 1) if options.use_mmap is not False else 0
     in_ram += spare
-    ram = int((in_ram + process) * experience.memory_factor)
+    factor = experience.factor("memory", kind_of(shape))
+    ram, spare = int((in_ram + process) * factor), int(spare * factor)
     fits = ram - spare <= machine.ram_available + freed_ram
     verdict: Verdict = "no" if not fits else "vram" if on_gpu > layers else "partly" if on_gpu else "ram"
-    speed = _tokens_per_s(shape, cache, n_ctx, on_gpu, machine, experience) if fits else 0.0
+    filled = min(1.0, tokens_in_context / n_ctx)
+    speed = _tokens_per_s(shape, cache * filled, on_gpu, machine, experience) if fits else 0.0
     fit = Fit(
         verdict=verdict,
         n_ctx=n_ctx,
@@ -206,6 +143,7 @@ def judge(
         compute_bytes=compute + gpu_buffers,
         process_bytes=process,
         ram_bytes=ram,
+        spare_bytes=spare,
         vram_bytes=offloaded + gpu_buffers,
         gpu_layers=on_gpu,
         n_layers=layers,
@@ -257,22 +195,27 @@ def _offloaded_bytes(shape: ModelShape, cache: int, gpu_layers: int) -> int:
     return weights + (cache * repeating // layers if layers else 0)
 
 
+def kind_of(shape: ModelShape) -> Kind:
+    """What experience with a model is kept under."""
+    return Kind(architecture=shape.architecture, quantization=shape.quantization, weights_bytes=shape.weights_bytes)
+
+
 def _tokens_per_s(
-    shape: ModelShape, cache: int, n_ctx: int, gpu_layers: int, machine: Machine, experience: Experience
+    shape: ModelShape, cache_read: float, gpu_layers: int, machine: Machine, experience: Experience
 ) -> float:
-    """Bandwidth over the bytes a token reads, with `USUAL_FILL` tokens in the cache."""
+    """Bandwidth over the bytes a token reads."""
     layers = max(1, len(shape.layer_bytes))
     share = min(1.0, gpu_layers / (layers + 1))
-    needed = shape.bytes_read_per_token + cache * min(1.0, USUAL_FILL / n_ctx)
+    needed = shape.bytes_read_per_token + cache_read
     if needed <= 0:
         return 0.0
-    cpu = machine.bandwidth_bytes_per_s * EFFICIENCY * experience.speed_factor()
-    gpu = machine.bandwidth_bytes_per_s * EFFICIENCY * GPU_TIMES_FASTER * experience.speed_factor(on_gpu=True)
-    return 1 / (needed * (1 - share) / cpu + needed * share / gpu)
+    cpu = machine.bandwidth_bytes_per_s * EFFICIENCY
+    seconds = needed * (1 - share) / cpu + needed * share / (cpu * GPU_TIMES_FASTER)
+    return experience.factor("speed-gpu" if gpu_layers else "speed", kind_of(shape)) / seconds
 
 
 def _advice(fit: Fit, machine: Machine, freed_ram: int) -> str:
-    need, have = gigabytes(fit.ram_bytes), gigabytes(machine.ram_available + freed_ram)
+    need, have = gigabytes(fit.needed_bytes), gigabytes(machine.ram_available + freed_ram)
     if fit.verdict == "vram":
         return f"Fits into the GPU's memory ({gigabytes(fit.vram_bytes)} with {fit.n_ctx} tokens of context)."
     if fit.verdict == "ram":
@@ -283,7 +226,7 @@ def _advice(fit: Fit, machine: Machine, freed_ram: int) -> str:
         )
     if fit.cache_bytes > fit.weights_bytes / 2:
         change = "Choose a smaller context or a smaller cache type."
-    elif fit.ram_bytes <= machine.ram_total * 0.9:
+    elif fit.needed_bytes <= machine.ram_total * 0.9:
         change = "Close other programs, or choose a smaller quantisation."
     else:
         change = "Choose a smaller quantisation or a smaller model."

@@ -19,7 +19,8 @@ from workbench.hub.network import is_offline
 from workbench.hub.remote_gguf import RemoteHeaders
 from workbench.hub.repos import Quantization
 from workbench.services.downloads import DownloadManager
-from workbench.services.fit import Experience, Fit, fits
+from workbench.services.experience import Experience
+from workbench.services.fit import Fit, fits
 from workbench.services.keys import Keys
 from workbench.services.machine import this_machine
 from workbench.services.model_files import FoundModel, find_models, usual_places
@@ -32,10 +33,13 @@ TOKEN_PROVIDER = "huggingface"
 class HubAccess:
     """Hands out what talks to the Hub; follows changes of the settings. Thread-safe."""
 
-    def __init__(self, settings: SettingsFile, keys: Keys, paths: Paths) -> None:
+    def __init__(self, settings: SettingsFile, keys: Keys, paths: Paths, experience: Experience | None = None) -> None:
+        """`experience`: the one that the catalogue's models add to; else what is kept of it in its file."""
         self._settings = settings
         self._keys = keys
         self._paths = paths
+        self.experience = experience or Experience(paths.data / "machine.json")
+        """Predictions of memory and speed against what came, on this machine."""
         self._lock = threading.Lock()
         self._clients: tuple[Network, HubClient, RemoteHeaders] | None = None
         self._limit = BandwidthLimit()
@@ -85,11 +89,6 @@ class HubAccess:
     def models_here(self) -> list[FoundModel]:
         """All models on this machine. Reads folders: not for the UI thread."""
         return find_models(usual_places(self._paths, self._settings.value.folders))
-
-    @cached_property
-    def experience(self) -> Experience:
-        """Predictions of memory and speed against what came, on this machine."""
-        return Experience(self._paths.data / "machine.json")
 
     def judge_all(self, models: Sequence[Quantization], shape: ModelShape | None = None) -> list[Fit]:
         """How each quantisation of one model would run here. Starts an engine to ask for GPUs: about a second."""

@@ -10,7 +10,8 @@ import msgspec
 
 from workbench.engine.client import default_command
 from workbench.engine.protocol import Hello, decode_reply
-from workbench.services.fit import Experience, Machine
+from workbench.services.experience import Experience
+from workbench.services.fit import Machine
 
 HELLO_TIMEOUT_S = 20.0
 

@@ -31,6 +31,7 @@ _BLOCK = re.compile(r"blk\.(\d+)\.")
 
 class ModelShape(msgspec.Struct, frozen=True, kw_only=True):
     architecture: str
+    quantization: str = ""
     context_length: int
     layer_bytes: tuple[int, ...]
     """Weights of each layer."""
@@ -84,6 +85,7 @@ class ModelShape(msgspec.Struct, frozen=True, kw_only=True):
         k_values, v_values = _cache_values(first, arch, layers)
         return cls(
             architecture=arch,
+            quantization=facts.quantization,
             context_length=facts.context_length or 0,
             layer_bytes=tuple(by_layer),
             input_bytes=embeddings,
@@ -120,6 +122,7 @@ class ModelShape(msgspec.Struct, frozen=True, kw_only=True):
         repacked = (sum(self.layer_bytes) + self.output_bytes) * factor * _REPACKED_SHARE.get(label, 0.0)
         return msgspec.structs.replace(
             self,
+            quantization=label or self.quantization,
             layer_bytes=tuple(int(size * factor) for size in self.layer_bytes),
             input_bytes=int(self.input_bytes * factor),
             output_bytes=int(self.output_bytes * factor),
@@ -148,7 +151,8 @@ def _cache_values(header: GgufHeader, arch: str, layers: int) -> tuple[tuple[int
         kv_heads = tuple(n if (at + 1) % every == 0 else 0 for at, n in enumerate(kv_heads))
     shared = number("attention.shared_kv_layers")
     kv_heads = tuple(n if at < layers - shared else 0 for at, n in enumerate(kv_heads))
-    if not heads or (number("ssm.state_size") and f"{arch}.attention.head_count_kv" not in header.metadata):
+    recurrent = number("ssm.state_size") or number("wkv.head_size")
+    if not heads or (recurrent and not every and f"{arch}.attention.head_count_kv" not in header.metadata):
         kv_heads = (0,) * layers
     return tuple(n * k_length for n in kv_heads), tuple(n * v_length for n in kv_heads)
 
@@ -161,14 +165,24 @@ def _by_layer(header: GgufHeader, key: str, layers: int, default: int) -> tuple[
 
 
 def _state_bytes(header: GgufHeader, arch: str, k_values: tuple[int, ...]) -> int:
-    """Recurrent state of one sequence in all layers without a KV cache (Mamba and its kin), in 32-bit floats."""
+    """Recurrent state of one sequence in all layers without a KV cache, in 32-bit floats.
+
+    By llama.cpp's `llama_hparams::n_embd_r` and `n_embd_s`: RWKV, short convolutions (LFM2), KDA (Kimi), Mamba.
+    """
 
     def number(key: str) -> int:
-        return header.number(f"{arch}.ssm.{key}") or 0
+        return header.number(f"{arch}.{key}") or 0
 
-    inner, state = number("inner_size"), number("state_size")
-    if not inner or not state:
-        return 0
-    recurrent = sum(1 for values in k_values if values == 0) or len(k_values)
-    convolution = max(0, number("conv_kernel") - 1) * (inner + 2 * number("group_count") * state)
-    return recurrent * (convolution + inner * state) * 4
+    recurrent = sum(1 for values in k_values if values == 0) or len(k_values)  # Falcon-H1's layers do both
+    n_embd, heads = number("embedding_length"), number("attention.head_count")
+    if size := number("wkv.head_size"):
+        values = number("token_shift_count") * n_embd + n_embd * size
+    elif cached := number("shortconv.l_cache"):
+        values = n_embd * (cached - 1)
+    elif head := number("kda.head_dim"):
+        values = 3 * max(0, (number("ssm.conv_kernel") or 4) - 1) * heads * head + head * head * heads
+    else:
+        inner, state = number("ssm.inner_size"), number("ssm.state_size")
+        convolution = max(0, number("ssm.conv_kernel") - 1) * (inner + 2 * number("ssm.group_count") * state)
+        values = convolution + inner * state
+    return recurrent * values * 4

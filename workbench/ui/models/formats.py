@@ -71,8 +71,8 @@ def verdict_badge(verdict: Verdict) -> str:
 def memory_text(fit: Fit) -> str:
     """What it takes, and of what."""
     if fit.vram_bytes and fit.ram_bytes:
-        return tr("{vram} VRAM + {ram} RAM", vram=size_text(fit.vram_bytes), ram=size_text(fit.ram_bytes))
-    return tr("{size} RAM", size=size_text(fit.ram_bytes))
+        return tr("{vram} VRAM + {ram} RAM", vram=size_text(fit.vram_bytes), ram=size_text(fit.needed_bytes))
+    return tr("{size} RAM", size=size_text(fit.needed_bytes))
 
 
 def repo_title(repo_id: str) -> str:

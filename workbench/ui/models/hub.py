@@ -81,10 +81,11 @@ class HubSlot(QObject):
         if backend is None:
             return
         settings, keys, paths = backend.settings, backend.keys, backend.paths
+        experience = backend.catalog.learner.experience
 
         def work() -> HubAccess:
             module = importlib.import_module("workbench.services.hub_access")
-            access: HubAccess = module.HubAccess(settings, keys, paths)
+            access: HubAccess = module.HubAccess(settings, keys, paths, experience)
             _ = access.downloads  # reads the list of an earlier start
             return access
 

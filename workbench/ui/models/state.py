@@ -6,7 +6,6 @@ import importlib
 import threading
 from collections.abc import Callable
 from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -192,8 +191,8 @@ class ModelsState(QObject):
     # --- memory ----------------------------------------------------------------------------------------------
     def load(self, model: InstalledModel) -> None:
         """Bring a model into memory ahead of its first prompt."""
-        backend, access = self.backend, self.hub.access
-        if backend is None or access is None or model.id in self.loading:
+        backend = self.backend
+        if backend is None or model.id in self.loading:
             return
         progress = self._progress
         progress[model.id] = 0.0
@@ -202,7 +201,6 @@ class ModelsState(QObject):
         def work(cancel: CancelToken) -> None:
             for step in _local(catalog.get(model.id)).load(cancel):
                 progress[model.id] = step.fraction
-            _learn(access, _local(catalog.get(model.id)))
 
         def done(_result: object) -> None:
             self._end_load(model.id)
@@ -300,24 +298,3 @@ def _local(model: Any) -> Any:
     if not hasattr(model, "load"):
         raise WorkbenchError(f"{model.info.name} is not a model of this machine.")
     return model
-
-
-def _learn(access: Any, model: Any) -> None:
-    """Let what loading took correct later predictions. Only where all of it is in RAM: there it is measured."""
-    loaded = model.loaded
-    if loaded is None or loaded.n_gpu_layers or not loaded.memory_bytes:
-        return
-    fit = importlib.import_module("workbench.services.fit")
-    shape = importlib.import_module("workbench.services.model_shape").ModelShape
-    gguf = importlib.import_module("workbench.core.gguf")
-    path = Path(model.path)
-    try:
-        header = gguf.read_header(path)
-        headers = [gguf.read_header(part) for part in gguf.split_parts(path, header.facts)]
-    except WorkbenchError:
-        return
-    options = LoadOptions(
-        n_ctx=loaded.n_ctx, n_parallel=loaded.n_parallel, cache_type_k=loaded.cache_type_k or None, n_gpu_layers=0
-    )
-    predicted = fit.judge(shape.of(headers), fit.Machine.here(), options)
-    access.experience.note_memory(predicted.ram_bytes, loaded.memory_bytes)
