@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 from collections.abc import Iterator
 from typing import Any
@@ -30,7 +29,6 @@ from workbench.core.messages import (
 )
 from workbench.core.models import ModelInfo
 from workbench.core.requests import ChatRequest
-from workbench.core.settings import Provider
 from workbench.hookspecs import ProviderContext, ProviderPlugin, hookimpl
 from workbench.providers.content import (
     Omissions,
@@ -43,9 +41,9 @@ from workbench.providers.content import (
 from workbench.providers.errors import from_stream, malformed
 from workbench.providers.remote_model import Call, RemoteModel, Service
 from workbench.providers.signatures import pack, unpack
+from workbench.providers.vendor import Vendor, remote_info
 
 TITLE = "Anthropic"
-BASE_URL = "https://api.anthropic.com"
 KEY_VARIABLE = "ANTHROPIC_API_KEY"
 API_VERSION = "2023-06-01"
 """The version that still takes temperature, top_p and top_k, for the models that do. The option `api_version` of a
@@ -390,72 +388,60 @@ def _present(text: str | None) -> str:
 
 
 # --- the plugin -----------------------------------------------------------------------------------------------
+VENDOR = Vendor(
+    kind="anthropic",
+    title=TITLE,
+    base_url="https://api.anthropic.com",
+    version_path="/v1",
+    url_variable="ANTHROPIC_BASE_URL",
+    key_variable=KEY_VARIABLE,
+    auth=lambda key: {"x-api-key": key},
+)
+CAPABILITIES = frozenset({"reasoning", "images", "files", "tools", "json_schema"})
+
+
 class AnthropicProvider:
-    kind = "anthropic"
-    title = TITLE
-    key_variable = KEY_VARIABLE
+    kind = VENDOR.kind
+    title = VENDOR.title
+    key_variable = VENDOR.key_variable
 
     def __init__(self) -> None:
-        self.presets = {self.kind: Provider(kind=self.kind, base_url=BASE_URL)}
+        self.presets = VENDOR.presets
 
     def models(self, context: ProviderContext, cancel: CancelToken) -> list[ModelInfo]:
-        service = self._service(context)
-        headers = {**service.headers(), "anthropic-version": _version_of(context)}
+        service = VENDOR.service(context)
+        headers = {"anthropic-version": _version_of(context)}
         found: list[ModelInfo] = []
-        after = ""
-        while True:
-            data = service.client.get_json(
-                f"/v1/models?limit=100{after}", headers=headers, cancel=cancel, key_variable=KEY_VARIABLE
-            )
-            if not isinstance(data, dict) or not isinstance(data.get("data"), list):
-                raise malformed(TITLE, str(data)[:500])
-            found += [self._described(context, service, entry) for entry in data["data"] if "id" in entry]
-            if not data.get("has_more") or not data.get("last_id"):
-                return found
-            after = f"&after_id={data['last_id']}"
+        for page in VENDOR.pages(service, "/v1/models?limit=100", _next_page, cancel, headers):
+            if not isinstance(page.get("data"), list):
+                raise malformed(TITLE, str(page)[:500])
+            found += [_described(context, service, entry) for entry in page["data"] if "id" in entry]
+        return found
 
     def model(self, context: ProviderContext, model_name: str) -> RemoteModel:
-        service = self._service(context)
-        version = _version_of(context)
-        adapter = AnthropicAdapter(f"{context.name}:{model_name}", model_name, version)
-        return RemoteModel(self._info(context, service, model_name), service, adapter)
+        service = VENDOR.service(context)
+        adapter = AnthropicAdapter(f"{context.name}:{model_name}", model_name, _version_of(context))
+        return RemoteModel(remote_info(context, service, model_name, CAPABILITIES), service, adapter)
 
-    def _service(self, context: ProviderContext) -> Service:
-        url = context.config.base_url
-        if url in {"", BASE_URL} and context.name == self.kind:
-            url = os.environ.get("ANTHROPIC_BASE_URL", "").strip() or BASE_URL
-        return Service(
-            context=context,
-            title=TITLE,
-            base_url=(url or BASE_URL).rstrip("/").removesuffix("/v1"),
-            key_variable=KEY_VARIABLE,
-            key_required=True,
-            auth=lambda key: {"x-api-key": key},
-        )
 
-    def _info(self, context: ProviderContext, service: Service, model: str, **fields: Any) -> ModelInfo:
-        values: dict[str, Any] = {
-            "id": f"{context.name}:{model}",
-            "name": model,
-            "provider": context.name,
-            "capabilities": frozenset({"reasoning", "images", "files", "tools", "json_schema"}),
-            "remote": not service.local,
-        }
-        return ModelInfo(**(values | fields))
+def _next_page(page: dict[str, Any]) -> str:
+    return f"&after_id={page['last_id']}" if page.get("has_more") and page.get("last_id") else ""
 
-    def _described(self, context: ProviderContext, service: Service, entry: dict[str, Any]) -> ModelInfo:
-        fields: dict[str, Any] = {}
-        if entry.get("display_name"):
-            fields["name"] = entry["display_name"]
-        if isinstance(entry.get("max_input_tokens"), int):
-            fields["context_length"] = entry["max_input_tokens"]
-        told = entry.get("capabilities")
-        if isinstance(told, dict):
-            named = {"image_input": "images", "pdf_input": "files", "structured_outputs": "json_schema"}
-            named["thinking"] = "reasoning"
-            capabilities = {ours for theirs, ours in named.items() if (told.get(theirs) or {}).get("supported")}
-            fields["capabilities"] = frozenset(capabilities | {"tools"})
-        return self._info(context, service, str(entry["id"]), **fields)
+
+def _described(context: ProviderContext, service: Service, entry: dict[str, Any]) -> ModelInfo:
+    fields: dict[str, Any] = {}
+    if entry.get("display_name"):
+        fields["name"] = entry["display_name"]
+    if isinstance(entry.get("max_input_tokens"), int):
+        fields["context_length"] = entry["max_input_tokens"]
+    capabilities = CAPABILITIES
+    told = entry.get("capabilities")
+    if isinstance(told, dict):
+        named = {"image_input": "images", "pdf_input": "files", "structured_outputs": "json_schema"}
+        named["thinking"] = "reasoning"
+        known = {ours for theirs, ours in named.items() if (told.get(theirs) or {}).get("supported")}
+        capabilities = frozenset(known | {"tools"})
+    return remote_info(context, service, str(entry["id"]), capabilities, **fields)
 
 
 def _version_of(context: ProviderContext) -> str:

@@ -35,7 +35,6 @@ from workbench.core.messages import (
 )
 from workbench.core.models import ModelInfo
 from workbench.core.requests import ChatRequest
-from workbench.core.settings import Provider
 from workbench.hookspecs import ProviderContext, ProviderPlugin, hookimpl
 from workbench.providers.content import (
     Omissions,
@@ -49,9 +48,9 @@ from workbench.providers.content import (
 from workbench.providers.errors import broken_answer, from_stream, malformed
 from workbench.providers.remote_model import Call, RemoteModel, Service
 from workbench.providers.signatures import pack, unpack
+from workbench.providers.vendor import Vendor, remote_info
 
 TITLE = "Google Gemini"
-BASE_URL = "https://generativelanguage.googleapis.com"
 KEY_VARIABLE = "GEMINI_API_KEY"
 SECOND_KEY_VARIABLE = "GOOGLE_API_KEY"
 SAMPLING = {
@@ -379,73 +378,61 @@ def _usage(counts: _UsageMetadata) -> Usage:
 
 
 # --- the plugin -----------------------------------------------------------------------------------------------
+VENDOR = Vendor(
+    kind="google",
+    title=TITLE,
+    base_url="https://generativelanguage.googleapis.com",
+    version_path="/v1beta",
+    url_variable="GOOGLE_GEMINI_BASE_URL",
+    key_variable=KEY_VARIABLE,
+    auth=lambda key: {"x-goog-api-key": key},
+)
+CAPABILITIES = frozenset({"reasoning", "images", "audio", "files", "tools", "json_schema", "seed", "logprobs"})
+
+
 class GoogleProvider:
-    kind = "google"
-    title = TITLE
-    key_variable = KEY_VARIABLE
+    kind = VENDOR.kind
+    title = VENDOR.title
+    key_variable = VENDOR.key_variable
 
     def __init__(self) -> None:
-        self.presets = {self.kind: Provider(kind=self.kind, base_url=BASE_URL)}
+        self.presets = VENDOR.presets
 
     def models(self, context: ProviderContext, cancel: CancelToken) -> list[ModelInfo]:
-        service = self._service(context)
+        service = _service(context)
         found: list[ModelInfo] = []
-        page = ""
-        while True:
-            data = service.client.get_json(
-                f"/v1beta/models?pageSize=1000{page}",
-                headers=service.headers(),
-                cancel=cancel,
-                key_variable=KEY_VARIABLE,
-            )
-            if not isinstance(data, dict) or not isinstance(data.get("models", []), list):
-                raise malformed(TITLE, str(data)[:500])
-            for entry in data.get("models", []):
+        for page in VENDOR.pages(service, "/v1beta/models?pageSize=1000", _next_page, cancel):
+            entries = page.get("models", [])
+            if not isinstance(entries, list):
+                raise malformed(TITLE, str(page)[:500])
+            for entry in entries:
                 if "generateContent" in entry.get("supportedGenerationMethods", ()):
-                    found.append(self._described(context, service, entry))
-            if not data.get("nextPageToken"):
-                return found
-            page = f"&pageToken={quote(str(data['nextPageToken']), safe='')}"
+                    found.append(_described(context, service, entry))
+        return found
 
     def model(self, context: ProviderContext, model_name: str) -> RemoteModel:
         name = model_name.removeprefix("models/")
-        service = self._service(context)
-        return RemoteModel(self._info(context, service, name), service, GeminiAdapter(f"{context.name}:{name}", name))
+        service = _service(context)
+        adapter = GeminiAdapter(f"{context.name}:{name}", name)
+        return RemoteModel(remote_info(context, service, name, CAPABILITIES), service, adapter)
 
-    def _service(self, context: ProviderContext) -> Service:
-        url = context.config.base_url
-        if url in {"", BASE_URL} and context.name == self.kind:
-            url = os.environ.get("GOOGLE_GEMINI_BASE_URL", "").strip() or BASE_URL
-            context = _with_second_key(context)
-        return Service(
-            context=context,
-            title=TITLE,
-            base_url=(url or BASE_URL).rstrip("/").removesuffix("/v1beta"),
-            key_variable=KEY_VARIABLE,
-            key_required=True,
-            auth=lambda key: {"x-goog-api-key": key},
-        )
 
-    def _info(self, context: ProviderContext, service: Service, model: str, **fields: Any) -> ModelInfo:
-        capabilities = {"reasoning", "images", "audio", "files", "tools", "json_schema", "seed", "logprobs"}
-        values: dict[str, Any] = {
-            "id": f"{context.name}:{model}",
-            "name": model,
-            "provider": context.name,
-            "capabilities": frozenset(capabilities),
-            "remote": not service.local,
-        }
-        return ModelInfo(**(values | fields))
+def _next_page(page: dict[str, Any]) -> str:
+    token = page.get("nextPageToken")
+    return f"&pageToken={quote(str(token), safe='')}" if token else ""
 
-    def _described(self, context: ProviderContext, service: Service, entry: dict[str, Any]) -> ModelInfo:
-        model = str(entry.get("name", "")).removeprefix("models/")
-        fields: dict[str, Any] = {"name": entry.get("displayName") or model}
-        if isinstance(entry.get("inputTokenLimit"), int):
-            fields["context_length"] = entry["inputTokenLimit"]
-        if "thinking" not in entry:
-            capabilities = self._info(context, service, model).capabilities
-            fields["capabilities"] = capabilities - {"reasoning"}
-        return self._info(context, service, model, **fields)
+
+def _service(context: ProviderContext) -> Service:
+    return VENDOR.service(_with_second_key(context) if VENDOR.is_preset(context) else context)
+
+
+def _described(context: ProviderContext, service: Service, entry: dict[str, Any]) -> ModelInfo:
+    model = str(entry.get("name", "")).removeprefix("models/")
+    fields: dict[str, Any] = {"name": entry.get("displayName") or model}
+    if isinstance(entry.get("inputTokenLimit"), int):
+        fields["context_length"] = entry["inputTokenLimit"]
+    capabilities = CAPABILITIES if "thinking" in entry else CAPABILITIES - {"reasoning"}
+    return remote_info(context, service, model, capabilities, **fields)
 
 
 def _with_second_key(context: ProviderContext) -> ProviderContext:

@@ -21,6 +21,7 @@ from workbench.hookspecs import ProviderContext, ProviderPlugin, hookimpl
 from workbench.providers.errors import malformed
 from workbench.providers.http import hostname_of
 from workbench.providers.remote_model import RemoteModel, Service
+from workbench.providers.vendor import remote_info
 
 from .chat import ChatAdapter
 from .responses import REASONING_MODELS, ResponsesAdapter
@@ -76,6 +77,7 @@ class OpenAIProvider:
             key_variable=self.key_variable,
             key_required=self._kind.key_required,
             auth=_azure_auth if self.kind == "azure" else _bearer,
+            tagged_reasoning=self._kind.tagged_reasoning,
         )
 
     def _base_url(self, context: ProviderContext) -> str:
@@ -111,14 +113,7 @@ class OpenAIProvider:
             capabilities |= {"logprobs", "files"}
         if self._kind.reasoning != "none" and (self.kind not in {"openai", "azure"} or REASONING_MODELS.match(model)):
             capabilities.add("reasoning")
-        values: dict[str, Any] = {
-            "id": f"{context.name}:{model}",
-            "name": model,
-            "provider": context.name,
-            "capabilities": frozenset(capabilities),
-            "remote": not service.local,
-        }
-        return ModelInfo(**(values | fields))
+        return remote_info(context, service, model, capabilities, **fields)
 
     def _described(self, context: ProviderContext, service: Service, entry: dict[str, Any]) -> ModelInfo:
         """What the list says of a model, in the words of OpenRouter, Together AI, Groq, Mistral and vLLM."""

@@ -68,6 +68,8 @@ class ServiceKind:
     template_variables: bool = False
     stream_usage: bool = True
     """Whether `stream_options.include_usage` is known."""
+    tagged_reasoning: bool = True
+    """Models behind this service may write their reasoning into the text, between tags like <think>."""
     default_path: str = ""
     """Appended to a base URL that has no path."""
 
@@ -89,6 +91,7 @@ KINDS = (
         url_variable="OPENAI_BASE_URL",
         sampling=CHAT_SAMPLING | _LOGPROBS | _NEW_LIMIT,
         reasoning="effort",
+        tagged_reasoning=False,
     ),
     _kind(
         kind="azure",
@@ -98,6 +101,7 @@ KINDS = (
         url_variable="AZURE_OPENAI_ENDPOINT",
         sampling=CHAT_SAMPLING | _LOGPROBS | _NEW_LIMIT,
         reasoning="effort",
+        tagged_reasoning=False,
         default_path="/openai/v1",
     ),
     _kind(

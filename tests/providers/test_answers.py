@@ -10,7 +10,7 @@ import pytest
 
 from tests.providers import rich_streams as rich
 from tests.providers.doubles import ANTHROPIC, CHAT, GEMINI, RESPONSES, VENDORS, Double, Script, Vendor
-from tests.providers.support import Outcome, ask, model_of, request
+from tests.providers.support import Outcome, ask, model, model_of, request
 from workbench.core.events import RunDetails, ToolCallDelta, Usage
 from workbench.core.messages import Message, ReasoningPart, TextPart, ToolCallPart, ToolResultPart
 from workbench.core.requests import ChatRequest, Sampling
@@ -214,3 +214,39 @@ def test_characters_split_between_packets(vendor: Vendor) -> None:
     whole = b"".join(RICH[vendor.name])
     with Double(Script(frames=tuple(whole[at : at + 3] for at in range(0, len(whole), 3)))) as double:
         assert ask(model_of(vendor, double)).text == rich.TEXT
+
+
+TAGGED = ("<th", "ink>\nFirst I ", "think.</thi", "nk>\n\n", "Then <think> is ", "text.")
+
+
+@pytest.mark.parametrize("kind", ["llama-server", "ollama", "lmstudio", "vllm", "openai-compatible", "groq"])
+def test_tagged_reasoning_of_a_server_is_split_from_the_text(kind: str) -> None:
+    with Double(Script(frames=CHAT.frames(*TAGGED))) as double:
+        outcome = ask(model(kind, double.url + CHAT.path))
+    assert outcome.reasoning == "First I think."
+    assert outcome.text == "Then <think> is text."
+    assert outcome.finished.reason == "stop"
+
+
+def test_openai_itself_sends_no_tags() -> None:
+    with Double(Script(frames=CHAT.frames(*TAGGED))) as double:
+        outcome = ask(model_of(CHAT, double))
+    assert outcome.text == "".join(TAGGED)
+    assert outcome.reasoning == ""
+
+
+@pytest.mark.parametrize("ending", ["early", "cut"])
+def test_what_might_have_become_a_tag_is_kept_when_the_stream_breaks(ending: Any) -> None:
+    frames = CHAT.begun("  ", "<thi")
+    with Double(Script(frames=frames, ending=ending)) as double:
+        outcome = ask(model("lmstudio", double.url + CHAT.path))
+    assert outcome.finished.reason == "failed"
+    assert outcome.text == "  <thi"
+
+
+def test_an_unfinished_answer_goes_on_as_text() -> None:
+    unfinished = (Message.of("user", "Which tag?"), Message.of("assistant", "The tag is "))
+    asked = ChatRequest(messages=unfinished, continue_last=True)
+    with Double(Script(frames=CHAT.frames("<think>", " of course"))) as double:
+        outcome = ask(model("llama-server", double.url + CHAT.path), asked)
+    assert outcome.text == "<think> of course"

@@ -33,6 +33,7 @@ from workbench.providers.content import shown
 from workbench.providers.errors import ApiError, ended_early, malformed
 from workbench.providers.http import ApiClient, ApiResponse, Timeouts, client_for, is_local
 from workbench.providers.limits import MAXIMUM, START, AdaptiveLimit, Slot, limit_for
+from workbench.providers.reasoning_text import split_reasoning
 from workbench.providers.retry import Backoff, RetryPolicy
 
 MAX_DROPPED_PARAMETERS = 6
@@ -91,6 +92,8 @@ class Service:
     key_required: bool
     auth: Callable[[str], dict[str, str]]
     """Key -> headers."""
+    tagged_reasoning: bool = False
+    """Reasoning may come as a part of the text, between tags: it is split off."""
 
     @property
     def local(self) -> bool:
@@ -244,7 +247,8 @@ class _Run:
             key_variable=self._service.key_variable,
         )
         try:
-            yield from self._read(response, slot)
+            events = self._read(response, slot)
+            yield from split_reasoning(events, self._request) if self._service.tagged_reasoning else events
         finally:
             response.close()
 
