@@ -205,7 +205,7 @@ def without_secrets(settings: dict[str, Any]) -> tuple[dict[str, Any], list[str]
     def clean(value: Any, name: str) -> Any:
         if isinstance(value, dict):
             return {key: clean(inner, f"{name}.{key}" if name else str(key)) for key, inner in value.items()}
-        if isinstance(value, list):
+        if isinstance(value, list | tuple):
             return [clean(inner, name) for inner in value]
         if not isinstance(value, str) or not value or name.startswith("shortcuts."):
             return value
