@@ -113,7 +113,8 @@ class OpenAIProvider:
             capabilities |= {"logprobs", "files"}
         if self._kind.reasoning != "none" and (self.kind not in {"openai", "azure"} or REASONING_MODELS.match(model)):
             capabilities.add("reasoning")
-        return remote_info(context, service, model, capabilities, **fields)
+        told = fields.pop("capabilities", capabilities)
+        return remote_info(context, service, model, told, **fields)
 
     def _described(self, context: ProviderContext, service: Service, entry: dict[str, Any]) -> ModelInfo:
         """What the list says of a model, in the words of OpenRouter, Together AI, Groq, Mistral and vLLM."""
