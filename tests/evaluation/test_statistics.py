@@ -9,16 +9,15 @@ import pytest
 
 from workbench.evaluation.intervals import (
     bonett_price,
-    bootstrap,
-    clustered_t,
     holm,
     mcnemar_p,
-    paired_t,
+    mean_difference,
+    mean_score,
     tango,
     wilson,
 )
 from workbench.evaluation.judge_model import both_orders, cohen_kappa, prediction_powered_mean
-from workbench.evaluation.verdict import Outcome, PairedScores, cases_needed, judge, sentence
+from workbench.evaluation.verdict import Outcome, PairedScores, cases_needed, judge, judge_together, sentence
 from workbench.evaluation.votes import Vote, bradley_terry, sign_test
 
 
@@ -98,32 +97,45 @@ def test_holm_is_monotone_and_bounded() -> None:
     assert holm([0.9, 0.8]) == [1.0, 1.0]
 
 
-def test_clusters_of_one_agree_with_the_plain_t_interval() -> None:
-    differences = [0.1, -0.2, 0.4, 0.0, 0.3, -0.1]
-    plain, clustered = paired_t(differences), clustered_t(differences, range(6))
-    assert clustered.low == pytest.approx(plain.low)
+def test_many_varied_scores_give_the_t_interval() -> None:
+    generator = random.Random(3)
+    differences = [generator.gauss(0.02, 0.2) for _ in range(400)]
+    mean = math.fsum(differences) / 400
+    half = 1.96596 * math.sqrt(math.fsum((d - mean) ** 2 for d in differences) / 399 / 400)  # t with 399 degrees
+    interval = mean_difference(differences)
+    assert interval.low == pytest.approx(mean - half, abs=2e-3)
+    assert interval.high == pytest.approx(mean + half, abs=2e-3)
 
 
 def test_copies_of_a_case_in_one_cluster_add_no_evidence() -> None:
     differences = [0.1, -0.2, 0.4, 0.0, 0.3, -0.1]
     repeated = [d for d in differences for _ in range(5)]
     clusters = [i for i in range(6) for _ in range(5)]
-    assert clustered_t(repeated, clusters).half_width == pytest.approx(paired_t(differences).half_width)
-    assert paired_t(repeated).half_width < paired_t(differences).half_width / 2
+    plain = mean_difference(differences)
+    assert mean_difference(repeated, clusters).half_width == pytest.approx(plain.half_width)
+    assert mean_difference(repeated).half_width < plain.half_width / 2
 
 
-def test_bootstrap_agrees_with_t_for_many_cases() -> None:
-    generator = random.Random(3)
-    differences = [generator.gauss(0.02, 0.2) for _ in range(400)]
-    one, other = bootstrap(differences), paired_t(differences)
-    assert one.low == pytest.approx(other.low, abs=0.004)
-    assert bootstrap([0.5, 0.5, 0.5]).half_width == 0
+def test_no_difference_in_few_cases_is_no_proof() -> None:
+    """Repeats or clusters without any difference still leave the doubt of their number."""
+    assert mean_difference([0.0] * 20, range(20)).low < -0.05
+    assert mean_difference([0.0] * 400, [i // 20 for i in range(400)]).low < -0.05
+    assert mean_difference([0.0] * 400).low > -0.05
+    assert mean_score([1.0] * 10, [i // 5 for i in range(10)]).low < 0.7
+    assert mean_difference([0.5]).low == -1
+
+
+def test_a_weight_counts_like_so_many_cases_for_the_mean_only() -> None:
+    values, weights = [1.0, 0.0, 0.0, -1.0, 0.5, 0.0], [3.0, 1, 1, 1, 1, 1]
+    weighted = mean_difference(values, None, weights)
+    assert weighted.estimate == pytest.approx((3 - 1 + 0.5) / 8)
+    assert weighted.half_width > mean_difference([1.0, 1.0, *values], None).half_width * 0.99
 
 
 def test_planned_cases_are_those_of_the_method() -> None:
     assert cases_needed(0.05, 0.15, power=0.8, alpha=0.05) == 371
     assert cases_needed(0.10, 0.15, power=0.8, alpha=0.05) == 93
-    assert cases_needed(0.05) > 371  # the shown 95 % interval asks for a little more
+    assert (cases_needed(0.05), cases_needed(0.10)) == (471, 118)  # what the shown 95 % interval asks for
     with pytest.raises(ValueError, match="margin"):
         cases_needed(0.05, difference=-0.05)
 
@@ -180,6 +192,40 @@ def test_simulated_evaluations_cover_and_rarely_err_at_the_margin(n: int, p10: f
         false_replaceable += cache[table][1]
     assert covered >= 0.93 * 2_000
     assert false_replaceable <= 0.05 * 2_000
+
+
+def test_several_candidates_are_judged_together() -> None:
+    """Holm: the clearest is judged strictest, and the picture shows the level it was judged at."""
+    clear, close, open_question = scores(470, 4, 4), scores(380, 5, 12), scores(30, 2, 3)
+    verdicts = judge_together([close, clear, open_question], margin=0.05)
+    levels = [round(v.difference.confidence, 4) for v in verdicts]
+    assert levels[1] == 0.9833
+    assert all(v.outcome is _read(v) for v in verdicts)
+    assert judge_together([clear], margin=0.05)[0].difference.confidence == 0.95
+    assert (levels[0], levels[2]) == (0.975, 0.95)
+    harder = judge_together([scores(180, 9, 15), clear, open_question], margin=0.05)
+    assert [round(v.difference.confidence, 4) for v in harder] == [0.975, 0.9833, 0.975]  # where it stopped
+
+
+def _read(verdict) -> Outcome:
+    """The outcome as the interval alone tells it."""
+    if verdict.difference.low > -verdict.margin:
+        return Outcome.REPLACEABLE
+    return Outcome.NOT_REPLACEABLE if verdict.difference.high < -verdict.margin else Outcome.NOT_ENOUGH_EVIDENCE
+
+
+def test_ten_candidates_at_the_margin_rarely_pass_by_chance() -> None:
+    """Any false “replaceable” among ten candidates that are worse by exactly the margin: at most 5 % of evaluations."""
+    generator = random.Random(4)
+    wrong = 0
+    for _ in range(120):
+        families = []
+        for _candidate in range(10):
+            draws = [generator.random() for _ in range(200)]
+            table = (sum(x < 0.04 for x in draws), sum(0.04 <= x < 0.13 for x in draws))
+            families.append(scores(200 - sum(table), *table))
+        wrong += any(v.outcome is Outcome.REPLACEABLE for v in judge_together(families, 0.05))
+    assert wrong <= 0.05 * 120
 
 
 def test_sign_test_leaves_ties_out() -> None:

@@ -10,10 +10,21 @@ from statistics import fmean, median
 import msgspec
 
 from workbench.evaluation.answers import Answer
-from workbench.evaluation.intervals import Interval, clustered_t, holm, paired_t, wilson
-from workbench.evaluation.verdict import Outcome, PairedScores, Verdict, judge
+from workbench.evaluation.busy import seconds_for_each
+from workbench.evaluation.intervals import CONFIDENCE, Interval, holm
+from workbench.evaluation.verdict import (
+    Outcome,
+    PairedScores,
+    Verdict,
+    difference,
+    judge,
+    judge_together,
+    score_interval,
+)
 
 Arm = tuple[str, str]
+PAIRWISE = "pairwise"
+"""The grader whose score says how the candidate's answer did against the baseline's: 1 better, 0.5 tie, 0 worse."""
 
 
 class ArmSummary(msgspec.Struct, frozen=True, kw_only=True):
@@ -38,6 +49,22 @@ class ArmSummary(msgspec.Struct, frozen=True, kw_only=True):
     recorded: bool
     truncated: int
     """Answers cut off by the token limit."""
+    unjudged: int = 0
+    """Answers that no grader, or no person, has judged yet."""
+    seconds_for_each: float | None = None
+    """Time one answer takes when several are made at once: the time the model was busy, by the number of answers."""
+    quantization: str = ""
+    file_bytes: int | None = None
+    """Size of a local model's file."""
+
+
+class Slice(msgspec.Struct, frozen=True, kw_only=True):
+    """The cases with one tag."""
+
+    tag: str
+    n: int
+    difference: Interval
+    """At a level that holds for all tags of the comparison together (Bonferroni)."""
 
 
 class Comparison(msgspec.Struct, frozen=True, kw_only=True):
@@ -54,6 +81,10 @@ class Comparison(msgspec.Struct, frozen=True, kw_only=True):
     """Cases where the scores differ, the candidate's worst first."""
     adjusted_p: float | None = None
     """McNemar's p after Holm over all comparisons of the report."""
+    slices: tuple[Slice, ...] = ()
+    """By tag, the most different first; empty with fewer than two tags."""
+    together: int = 1
+    """How many comparisons were judged together (Holm)."""
 
 
 class Analysis(msgspec.Struct, frozen=True, kw_only=True):
@@ -67,20 +98,32 @@ def analyse(answers: Sequence[Answer], baseline: str | None, margin: float) -> A
     for answer in answers:
         by_arm[answer.arm].append(answer)
     summaries = tuple(summarise(arm, items) for arm, items in by_arm.items())
-    comparisons = []
+    pairs = []
     for arm, items in by_arm.items():
         other = _baseline_arm(arm, baseline, by_arm)
-        if other is not None:
-            comparison = compare(arm, items, other, by_arm[other], margin)
-            if comparison is not None:
-                comparisons.append(comparison)
+        paired = _paired(arm, items, other, by_arm[other]) if other is not None else None
+        if paired is not None:
+            pairs.append(paired)
+    verdicts = judge_together([paired.scores for paired in pairs], margin) if pairs else []
+    comparisons = [paired.comparison(verdict, len(pairs)) for paired, verdict in zip(pairs, verdicts, strict=True)]
     return Analysis(arms=summaries, comparisons=_adjusted(comparisons))
 
 
+def smallest_passing(analysis: Analysis) -> ArmSummary | None:
+    """The local candidate with the smallest file that can replace the baseline; None where fewer than two files
+    compete or none passes."""
+    arms = {(arm.contestant, arm.prompt): arm for arm in analysis.arms}
+    compared = [(c, arms[c.candidate]) for c in analysis.comparisons]
+    local = [(c, arm) for c, arm in compared if arm.file_bytes and not arm.remote]
+    passing = [arm for c, arm in local if c.verdict.outcome is Outcome.REPLACEABLE]
+    if len({arm.file_bytes for _, arm in local}) < 2 or not passing:
+        return None
+    return min(passing, key=lambda arm: arm.file_bytes or 0)
+
+
 def summarise(arm: Arm, answers: Sequence[Answer]) -> ArmSummary:
-    good = [a for a in answers if a.score is not None]
-    means = _case_means(good)
-    clusters = {a.case_id: a.cluster for a in good}
+    good = [a for a in answers if not a.error]
+    scored = [a for a in good if a.score is not None]
     durations = sorted(a.duration_s for a in good if a.duration_s is not None and not a.reused)
     costs = [a.cost_usd for a in good]
     known = [cost for cost in costs if cost is not None]
@@ -91,7 +134,7 @@ def summarise(arm: Arm, answers: Sequence[Answer]) -> ArmSummary:
         model=next((a.model for a in answers if a.model), ""),
         answered=len(good),
         errors=sum(bool(a.error) for a in answers),
-        rate=_rate(means, clusters),
+        rate=_rate(scored),
         latency_median_s=median(durations) if durations else None,
         latency_p95_s=durations[min(len(durations) - 1, math.ceil(0.95 * len(durations)) - 1)] if durations else None,
         time_to_first_token_median_s=_median(a.time_to_first_token_s for a in good if not a.reused),
@@ -103,29 +146,70 @@ def summarise(arm: Arm, answers: Sequence[Answer]) -> ArmSummary:
         reused=sum(a.reused for a in answers),
         recorded=any(a.recorded for a in answers),
         truncated=sum(a.finish_reason == "length" for a in answers),
+        unjudged=len(good) - len(scored),
+        seconds_for_each=seconds_for_each([(a.started_at, a.ended_at) for a in good if not a.reused]),
+        quantization=next((a.quantization for a in good if a.quantization), ""),
+        file_bytes=next((a.file_bytes for a in good if a.file_bytes), None),
     )
 
 
-def compare(
-    candidate: Arm, answers: Sequence[Answer], baseline: Arm, baseline_answers: Sequence[Answer], margin: float
-) -> Comparison | None:
-    """None where no case was answered by both."""
-    ours, theirs = _case_means(answers), _case_means(baseline_answers)
-    clusters = {a.case_id: a.cluster for a in (*baseline_answers, *answers)}
+class _Paired(msgspec.Struct, frozen=True, kw_only=True):
+    """The scores of a candidate and the baseline, case by case."""
+
+    candidate: Arm
+    baseline: Arm
+    scores: list[PairedScores]
+    with_errors: list[PairedScores]
+    """Every case, failed answers scored 0."""
+    tags: dict[str, tuple[str, ...]]
+
+    def comparison(self, verdict: Verdict, together: int) -> Comparison:
+        differing = sorted((p for p in self.scores if p.difference), key=lambda p: (p.difference, p.case_id))
+        return Comparison(
+            candidate=self.candidate,
+            baseline=self.baseline,
+            verdict=verdict,
+            left_out=len(self.with_errors) - len(self.scores),
+            if_errors_were_wrong=judge(self.with_errors, verdict.margin, verdict.difference.confidence).outcome,
+            differing=tuple(p.case_id for p in differing),
+            slices=self._slices(),
+            together=together,
+        )
+
+    def _slices(self) -> tuple[Slice, ...]:
+        by_tag: dict[str, list[PairedScores]] = defaultdict(list)
+        for pair in self.scores:
+            for tag in self.tags.get(pair.case_id, ()):
+                by_tag[tag].append(pair)
+        if len(by_tag) < 2:
+            return ()
+        level = 1 - (1 - CONFIDENCE) / len(by_tag)
+        slices = [Slice(tag=tag, n=len(own), difference=difference(own, level)) for tag, own in by_tag.items()]
+        return tuple(sorted(slices, key=lambda item: (item.difference.estimate, item.tag)))
+
+
+def _paired(arm: Arm, answers: Sequence[Answer], other: Arm, others: Sequence[Answer]) -> _Paired | None:
+    """None where no case was answered and scored for both."""
+    ours, theirs = _case_means(answers), _case_means(others)
+    if any(grade.grader == PAIRWISE for answer in answers for grade in answer.grades):
+        theirs = {case: 1 - score for case, score in ours.items()}
     common = [case for case in theirs if case in ours]
     if not common:
         return None
-    pairs = [PairedScores(case, ours[case], theirs[case], clusters[case]) for case in common]
-    everything = {a.case_id for a in (*answers, *baseline_answers)}
-    with_errors = [PairedScores(c, ours.get(c, 0.0), theirs.get(c, 0.0), clusters[c]) for c in sorted(everything)]
-    differing = sorted((p for p in pairs if p.difference), key=lambda p: (p.difference, p.case_id))
-    return Comparison(
-        candidate=candidate,
-        baseline=baseline,
-        verdict=judge(pairs, margin),
-        left_out=len(everything) - len(common),
-        if_errors_were_wrong=judge(with_errors, margin).outcome,
-        differing=tuple(p.case_id for p in differing),
+    first = {a.case_id: a for a in (*others, *answers)}
+    failed = {a.case_id for a in (*answers, *others) if a.error}
+    everything = [*common, *sorted((failed | ours.keys() | theirs.keys()) - set(common))]
+
+    def pair(case: str) -> PairedScores:
+        own = first[case]
+        return PairedScores(case, ours.get(case, 0.0), theirs.get(case, 0.0), own.cluster, own.weight)
+
+    return _Paired(
+        candidate=arm,
+        baseline=other,
+        scores=[pair(case) for case in common],
+        with_errors=[pair(case) for case in everything],
+        tags={case: first[case].tags for case in common},
     )
 
 
@@ -156,14 +240,13 @@ def _case_means(answers: Iterable[Answer]) -> dict[str, float]:
     return {case: fmean(values) for case, values in scores.items()}
 
 
-def _rate(means: dict[str, float], clusters: dict[str, str | None]) -> Interval:
-    values = list(means.values())
-    groups = [clusters[case] if clusters[case] is not None else ("case", case) for case in means]
-    if len(set(groups)) < len(groups):
-        return clustered_t(values, groups)
-    if all(value in (0.0, 1.0) for value in values):
-        return wilson(int(sum(values)), len(values))
-    return paired_t(values)
+def _rate(answers: Sequence[Answer]) -> Interval:
+    means = _case_means(answers)
+    if not means:
+        return Interval(math.nan, 0.0, 1.0, CONFIDENCE, "none")
+    first = {a.case_id: a for a in answers}
+    clusters = [first[case].cluster for case in means]
+    return score_interval(list(means.values()), clusters, [first[case].weight for case in means])
 
 
 def _median(values: Iterable[float | None]) -> float | None:

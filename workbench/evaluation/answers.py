@@ -49,6 +49,11 @@ class Answer(msgspec.Struct, frozen=True, kw_only=True):
     recorded: bool = False
     """Comes from a file of frozen answers."""
     finish_reason: str = ""
+    quantization: str = ""
+    file_bytes: int | None = None
+    """Size of a local model's file."""
+    started_at: str = ""
+    ended_at: str = ""
 
     @property
     def score(self) -> float | None:

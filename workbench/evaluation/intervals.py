@@ -33,8 +33,16 @@ def wilson(passed: int, n: int, confidence: float = CONFIDENCE) -> Interval:
     """One rate, `passed` of `n`. Wilson 1927, without continuity correction."""
     if n <= 0:
         return Interval(math.nan, 0.0, 1.0, confidence, "Wilson")
-    limits = _stats().binomtest(passed, n).proportion_ci(confidence, method="wilson")
-    return Interval(passed / n, float(limits.low), float(limits.high), confidence, "Wilson")
+    low, high = _wilson_limits(passed / n, n, _z(confidence))
+    return Interval(passed / n, low, high, confidence, "Wilson")
+
+
+def _wilson_limits(rate: float, n: float, z: float) -> tuple[float, float]:
+    """scipy has Wilson's interval for whole counts only."""
+    centre = rate + z * z / (2 * n)
+    half = z * math.sqrt(rate * (1 - rate) / n + z * z / (4 * n * n))
+    scale = 1 + z * z / n
+    return max(0.0, (centre - half) / scale), min(1.0, (centre + half) / scale)
 
 
 def tango(only_candidate: int, only_baseline: int, n: int, confidence: float = CONFIDENCE) -> Interval:
@@ -46,23 +54,40 @@ def tango(only_candidate: int, only_baseline: int, n: int, confidence: float = C
     """
     if n <= 0:
         return Interval(math.nan, -1.0, 1.0, confidence, "Tango")
-    b, c = only_candidate, only_baseline
-    z = _z(confidence)
+    low, high = _tango_limits(only_candidate, only_baseline, n, _z(confidence))
+    return Interval((only_candidate - only_baseline) / n, low, high, confidence, "Tango")
+
+
+def tango_confidence(only_candidate: int, only_baseline: int, n: int, value: float) -> float:
+    """The confidence at which Tango's interval just reaches `value`: below it, the interval does not hold it."""
+    from statistics import NormalDist  # noqa: PLC0415  see _z
+
+    z = _tango_statistic(only_candidate, only_baseline, n, value)
+    return max(0.0, min(2 * NormalDist().cdf(abs(z)) - 1, 1.0))
+
+
+def _tango_limits(b: float, c: float, n: float, z: float) -> tuple[float, float]:
+    """Also for counts that are no whole numbers."""
     estimate = (b - c) / n
 
     def statistic(delta: float) -> float:
-        linear = -b - c + (2 * n - b + c) * delta
-        constant = -c * delta * (1 - delta)
-        p01 = (math.sqrt(max(linear * linear - 8 * n * constant, 0.0)) - linear) / (4 * n)
-        variance = n * (2 * p01 + delta * (1 - delta))
-        residual = b - c - n * delta
-        if variance <= 0:
-            return math.copysign(math.inf, residual) if residual else 0.0
-        return residual / math.sqrt(variance)
+        return _tango_statistic(b, c, n, delta)
 
     low = -1.0 if estimate <= -1 else _crossing(statistic, z, -1.0, estimate)
     high = 1.0 if estimate >= 1 else _crossing(statistic, -z, estimate, 1.0)
-    return Interval(estimate, low, high, confidence, "Tango")
+    return low, high
+
+
+def _tango_statistic(b: float, c: float, n: float, delta: float) -> float:
+    """Standard normal where `delta` is the true difference."""
+    linear = -b - c + (2 * n - b + c) * delta
+    constant = -c * delta * (1 - delta)
+    p01 = (math.sqrt(max(linear * linear - 8 * n * constant, 0.0)) - linear) / (4 * n)
+    variance = n * (2 * p01 + delta * (1 - delta))
+    residual = b - c - n * delta
+    if variance <= 0:
+        return math.copysign(math.inf, residual) if residual else 0.0
+    return residual / math.sqrt(variance)
 
 
 def bonett_price(only_candidate: int, only_baseline: int, n: int, confidence: float = CONFIDENCE) -> Interval:
@@ -75,48 +100,103 @@ def bonett_price(only_candidate: int, only_baseline: int, n: int, confidence: fl
     return Interval(estimate, max(-1.0, p - q - half), min(1.0, p - q + half), confidence, "Bonett-Price")
 
 
-def paired_t(differences: Sequence[float], confidence: float = CONFIDENCE) -> Interval:
-    """Mean of paired differences, Student's t. For continuous scores."""
-    n = len(differences)
-    mean = math.fsum(differences) / n if n else math.nan
-    if n < 2:
-        return Interval(mean, -1.0, 1.0, confidence, "paired t")
-    variance = math.fsum((d - mean) ** 2 for d in differences) / (n - 1)
-    half = _t(confidence, n - 1) * math.sqrt(variance / n)
-    return Interval(mean, mean - half, mean + half, confidence, "paired t")
+def mean_difference(
+    differences: Sequence[float],
+    clusters: Sequence[Hashable] | None = None,
+    weights: Sequence[float] | None = None,
+    confidence: float = CONFIDENCE,
+) -> Interval:
+    """Mean of paired differences (-1 to 1) that are no plain pass/fail: means over repeats, graded scores, cases that
+    share a cluster, cases with weights.
 
-
-def clustered_t(differences: Sequence[float], clusters: Sequence[Hashable], confidence: float = CONFIDENCE) -> Interval:
-    """Mean of differences with cluster-robust standard error (Miller 2024, arXiv 2411.00640, eq. 4), and
-    t with (clusters - 1) degrees of freedom and the usual G/(G-1) small-sample factor."""
-    n = len(differences)
-    if n != len(clusters):
-        raise ValueError("one cluster for each difference")
-    mean = math.fsum(differences) / n if n else math.nan
-    sums: dict[Hashable, float] = {}
-    for difference, cluster in zip(differences, clusters, strict=True):
-        sums[cluster] = sums.get(cluster, 0.0) + difference - mean
-    groups = len(sums)
-    if groups < 2:
-        return Interval(mean, -1.0, 1.0, confidence, "clustered t")
-    variance = math.fsum(s * s for s in sums.values()) / n**2 * groups / (groups - 1)
-    half = _t(confidence, groups - 1) * math.sqrt(variance)
-    return Interval(mean, mean - half, mean + half, confidence, "clustered t")
-
-
-def bootstrap(differences: Sequence[float], confidence: float = CONFIDENCE, *, seed: int = 0) -> Interval:
-    """Mean of paired differences, bias-corrected and accelerated bootstrap over cases (10,000 resamples)."""
-    import numpy as np  # noqa: PLC0415  heavy: only when an evaluation is judged
-
-    values = np.asarray(differences, dtype=float)
-    mean = float(values.mean()) if values.size else math.nan
-    if values.size < 2 or np.ptp(values) == 0:
-        return paired_t(differences, confidence)
-    result = _stats().bootstrap(
-        (values,), np.mean, n_resamples=9_999, batch=500, confidence_level=confidence, method="BCa", random_state=seed
+    The hull of two intervals. (1) t with a cluster-robust standard error (Miller 2024, arXiv 2411.00640, eq. 4),
+    G clusters, G-1 degrees of freedom and the factor G/(G-1). (2) Tango's score interval at the effective number of
+    cases, as is done for proportions of complex surveys (Korn & Graubard 1998; Dean & Pagano 2015): the n of
+    independent pass/fail pairs whose mean would vary as much, times (z/t)^2 for the few clusters; G where nothing
+    varied. The first alone says "no doubt at all" where no difference was seen, and errs far too often where
+    differences are rare: see tests/benchmarks/coverage_simulation.py.
+    """
+    spread = _spread(differences, clusters, weights)
+    if spread.units < 2:
+        return Interval(spread.mean, -1.0, 1.0, confidence, "t and Tango at the effective n")
+    t, z = _t(confidence, spread.groups - 1), _z(confidence)
+    half = t * math.sqrt(spread.variance)
+    binary = spread.absolute - spread.mean**2
+    n = spread.effective(binary) * (z / t) ** 2
+    ups, downs = (spread.absolute + spread.mean) / 2, (spread.absolute - spread.mean) / 2
+    low, high = _tango_limits(ups * n, downs * n, n, z)
+    return Interval(
+        spread.mean,
+        max(-1.0, min(low, spread.mean - half)),
+        min(1.0, max(high, spread.mean + half)),
+        confidence,
+        "t and Tango at the effective n",
     )
-    limits = result.confidence_interval
-    return Interval(mean, float(limits.low), float(limits.high), confidence, "BCa bootstrap")
+
+
+def mean_score(
+    scores: Sequence[float],
+    clusters: Sequence[Hashable] | None = None,
+    weights: Sequence[float] | None = None,
+    confidence: float = CONFIDENCE,
+) -> Interval:
+    """Mean of scores (0 to 1): the hull of the cluster-robust t interval and Wilson's at the effective number of cases.
+    See `mean_difference`."""
+    spread = _spread(scores, clusters, weights)
+    name = "t and Wilson at the effective n"
+    if spread.units < 2:
+        return Interval(spread.mean, 0.0, 1.0, confidence, name)
+    t, z = _t(confidence, spread.groups - 1), _z(confidence)
+    half = t * math.sqrt(spread.variance)
+    n = spread.effective(spread.mean * (1 - spread.mean)) * (z / t) ** 2
+    low, high = _wilson_limits(spread.mean, n, z)
+    return Interval(
+        spread.mean, max(0.0, min(low, spread.mean - half)), min(1.0, max(high, spread.mean + half)), confidence, name
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Spread:
+    """A weighted mean and how much it varies."""
+
+    mean: float
+    absolute: float
+    """Weighted mean of the absolute values."""
+    variance: float
+    """Of the mean, robust against clusters."""
+    groups: int
+    units: float
+    """Clusters, fewer where their weights are unequal (Kish)."""
+
+    def effective(self, binary_variance: float) -> float:
+        """How many independent pass/fail cases tell as much."""
+        if self.variance <= 0 or binary_variance <= 0:
+            return self.units
+        return binary_variance / self.variance
+
+
+def _spread(values: Sequence[float], clusters: Sequence[Hashable] | None, weights: Sequence[float] | None) -> _Spread:
+    n = len(values)
+    own = clusters if clusters is not None else range(n)
+    shares = weights if weights is not None else [1.0] * n
+    if n != len(own) or n != len(shares):
+        raise ValueError("one cluster and one weight for each value")
+    total = math.fsum(shares)
+    if not n or total <= 0:
+        return _Spread(math.nan, math.nan, 0.0, 0, 0.0)
+    mean = math.fsum(w * v for w, v in zip(shares, values, strict=True)) / total
+    absolute = math.fsum(w * abs(v) for w, v in zip(shares, values, strict=True)) / total
+    residuals: dict[Hashable, float] = {}
+    sizes: dict[Hashable, float] = {}
+    for value, cluster, weight in zip(values, own, shares, strict=True):
+        residuals[cluster] = residuals.get(cluster, 0.0) + weight * (value - mean)
+        sizes[cluster] = sizes.get(cluster, 0.0) + weight
+    groups = len(residuals)
+    factor = groups / (groups - 1) if groups > 1 else 1.0
+    variance = math.fsum(r * r for r in residuals.values()) / total**2 * factor
+    units = total**2 / math.fsum(size * size for size in sizes.values())
+    # Rounding leaves a trace of variance where every value is the same.
+    return _Spread(mean, absolute, variance if variance > 1e-20 else 0.0, groups, units)
 
 
 def mcnemar_p(only_candidate: int, only_baseline: int) -> float:
@@ -140,7 +220,7 @@ def holm(p_values: Sequence[float]) -> list[float]:
 
 def _crossing(statistic: Any, level: float, low: float, high: float) -> float:
     """Where the decreasing `statistic` passes `level`, by bisection to double precision."""
-    for _ in range(80):
+    for _ in range(60):
         middle = (low + high) / 2
         if statistic(middle) > level:
             low = middle

@@ -29,6 +29,7 @@ from workbench.engine.local_model import LocalModel
 from workbench.evaluation.analysis import analyse
 from workbench.evaluation.answers import Answer, GradeRecord
 from workbench.evaluation.budget import Budget
+from workbench.evaluation.busy import file_bytes
 from workbench.evaluation.cases import TestCase
 from workbench.evaluation.grading import Grading
 from workbench.evaluation.prompts import build_request, request_sha256
@@ -473,6 +474,10 @@ def answer_of(task: Task, run: RunRecord, *, reused: bool) -> Answer:
         remote=run.remote,
         reused=reused,
         finish_reason=run.finish_reason,
+        quantization=run.quantization,
+        file_bytes=file_bytes(run.gguf_path),
+        started_at=run.started_at,
+        ended_at=run.ended_at or "",
     )
 
 

@@ -10,6 +10,7 @@ import msgspec
 from workbench.core.errors import BadInput
 from workbench.evaluation.analysis import Analysis, analyse
 from workbench.evaluation.answers import Answer, GradeRecord
+from workbench.evaluation.busy import file_bytes
 from workbench.evaluation.running import SEPARATOR
 from workbench.evaluation.spec import EvalSpec, spec_of
 from workbench.store import EvaluationRow, Store
@@ -129,10 +130,16 @@ def _remote_of(store: Store, evaluation_id: str) -> dict[str, dict[str, Any]]:
         "decode_tokens_per_s",
         "cost_usd",
         "finish_reason",
+        "quantization",
+        "gguf_path",
+        "started_at",
+        "ended_at",
     )
     found = {}
     for values in store.result_runs(evaluation_id, names):
         fields: dict[str, Any] = dict(zip(names, values[1:], strict=True))
         fields["remote"] = bool(fields["remote"])
+        fields["file_bytes"] = file_bytes(fields.pop("gguf_path") or "")
+        fields["ended_at"] = fields["ended_at"] or ""
         found[str(values[0])] = fields
     return found
