@@ -43,6 +43,9 @@ class Shell(Protocol):
 
     def show_help(self, page: str = "") -> None: ...
 
+    def build_places(self) -> None:
+        """Build the pages that were not shown yet, one by one: their actions come with them."""
+
     def start_over(self) -> None:
         """Delete everything and begin anew. The user has confirmed it."""
 

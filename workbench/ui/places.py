@@ -34,6 +34,7 @@ SETTINGS_PARTS = (
     ("plugins", mark("Plugins"), "puzzle"),
     ("keyboard", mark("Keyboard"), "keyboard"),
     ("privacy", mark("Privacy"), "shield"),
+    ("backup", mark("Backup"), "save"),
     ("about", mark("About"), "info"),
 )
 MODELS_PARTS = (

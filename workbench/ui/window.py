@@ -250,6 +250,13 @@ class MainWindow(QMainWindow):
             self.lists.addWidget(side_list)
         return page
 
+    @Slot()
+    def build_places(self) -> None:
+        missing = next((place for place in PLACES if place.id in self._places and place.id not in self._pages), None)
+        if missing is not None:
+            self._create(missing)
+            QTimer.singleShot(0, self, self.build_places)
+
     def page(self, place_id: str) -> QWidget | None:
         return self._pages.get(place_id)
 
