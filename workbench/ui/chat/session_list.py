@@ -216,6 +216,7 @@ class SessionList(QWidget):
         self._timer.timeout.connect(self.refresh)
         state.sessions_changed.connect(self.refresh)
         state.session_changed.connect(self._select_current)
+        QTimer.singleShot(0, self.refresh)  # the state told of its sessions before the list was there
 
     def _build_head(self, column: QVBoxLayout) -> None:
         head = QHBoxLayout()
