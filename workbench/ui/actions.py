@@ -78,6 +78,10 @@ class Actions(QObject):
         """Its first shortcut, also while another place is shown."""
         return next(iter(self._sequences(action_id)), QKeySequence())
 
+    def sequences(self, action_id: str) -> list[QKeySequence]:
+        """All its shortcuts, also while another place is shown."""
+        return self._sequences(action_id)
+
     def owner(self, keys: QKeySequence, besides: str) -> QAction | None:
         """The action that has these keys where `besides` would have them too."""
         place = self._places[besides]
