@@ -83,7 +83,7 @@ def table(count: int = 100_000) -> None:
     from workbench.ui.theme import Theme
 
     app = QApplication([])
-    theme = Theme(app, Appearance())
+    theme = Theme(app, Look())
     with tempfile.TemporaryDirectory() as folder:
         store = Store.open(Path(folder) / "workbench.db")
         cases = count // 5

@@ -47,6 +47,7 @@ def render(app: QApplication, scene: Scene, theme: str, size: tuple[int, int], o
         program.window.resize(*size)
         program.start()
         program.window.resize(*size)
+        spin(app, lambda: program.is_complete)
         spin(app, lambda: program.slot.value is not None or program.window.banner_texts)
         spin(app, lambda: program.jobs.pending == 0, at_least_ms=300)
 

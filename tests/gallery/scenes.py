@@ -126,7 +126,7 @@ def picker(program: Program, wait: Wait) -> None:
     _fill(program)
     page = _page(program)
     wait(lambda: page.state.models)
-    page.pick_model()
+    page.desk.pick_model()
     popup: QWidget = page.picker
     popup.setParent(program.window.centralWidget())
     popup.move(330, 48)

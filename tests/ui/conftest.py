@@ -51,6 +51,7 @@ def start(qapp: QApplication, qtbot: QtBot, watchdog: Watchdog, home: Path) -> I
         driver = Driver(Program(qapp, Paths.of_user(), list(files)), qtbot)
         drivers.append(driver)
         driver.program.start()
+        driver.wait(lambda: driver.program.is_complete)
         if wait:
             driver.wait_ready()
         return driver

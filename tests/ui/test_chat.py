@@ -52,10 +52,10 @@ def test_the_context_fills_while_an_answer_is_written(window: Driver) -> None:
     window.type("go on")
     window.press("Return")
     shown: set[str] = set()
-    window.composer.tokens.setText("")
+    window.composer.meter.tokens.setText("")
 
     def grown() -> bool:
-        shown.add(window.composer.tokens.text())
+        shown.add(window.composer.meter.tokens.text())
         return len([text for text in shown if text.startswith("~")]) > 2
 
     window.wait(lambda: window.state.running_here is not None)
@@ -217,12 +217,12 @@ def test_files_are_attached_sent_and_refused_with_a_reason(window: Driver, tmp_p
     mime = QMimeData()
     mime.setUrls([QUrl.fromLocalFile(str(good)), QUrl.fromLocalFile(str(bad))])
     window.composer.edit.insertFromMimeData(mime)
-    assert "data.bin is not a text file" in window.composer.problem.text()
+    window.wait(lambda: "data.bin is not a text file" in window.composer.problem.text())
     window.send("read this")
     assert window.page.conversation.view.items[0].attachments == ("notes.txt",)
     assert "the notes" in window.texts()[1][1]
     window.composer.add_files([str(picture)])
-    assert "can't read images" in window.composer.problem.text()
+    window.wait(lambda: "can't read images" in window.composer.problem.text())
     window.type("look")
     assert not window.composer.send.isEnabled()
 
@@ -244,12 +244,12 @@ def test_an_attached_file_counts_and_tells_by_how_much_it_does_not_fit(window: D
     big = tmp_path / "log.txt"
     big.write_text("one line of a long log\n" * 4000)
     window.type("What went wrong?")
-    window.wait(lambda: window.composer.tokens.text() == "~12 of 8,192 tokens")
-    assert window.composer.context_bar.objectName() == ""
+    window.wait(lambda: window.composer.meter.tokens.text() == "~12 of 8,192 tokens")
+    assert window.composer.meter.bar.objectName() == ""
     window.composer.add_files([str(big)])
-    window.wait(lambda: window.composer.context_bar.objectName() == "bad")
+    window.wait(lambda: window.composer.meter.bar.objectName() == "bad")
     too_many = round((len("What went wrong?\n\n") + 4000 * 23) / 3.6) + 8 - 8192
-    assert window.composer.tokens.text() == f"~{too_many:,} tokens too many for 8,192"
-    assert window.composer.tokens.objectName() == "bad"
+    assert window.composer.meter.tokens.text() == f"~{too_many:,} tokens too many for 8,192"
+    assert window.composer.meter.tokens.objectName() == "bad"
     window.click(window.composer.findChild(QToolButton, "removeFile"))
-    window.wait(lambda: window.composer.context_bar.objectName() == "")
+    window.wait(lambda: window.composer.meter.bar.objectName() == "")

@@ -31,6 +31,7 @@ from workbench.ui.palette import ACTION_ROLE
 from workbench.ui.places import SETTINGS_PARTS
 from workbench.ui.settings.erase_dialog import EraseDialog
 from workbench.ui.tokens import DARK, LIGHT, Tokens
+from workbench.ui.window_actions import change_appearance
 
 Start = Callable[..., Driver]
 
@@ -254,7 +255,7 @@ def test_a_damaged_database_is_told_and_can_be_set_aside(start: Start, home: Pat
     driver = start(wait=False)
     driver.wait(lambda: driver.window.banner_texts)
     assert "not a database" in driver.window.banner_texts[0]
-    driver.click(driver.window._banners["store"].action)
+    driver.click(driver.window.messages["store"].action)
     driver.wait_ready()
     assert driver.window.banner_texts == []
     assert any("workbench" in path.name and path.name != "workbench.db" for path in home.iterdir())
@@ -441,7 +442,7 @@ def test_the_largest_text_fits_the_window_as_it_is(window: Driver, watchdog: Wat
     frame, page = window.window, window.page
     frame.resize(1280, 800)
     window.wait(lambda: frame.width() == 1280 and page.side_panel.isVisible())
-    frame._change_appearance(text_scale=200)
+    change_appearance(frame, text_scale=200)
     window.wait(page.side_panel.isHidden)
     for place in ("compare", "evaluate", "history", "models", "settings", "chat"):
         frame.show_place(place)
@@ -458,7 +459,7 @@ def test_the_largest_text_fits_the_window_as_it_is(window: Driver, watchdog: Wat
     assert page.side_panel.isVisible()  # asked for, though there is little room
     window.shortcut("Ctrl+.")
     window.shortcut("Ctrl+.")
-    frame._change_appearance(text_scale=100)
+    change_appearance(frame, text_scale=100)
     window.wait(lambda: page.side_panel.isVisible() and frame.width() == 1280)
 
 

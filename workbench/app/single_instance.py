@@ -8,7 +8,6 @@ in a folder that only the user can enter; no port is opened. What it receives is
 from __future__ import annotations
 
 import enum
-import hashlib
 import importlib
 import json
 import os
@@ -19,7 +18,8 @@ import time
 from pathlib import Path
 from typing import IO, Any
 
-from PySide6.QtCore import QObject, Qt, Signal, Slot
+from PySide6 import QtCore
+from PySide6.QtCore import QCryptographicHash, QObject, Signal, Slot
 from PySide6.QtWidgets import QWidget
 
 from workbench.core.paths import Paths
@@ -52,7 +52,7 @@ class SingleInstance(QObject):
         """`folder` for the lock and the socket is the user's runtime folder unless a test says otherwise."""
         super().__init__(parent)
         self._folder = folder or runtime_folder()
-        name = hashlib.sha256(os.fsencode(paths.data.resolve())).hexdigest()[:16]
+        name = _digest(paths.data.resolve())[:16]
         self._lock_path = self._folder / f"{name}.lock" if self._folder else None
         self._address = _address(self._folder, name) if self._folder else ""
         self._lock: IO[bytes] | None = None
@@ -181,7 +181,8 @@ class SingleInstance(QObject):
 
 
 def raise_window(window: QWidget) -> None:
-    window.setWindowState((window.windowState() & ~Qt.WindowState.WindowMinimized) | Qt.WindowState.WindowActive)
+    state = QtCore.Qt.WindowState
+    window.setWindowState((window.windowState() & ~state.WindowMinimized) | state.WindowActive)
     window.show()
     window.raise_()
     window.activateWindow()
@@ -233,9 +234,14 @@ def _private(folder: Path) -> Path | None:
 
 def _address(folder: Path, name: str) -> str:
     if WINDOWS:
-        user = hashlib.sha256(os.fsencode(folder)).hexdigest()[:8]  # the temporary folder is the user's own there
+        user = _digest(folder)[:8]  # the temporary folder is the user's own there
         return f"model-workbench-{user}-{name}"
     return str(folder / f"{name}.sock")
+
+
+def _digest(path: Path) -> str:
+    """Hexadecimal SHA-256; Python's hashlib would load OpenSSL before the first paint."""
+    return bytes(QCryptographicHash.hash(os.fsencode(path), QCryptographicHash.Algorithm.Sha256).data()).hex()
 
 
 def _try_lock(file: IO[bytes]) -> bool:

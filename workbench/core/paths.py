@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
 from pathlib import Path
-
-import platformdirs
+from typing import NamedTuple
 
 APP = "model-workbench"
 
 
-@dataclass(frozen=True, slots=True)
-class Paths:
+class Paths(NamedTuple):
     config: Path
     data: Path
     logs: Path
@@ -24,6 +21,8 @@ class Paths:
         if home:
             root = Path(home).expanduser().absolute()
             return cls(root, root, root / "logs", root / "cache")
+        import platformdirs  # noqa: PLC0415 - 3 ms before the first paint, where the home folder is not given
+
         return cls(
             Path(platformdirs.user_config_dir(APP, appauthor=False)),
             Path(platformdirs.user_data_dir(APP, appauthor=False)),
@@ -42,6 +41,11 @@ class Paths:
     @property
     def settings(self) -> Path:
         return self.config / "settings.json"
+
+    @property
+    def ui_state(self) -> Path:
+        """What the window remembers between starts."""
+        return self.config / "ui-state.json"
 
     @property
     def keys_file(self) -> Path:

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from PySide6.QtCore import QObject, Signal
 
-from workbench.core.paths import Paths
-from workbench.core.settings import SettingsFile
-
 if TYPE_CHECKING:  # these pull in SQLite, Jinja and the engine's client: not before the first paint
+    from workbench.core.paths import Paths
+    from workbench.core.settings import SettingsFile
     from workbench.plugins import PluginManager
     from workbench.services.catalog import ModelCatalog
     from workbench.services.chat import ChatOptions, ChatService
@@ -21,8 +19,7 @@ if TYPE_CHECKING:  # these pull in SQLite, Jinja and the engine's client: not be
     from workbench.store import Store
 
 
-@dataclass(frozen=True, slots=True)
-class Backend:
+class Backend(NamedTuple):
     """The program's services, made by the composition root."""
 
     paths: Paths

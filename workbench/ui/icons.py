@@ -5,14 +5,32 @@ from __future__ import annotations
 from functools import lru_cache
 from pathlib import Path
 
-from PySide6.QtCore import QByteArray, QEvent, QSize, Qt
-from PySide6.QtGui import QColor, QIcon, QPainter, QPalette, QPixmap
+from PySide6 import QtCore
+from PySide6.QtCore import QByteArray, QEvent, QSize
+from PySide6.QtGui import QColor, QEnterEvent, QIcon, QPainter, QPalette, QPixmap
 from PySide6.QtSvg import QSvgRenderer
-from PySide6.QtWidgets import QApplication, QLabel, QPushButton, QToolButton, QWidget
+from PySide6.QtWidgets import QAbstractButton, QApplication, QLabel, QPushButton, QToolButton, QWidget
 
 from workbench.core.paths import bundled
+from workbench.ui.numbers import FOCUS_BY_TAB, ICON_BESIDE_TEXT, set_number
 
 STROKE_WIDTH = 1.75
+_ratios = [1.0, 2.0]
+"""Pixel ratios icons are drawn for. The first paint's are for its own screen; `draw_for_all_screens` comes after it."""
+
+
+def draw_for_first_screen() -> None:
+    """Draw icons from now on at the primary screen's pixel ratio only."""
+    _ratios[:] = [QApplication.primaryScreen().devicePixelRatio()]
+
+
+def draw_for_all_screens() -> None:
+    """Draw icons for pixel ratios up to 3, those that stand already once more."""
+    _ratios[:] = [1.0, 2.0] if QApplication.primaryScreen().devicePixelRatio() <= 2 else [1.0, 2.0, 3.0]
+    icon.cache_clear()
+    for widget in QApplication.allWidgets():
+        if isinstance(widget, Tinted):
+            widget.redraw_icon()
 
 
 @lru_cache(maxsize=1)
@@ -25,7 +43,7 @@ def pixmap(name: str, color: str, size: int, ratio: float = 1.0) -> QPixmap:
     """The icon drawn in `color` (#rrggbb), `size` device-independent pixels wide."""
     pixels = round(size * ratio)
     result = QPixmap(pixels, pixels)
-    result.fill(Qt.GlobalColor.transparent)
+    result.fill(QColor(0, 0, 0, 0))
     source = (_folder() / f"{name}.svg").read_text(encoding="utf-8")
     source = source.replace("currentColor", color).replace('stroke-width="2"', f'stroke-width="{STROKE_WIDTH}"')
     painter = QPainter(result)
@@ -38,9 +56,9 @@ def pixmap(name: str, color: str, size: int, ratio: float = 1.0) -> QPixmap:
 
 @lru_cache(maxsize=256)
 def icon(name: str, color: str, size: int = 18) -> QIcon:
-    """The icon for screens of any pixel ratio up to 3."""
+    """The icon in the pixel ratios of `_ratios`."""
     result = QIcon()
-    for ratio in (1.0, 2.0) if QApplication.primaryScreen().devicePixelRatio() <= 2 else (1.0, 2.0, 3.0):
+    for ratio in _ratios:
         result.addPixmap(pixmap(name, color, size, ratio))
     return result
 
@@ -49,7 +67,7 @@ def role_color(widget: QWidget, role: QPalette.ColorRole) -> str:
     return QColor(widget.palette().color(QPalette.ColorGroup.Active, role)).name()
 
 
-class _Tinted:
+class Tinted:
     """Shared by the widgets below: an icon by name, in the colour of a palette role."""
 
     _icon_name: str
@@ -64,11 +82,22 @@ class _Tinted:
         self._tint = QApplication.palette().color(QPalette.ColorGroup.Active, self._icon_role).name()
         return icon(self._icon_name, self._tint, self._icon_size)
 
+    def redraw_icon(self) -> None:
+        """The same icon, drawn anew."""
+        if self._icon_name and isinstance(self, QAbstractButton):
+            self.setIcon(self._current_icon())
+
+    def enterEvent(self, event: QEnterEvent) -> None:
+        """The hand comes with the mouse: before the first paint its name alone would cost 15 ms (`ui.numbers`)."""
+        super().enterEvent(event)  # type: ignore[misc]
+        if isinstance(self, QAbstractButton):
+            self.setCursor(QtCore.Qt.CursorShape.PointingHandCursor)
+
     def _color_changed(self) -> bool:
         return QApplication.palette().color(QPalette.ColorGroup.Active, self._icon_role).name() != self._tint
 
 
-class IconButton(_Tinted, QToolButton):
+class IconButton(Tinted, QToolButton):
     """A flat button with a line icon, an accessible name and a tool tip that shows its shortcut."""
 
     def __init__(
@@ -88,11 +117,10 @@ class IconButton(_Tinted, QToolButton):
             self.setObjectName(object_name)
         self.set_title(title)
         self.setIconSize(QSize(size, size))
-        self.setCursor(Qt.CursorShape.PointingHandCursor)
-        self.setFocusPolicy(Qt.FocusPolicy.TabFocus)
+        set_number(self, FOCUS_BY_TAB)
         if text:
             self.setText(text)
-            self.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
+            set_number(self, ICON_BESIDE_TEXT)
         self.setIcon(self._current_icon())
 
     def set_title(self, title: str, shortcut: str = "") -> None:
@@ -111,7 +139,7 @@ class IconButton(_Tinted, QToolButton):
             self.setIcon(self._current_icon())
 
 
-class PushButton(_Tinted, QPushButton):
+class PushButton(Tinted, QPushButton):
     """A bordered button; `primary` is filled with the accent colour, `danger` written in the warning colour."""
 
     def __init__(
@@ -129,7 +157,6 @@ class PushButton(_Tinted, QPushButton):
         self._setup_icon(icon_name, 16, role)
         if primary or object_name:
             self.setObjectName(object_name or "primary")
-        self.setCursor(Qt.CursorShape.PointingHandCursor)
         if icon_name:
             self.setIcon(self._current_icon())
             self.setIconSize(QSize(16, 16))
@@ -140,7 +167,7 @@ class PushButton(_Tinted, QPushButton):
             self.setIcon(self._current_icon())
 
 
-class IconLabel(_Tinted, QLabel):
+class IconLabel(Tinted, QLabel):
     """A small icon that is not a button."""
 
     def __init__(

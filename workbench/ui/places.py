@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import importlib
-from dataclasses import dataclass
+from typing import TYPE_CHECKING, NamedTuple
 
 from PySide6.QtWidgets import QWidget
 
-from workbench.ui.context import Context
 from workbench.ui.tr import mark, tr
 
+if TYPE_CHECKING:
+    from workbench.ui.context import Context
 
-@dataclass(frozen=True, slots=True)
-class Place:
+
+class Place(NamedTuple):
     id: str
     title: str
     icon: str
@@ -64,10 +65,13 @@ class Page(QWidget):
     """One place's page. `side_list` stands left of it and can be hidden."""
 
     side_list: QWidget | None = None
+    context: Context
 
-    def __init__(self, context: Context, parent: QWidget | None = None) -> None:
+    def __init__(self, context: Context | None, parent: QWidget | None = None) -> None:
+        """Without a context the page is shown and not used yet."""
         super().__init__(parent)
-        self.context = context
+        if context is not None:
+            self.context = context
 
     def activate(self) -> None:
         """The page has come to the front: put the focus where work goes on."""

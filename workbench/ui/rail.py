@@ -4,46 +4,47 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from PySide6.QtCore import QEvent, QSize, Qt, Signal, Slot
-from PySide6.QtGui import QPalette
+from PySide6.QtCore import QEvent, QSize, Signal, Slot
+from PySide6.QtGui import QIcon, QPalette
 from PySide6.QtWidgets import QApplication, QButtonGroup, QFrame, QToolButton, QVBoxLayout, QWidget
 
-from workbench.ui import icons
+from workbench.ui.icons import Tinted
+from workbench.ui.numbers import ICON_ABOVE_TEXT, set_number
 from workbench.ui.places import Place
-from workbench.ui.theme import scaled
+from workbench.ui.theme import DARK_BELOW, scaled
 from workbench.ui.tr import tr
 
 WIDTH = 72
+ICON_SIZE = 20
 
 
-class RailButton(QToolButton):
+class RailButton(Tinted, QToolButton):
     def __init__(self, place: Place, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.place_id = place.id
-        self._icon_name = place.icon
+        self._setup_icon(place.icon, ICON_SIZE, QPalette.ColorRole.PlaceholderText)
         title = tr(place.title)
         self.setObjectName("railButton")
         self.setText(title)
         self.setAccessibleName(title)
         self.setToolTip(f"{title} ({place.shortcut})" if place.shortcut else title)
-        self.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextUnderIcon)
-        self.setIconSize(QSize(20, 20))
+        set_number(self, ICON_ABOVE_TEXT)
+        self.setIconSize(QSize(ICON_SIZE, ICON_SIZE))
         self.setCheckable(True)
-        self.setCursor(Qt.CursorShape.PointingHandCursor)
-        self.toggled.connect(self._tint)
-        self._tint()
+        self.toggled.connect(self.redraw_icon)
+        self.redraw_icon()
 
-    @Slot()
-    def _tint(self) -> None:
-        role = QPalette.ColorRole.Highlight if self.isChecked() else QPalette.ColorRole.PlaceholderText
-        if self.isChecked() and QApplication.palette().color(QPalette.ColorRole.Window).lightness() < 128:
-            role = QPalette.ColorRole.Link
-        self.setIcon(icons.icon(self._icon_name, QApplication.palette().color(role).name(), 20))
+    def _current_icon(self) -> QIcon:
+        self._icon_role = QPalette.ColorRole.PlaceholderText
+        if self.isChecked():
+            is_dark = QApplication.palette().color(QPalette.ColorRole.Window).lightness() < DARK_BELOW
+            self._icon_role = QPalette.ColorRole.Link if is_dark else QPalette.ColorRole.Highlight
+        return super()._current_icon()
 
     def changeEvent(self, event: QEvent) -> None:
         super().changeEvent(event)
         if event.type() == QEvent.Type.PaletteChange:
-            self._tint()
+            self.redraw_icon()
 
 
 class Rail(QFrame):

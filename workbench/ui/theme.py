@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from string import Template
+from typing import TYPE_CHECKING, NamedTuple
 
-from PySide6.QtCore import QObject, Qt, QTimer, Signal, Slot
+from PySide6.QtCore import QObject, QTimer, Signal, Slot
 from PySide6.QtGui import QColor, QFont, QFontDatabase, QPalette
 from PySide6.QtWidgets import QApplication
 
 from workbench.core.paths import bundled
-from workbench.core.settings import Appearance
 from workbench.ui.style import STYLE
 from workbench.ui.tokens import DARK, LIGHT, Tokens
+
+if TYPE_CHECKING:
+    from workbench.core.settings import Appearance
 
 UI_FAMILIES = ["Inter", "Segoe UI", "SF Pro Text", "Noto Sans", "DejaVu Sans", "sans-serif"]
 MONO_FAMILIES = ["JetBrains Mono", "Cascadia Mono", "SF Mono", "DejaVu Sans Mono", "monospace"]
@@ -20,13 +23,26 @@ PAUSE_MS = 80
 """Between two changes: each costs a pass over every widget."""
 LARGEST_SCALE = 150
 """Percent up to which the least widths of panels grow with the text; beyond that their texts wrap."""
-FONT_FILES = ("Inter-Regular.otf", "Inter-SemiBold.otf", "Inter-Italic.otf", "JetBrainsMono-Regular.ttf")
+FIRST_FONTS = ("Inter-Regular.otf", "Inter-SemiBold.otf")
+"""Those of the first paint."""
+OTHER_FONTS = ("Inter-Italic.otf", "JetBrainsMono-Regular.ttf")
+DARK_BELOW = 128
+"""Lightness of a window's background (0 to 255) under which its palette is a dark one."""
+SCHEMES = {"system": 0, "light": 1, "dark": 2}
+"""`Qt.ColorScheme` by number: see `ui.numbers`."""
 
 
-def load_fonts() -> None:
-    """Make the bundled fonts known to Qt. Missing files fall back to the system's families."""
+class Look(NamedTuple):
+    """What the user sets of the window's look."""
+
+    theme: str = "system"
+    text_scale: int = 100
+
+
+def load_fonts(names: tuple[str, ...]) -> None:
+    """Make bundled fonts known to Qt. Missing files fall back to the system's families."""
     folder = bundled("resources") / "fonts"
-    for name in FONT_FILES:
+    for name in names:
         QFontDatabase.addApplicationFont(str(folder / name))
 
 
@@ -85,7 +101,7 @@ def palette_of(tokens: Tokens) -> QPalette:
 
 
 def style_sheet(tokens: Tokens, scale: int) -> str:
-    values = {name: getattr(tokens, name) for name in tokens.__slots__ if name != "dark"}
+    values = {name: getattr(tokens, name) for name in tokens._fields if name != "dark"}
     values |= {f"f{pixels}": f"{scaled(pixels, scale)}px" for pixels in (10, 11, 12, 13, 14, 15, 18, 22)}
     values["button"] = tokens.chip if tokens.dark else tokens.panel
     values["mono"] = ", ".join(f'"{family}"' for family in MONO_FAMILIES)
@@ -101,14 +117,14 @@ class Theme(QObject):
 
     changed = Signal()
 
-    def __init__(self, app: QApplication, appearance: Appearance, parent: QObject | None = None) -> None:
+    def __init__(self, app: QApplication, look: Look, parent: QObject | None = None) -> None:
         super().__init__(parent or app)
         self._app = app
-        self._appearance = appearance
+        self._look = look
         self.tokens = LIGHT
         self.scale = 100
         app.setStyle("Fusion")
-        load_fonts()
+        load_fonts(FIRST_FONTS)
         self._with_style_sheet = False
         self._waiting = False
         self._pause = QTimer(self)
@@ -116,16 +132,21 @@ class Theme(QObject):
         self._pause.setInterval(PAUSE_MS)
         self._pause.timeout.connect(self._apply_waiting)
         self._apply()
-        app.styleHints().colorSchemeChanged.connect(self._scheme_changed)
 
     def finish(self) -> None:
         """Put the style sheet on, once the window is built: every widget made or moved before costs nothing then."""
         self._with_style_sheet = True
         self._app.setStyleSheet(style_sheet(self.tokens, self.scale))
 
+    def follow_system(self) -> None:
+        """What can wait until the window is painted: the rarer fonts, and hearing of the system's changes."""
+        load_fonts(OTHER_FONTS)
+        self._app.styleHints().colorSchemeChanged.connect(self._scheme_changed)
+
     def set_appearance(self, appearance: Appearance) -> None:
-        if appearance != self._appearance:
-            self._appearance = appearance
+        look = Look(appearance.theme, appearance.text_scale)
+        if look != self._look:
+            self._look = look
             self._waiting = True
             if not self._pause.isActive():
                 self._apply_waiting()
@@ -140,21 +161,19 @@ class Theme(QObject):
 
     @Slot()
     def _scheme_changed(self) -> None:
-        if self._appearance.theme == "system" and self._wanted() is not self.tokens:
+        if self._look.theme == "system" and self._wanted() is not self.tokens:
             self._apply()
 
     def _wanted(self) -> Tokens:
-        if self._appearance.theme == "system":
-            return DARK if self._app.styleHints().colorScheme() == Qt.ColorScheme.Dark else LIGHT
-        return DARK if self._appearance.theme == "dark" else LIGHT
+        if self._look.theme == "system":  # Fusion's own palette is a dark one where the system wants that
+            window = self._app.style().standardPalette().color(QPalette.ColorRole.Window)
+            return DARK if window.lightness() < DARK_BELOW else LIGHT
+        return DARK if self._look.theme == "dark" else LIGHT
 
     def _apply(self) -> None:
-        scheme = {"light": Qt.ColorScheme.Light, "dark": Qt.ColorScheme.Dark}.get(
-            self._appearance.theme, Qt.ColorScheme.Unknown
-        )
-        self._app.styleHints().setColorScheme(scheme)
+        self._app.styleHints().setProperty("colorScheme", SCHEMES[self._look.theme])
         self.tokens = self._wanted()
-        self.scale = self._appearance.text_scale
+        self.scale = self._look.text_scale
         self._app.setFont(ui_font(self.scale))
         self._app.setPalette(palette_of(self.tokens))
         if self._with_style_sheet:

@@ -24,6 +24,8 @@ class Remembered(msgspec.Struct, kw_only=True):
     """Collapsible section -> open."""
     session_id: str = ""
     model_id: str = ""
+    model_name: str = ""
+    """Of that model, shown until the models are listed."""
     draft: str = ""
     """Text typed into a chat that does not exist yet. Drafts of stored chats are in the database."""
     options: dict[str, object] = {}

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
-from PySide6.QtCore import QEvent, QObject, QSize, Qt, QTimer, Signal, Slot
+from PySide6 import QtCore
+from PySide6.QtCore import QEvent, QObject, QSize, QTimer, Signal, Slot
 from PySide6.QtGui import (
     QAccessible,
     QAccessibleAnnouncementEvent,
@@ -23,9 +25,12 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from workbench.core.errors import ErrorInfo
 from workbench.ui.icons import IconButton, IconLabel, PushButton
+from workbench.ui.numbers import PLAIN_TEXT, set_number
 from workbench.ui.tr import tr
+
+if TYPE_CHECKING:  # the first paint needs some of these widgets, and none of their errors
+    from workbench.core.errors import ErrorInfo
 
 TOAST_MS = 8000
 TOAST_BOTTOM = 168
@@ -35,7 +40,7 @@ TOAST_BOTTOM = 168
 def label(text: str = "", name: str = "", *, wrap: bool = False, selectable: bool = False) -> QLabel:
     """A label of plain text; `name` picks its style."""
     result = QLabel(text)
-    result.setTextFormat(Qt.TextFormat.PlainText)
+    set_number(result, PLAIN_TEXT)
     if name:
         result.setObjectName(name)
     result.setWordWrap(wrap)
@@ -43,7 +48,7 @@ def label(text: str = "", name: str = "", *, wrap: bool = False, selectable: boo
         result.setSizePolicy(QSizePolicy.Policy.Fixed, QSizePolicy.Policy.Fixed)
     if selectable:
         result.setTextInteractionFlags(
-            Qt.TextInteractionFlag.TextSelectableByMouse | Qt.TextInteractionFlag.TextSelectableByKeyboard
+            QtCore.Qt.TextInteractionFlag.TextSelectableByMouse | QtCore.Qt.TextInteractionFlag.TextSelectableByKeyboard
         )
     return result
 
@@ -84,7 +89,7 @@ class ElidedLabel(QLabel):
     def __init__(self, text: str = "", name: str = "", parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._full = ""
-        self.setTextFormat(Qt.TextFormat.PlainText)
+        set_number(self, PLAIN_TEXT)
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Preferred)
         self.setMinimumWidth(24)
         if name:
@@ -117,7 +122,9 @@ class ElidedLabel(QLabel):
             self._elide()
 
     def _elide(self) -> None:
-        shown = QFontMetrics(self.font()).elidedText(self._full, Qt.TextElideMode.ElideRight, max(self.width(), 24))
+        metrics, room, shown = QFontMetrics(self.font()), max(self.width(), 24), self._full
+        if metrics.horizontalAdvance(shown) > room:
+            shown = metrics.elidedText(shown, QtCore.Qt.TextElideMode.ElideRight, room)
         super().setText(shown)
         self.setToolTip(self._full if shown != self._full else "")
 
@@ -176,7 +183,7 @@ class Toast(QFrame):
         row.addWidget(self.text)
         self.button = QPushButton()
         self.button.setAccessibleName(tr("Undo"))
-        self.button.setCursor(Qt.CursorShape.PointingHandCursor)
+        self.button.setCursor(QtCore.Qt.CursorShape.PointingHandCursor)
         self.button.clicked.connect(self._clicked)
         row.addWidget(self.button)
         self._timer = QTimer(self)

@@ -1,135 +1,30 @@
-"""Where the prompt is written: grows with its text, takes files, shows how full the context is."""
+"""Where the prompt is written: grows with its text, takes files, shows how full the context is.
+
+It is part of the first paint and takes text from then on; what it needs for files and messages is imported when it is
+used first.
+"""
 
 from __future__ import annotations
 
-import mimetypes
-from pathlib import Path
+import importlib
+from typing import TYPE_CHECKING, Any
 
 from PySide6 import QtWidgets
-from PySide6.QtCore import QEvent, QMimeData, Qt, Signal, Slot
-from PySide6.QtGui import QFocusEvent, QFontMetrics, QKeyEvent, QPalette, QTextCursor
-from PySide6.QtWidgets import (
-    QFrame,
-    QHBoxLayout,
-    QPlainTextEdit,
-    QProgressBar,
-    QVBoxLayout,
-    QWidget,
-)
+from PySide6.QtCore import Signal, Slot
+from PySide6.QtGui import QPalette, QTextCursor
+from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QVBoxLayout, QWidget
 
-from workbench.core.messages import Attachment, FilePart, ImagePart, Message, Part, TextPart
-from workbench.core.models import ModelInfo
-from workbench.ui.formats import decimal, number
+from workbench.ui.chat.prompt_edit import PromptEdit
 from workbench.ui.icons import IconButton, IconLabel
 from workbench.ui.tr import tr
 from workbench.ui.widgets import clear_layout, label, restyle
 
-MAX_LINES = 12
-MAX_FILE_BYTES = 20_000_000
-NEARLY_FULL = 0.85
-"""Share of the context from which on its bar warns."""
-
-
-class PromptEdit(QPlainTextEdit):
-    """Enter sends, Shift+Enter breaks the line, Up in an empty field edits the last message."""
-
-    submitted = Signal()
-    edit_last = Signal()
-    files_given = Signal(list)
-    focus_changed = Signal(bool)
-
-    def __init__(self, parent: QWidget | None = None) -> None:
-        super().__init__(parent)
-        self.setAccessibleName(tr("Prompt"))
-        self.setTabChangesFocus(True)
-        self.setFrameShape(QFrame.Shape.NoFrame)
-        self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        self.document().setDocumentMargin(2)
-        self.textChanged.connect(self._grow)
-        self._grow()
-
-    def keyPressEvent(self, event: QKeyEvent) -> None:
-        if event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter):
-            if event.modifiers() & Qt.KeyboardModifier.ShiftModifier:
-                self.textCursor().insertText("\n")
-                self.ensureCursorVisible()
-            else:
-                self.submitted.emit()
-            return
-        if event.key() == Qt.Key.Key_Up and not self.toPlainText():
-            self.edit_last.emit()
-            return
-        super().keyPressEvent(event)
-
-    def focusInEvent(self, event: QFocusEvent) -> None:
-        super().focusInEvent(event)
-        self.focus_changed.emit(True)
-
-    def focusOutEvent(self, event: QFocusEvent) -> None:
-        super().focusOutEvent(event)
-        self.focus_changed.emit(False)
-
-    def changeEvent(self, event: QEvent) -> None:
-        super().changeEvent(event)
-        if event.type() in (QEvent.Type.FontChange, QEvent.Type.StyleChange):
-            self._grow()
-
-    def resizeEvent(self, event) -> None:  # type: ignore[no-untyped-def]
-        super().resizeEvent(event)
-        self._grow()
-
-    def canInsertFromMimeData(self, source: QMimeData) -> bool:
-        return _local_files(source) != [] or source.hasImage() or super().canInsertFromMimeData(source)
-
-    def insertFromMimeData(self, source: QMimeData) -> None:
-        files = _local_files(source)
-        if files:
-            self.files_given.emit(files)
-        elif not source.hasText() and source.hasImage():
-            self.files_given.emit([source.imageData()])
-        else:
-            self.insertPlainText(source.text())
-
-    @Slot()
-    def _grow(self) -> None:
-        line = QFontMetrics(self.font()).lineSpacing()
-        lines = 0
-        block = self.document().begin()
-        while block.isValid() and lines < MAX_LINES:
-            layout = block.layout()
-            lines += max(layout.lineCount() if layout else 1, 1)
-            block = block.next()
-        height = min(max(lines, 1), MAX_LINES) * line + 8
-        if self.height() != height:
-            self.setFixedHeight(height)
-
-
-class AttachmentChip(QFrame):
-    """One attached file; `problem` says why the chosen model can't take it."""
-
-    removed = Signal(object)
-
-    def __init__(self, attachment: Attachment, problem: str, parent: QWidget | None = None) -> None:
-        super().__init__(parent)
-        self.setObjectName("attachment")
-        self.attachment = attachment
-        row = QHBoxLayout(self)
-        row.setContentsMargins(8, 3, 3, 3)
-        row.setSpacing(6)
-        role = QPalette.ColorRole.BrightText if problem else QPalette.ColorRole.PlaceholderText
-        row.addWidget(IconLabel("triangle-alert" if problem else "file-text", 14, role))
-        row.addWidget(label(attachment.name))
-        row.addWidget(label(_size_text(attachment.size), "small"))
-        remove = IconButton("x", tr("Remove {name}", name=attachment.name), size=12)
-        remove.setObjectName("removeFile")
-        remove.clicked.connect(self._remove)
-        row.addWidget(remove)
-        self.setToolTip(problem)
-        self.setAccessibleName(f"{attachment.name}. {problem}" if problem else attachment.name)
-
-    @Slot()
-    def _remove(self) -> None:
-        self.removed.emit(self.attachment)
+if TYPE_CHECKING:
+    from workbench.core.messages import Message
+    from workbench.core.models import ModelInfo
+    from workbench.ui.chat.attachments import Attached, Read
+    from workbench.ui.chat.context_meter import ContextMeter
+    from workbench.ui.jobs import Jobs
 
 
 class Composer(QFrame):
@@ -141,73 +36,104 @@ class Composer(QFrame):
     text_changed = Signal()
     cancel_edit = Signal()
 
-    def __init__(self, parent: QWidget | None = None) -> None:
+    def __init__(self, parent: QWidget | None = None, *, ready: bool = True) -> None:
+        """`ready` False: nobody listens yet; a prompt that is sent meanwhile goes out with `set_ready`."""
         super().__init__(parent)
         self.setObjectName("composer")
         self.setAccessibleName(tr("Composer"))
-        self._attachments: list[tuple[Attachment, str]] = []
+        self._files: list[Attached] = []
         self._model: ModelInfo | None = None
+        self._jobs: Jobs | None = None
+        self._reading = 0
         self._busy = False
         self._available = True
-        column = QVBoxLayout(self)
-        column.setContentsMargins(14, 10, 10, 8)
-        column.setSpacing(6)
-        self._build_editing(column)
-        self._chips = QHBoxLayout()
-        self._chips.setSpacing(6)
-        column.addLayout(self._chips)
-        self.problem = label("", "warn", wrap=True)
-        self.problem.hide()
-        column.addWidget(self.problem)
+        self._ready = ready
+        self._held = False
+        self._meter: ContextMeter | None = None
+        self._editing: QWidget | None = None
+        self._chips: QHBoxLayout | None = None
+        self._problem: QLabel | None = None
+        self._column = QVBoxLayout(self)
+        self._column.setContentsMargins(14, 10, 10, 8)
+        self._column.setSpacing(6)
         self.edit = PromptEdit()
         self.edit.submitted.connect(self.submit)
         self.edit.edit_last.connect(self.edit_last)
         self.edit.files_given.connect(self.add_files)
         self.edit.focus_changed.connect(self._focus_changed)
         self.edit.textChanged.connect(self._text_changed)
-        column.addWidget(self.edit)
-        self._build_bar(column)
+        self._column.addWidget(self.edit)
+        self._build_bar()
         self._update()
 
-    def _build_editing(self, column: QVBoxLayout) -> None:
-        self.editing = QWidget()
-        row = QHBoxLayout(self.editing)
-        row.setContentsMargins(0, 0, 0, 0)
-        row.addWidget(IconLabel("pencil", 14))
-        row.addWidget(
-            label(tr("Editing an earlier message. Sending starts a new branch; the old one is kept."), "stat")
-        )
-        row.addStretch(1)
-        cancel = IconButton("x", tr("Stop editing"), size=14)
-        cancel.clicked.connect(self.cancel_edit)
-        row.addWidget(cancel)
-        self.editing.hide()
-        column.addWidget(self.editing)
-
-    def _build_bar(self, column: QVBoxLayout) -> None:
+    def _build_bar(self) -> None:
         self.bar = QHBoxLayout()
         self.bar.setSpacing(6)
         self.attach = IconButton("paperclip", tr("Attach files"))
         self.attach.clicked.connect(self.choose_files)
         self.bar.addWidget(self.attach)
         self.bar.addStretch(1)
-        self.tokens = label("", "stat")
-        self.tokens.setAccessibleName(tr("Size of the prompt"))
-        self.bar.addWidget(self.tokens)
-        self.context_bar = QProgressBar()
-        self.context_bar.setTextVisible(False)
-        self.context_bar.setFixedWidth(72)
-        self.context_bar.setRange(0, 1000)
-        self.context_bar.setAccessibleName(tr("How full the context is"))
-        self.bar.addWidget(self.context_bar)
-        self.bar.addSpacing(4)
         self.send = IconButton("arrow-up", tr("Send"), role=QPalette.ColorRole.HighlightedText, object_name="send")
         self.send.set_title(tr("Send"), "Enter")
         self.send.clicked.connect(self._send_clicked)
         self.bar.addWidget(self.send)
-        column.addLayout(self.bar)
+        self._column.addLayout(self.bar)
+
+    # --- parts made when first wanted ------------------------------------------------------------------------
+    @property
+    def meter(self) -> ContextMeter:
+        if self._meter is None:
+            made: ContextMeter = importlib.import_module("workbench.ui.chat.context_meter").ContextMeter()
+            self.bar.insertWidget(self.bar.count() - 1, made)
+            self._meter = made
+        return self._meter
+
+    @property
+    def editing(self) -> QWidget:
+        """The line that says an earlier message is being edited."""
+        if self._editing is None:
+            self._editing = QWidget()
+            row = QHBoxLayout(self._editing)
+            row.setContentsMargins(0, 0, 0, 0)
+            row.addWidget(IconLabel("pencil", 14))
+            text = tr("Editing an earlier message. Sending starts a new branch; the old one is kept.")
+            row.addWidget(label(text, "stat", wrap=True), 1)
+            cancel = IconButton("x", tr("Stop editing"), size=14)
+            cancel.clicked.connect(self.cancel_edit)
+            row.addWidget(cancel)
+            self._column.insertWidget(0, self._editing)
+            self._editing.hide()
+        return self._editing
+
+    @property
+    def problem(self) -> QLabel:
+        """What is wrong with the files."""
+        if self._problem is None:
+            self._problem = label("", "warn", wrap=True)
+            self._column.insertWidget(self._column.indexOf(self.edit), self._problem)
+            self._problem.hide()
+        return self._problem
+
+    @property
+    def chips(self) -> QHBoxLayout:
+        if self._chips is None:
+            self._chips = QHBoxLayout()
+            self._chips.setSpacing(6)
+            self._column.insertLayout(self._column.indexOf(self.problem), self._chips)
+        return self._chips
 
     # --- what the page sets ----------------------------------------------------------------------------------
+    def set_jobs(self, jobs: Jobs) -> None:
+        """Files are read in a worker from now on."""
+        self._jobs = jobs
+
+    def set_ready(self) -> None:
+        """Somebody listens now: send what waited for it."""
+        self._ready = True
+        if self._held:
+            self._held = False
+            self.submit()
+
     def set_model(self, model: ModelInfo | None) -> None:
         self._model = model
         name = model.name if model else tr("the model")
@@ -215,13 +141,10 @@ class Composer(QFrame):
         self._show_attachments()
 
     def set_busy(self, busy: bool) -> None:
-        self._busy = busy
-        if busy:
-            self.send.set_icon("square")
-            self.send.set_title(tr("Stop"), "Esc")
-        else:
-            self.send.set_icon("arrow-up")
-            self.send.set_title(tr("Send"), "Enter")
+        if busy != self._busy:
+            self._busy = busy
+            self.send.set_icon("square" if busy else "arrow-up")
+            self.send.set_title(tr("Stop") if busy else tr("Send"), "Esc" if busy else "Enter")
         self._update()
 
     def set_available(self, available: bool) -> None:
@@ -230,37 +153,13 @@ class Composer(QFrame):
         self._update()
 
     def set_editing(self, editing: bool) -> None:
-        self.editing.setVisible(editing)
+        if editing or self._editing is not None:
+            self.editing.setVisible(editing)
 
     def set_count(self, tokens: int | None, limit: int | None, exact: bool) -> None:
         """Tokens of everything that would be sent, against the context's size."""
-        mark = "" if exact else "~"
-        over = tokens - limit if limit and tokens is not None else 0
-        if tokens is None:
-            text = ""
-        elif over > 0:
-            text = tr(
-                "{mark}{over} tokens too many for {limit}", mark=mark, over=number(over), limit=number(tokens - over)
-            )
-        elif limit:
-            text = tr("{mark}{tokens} of {limit} tokens", mark=mark, tokens=number(tokens), limit=number(limit))
-        else:
-            text = tr("{mark}{tokens} tokens", mark=mark, tokens=number(tokens))
-        self.tokens.setText(text)
-        self.context_bar.setVisible(bool(limit) and tokens is not None)
-        share, tip = 0.0, ""
-        if limit and tokens is not None:
-            share = tokens / limit
-            self.context_bar.setValue(min(round(share * 1000), 1000))
-            tip = tr("The context is {percent} % full.", percent=round(share * 100))
-            if over > 0:
-                tip += " " + tr("The prompt does not fit: older turns must go, or the context must grow.")
-        for widget, usual in ((self.context_bar, ""), (self.tokens, "stat")):
-            widget.setToolTip(tip)
-            name = "bad" if over > 0 else "warn" if share > NEARLY_FULL else usual
-            if widget.objectName() != name:
-                widget.setObjectName(name)
-                restyle(widget)
+        if tokens is not None or self._meter is not None:
+            self.meter.show_count(tokens, limit, exact)
 
     # --- text and files --------------------------------------------------------------------------------------
     @property
@@ -273,27 +172,32 @@ class Composer(QFrame):
 
     def clear(self) -> None:
         self.edit.clear()
-        self._attachments.clear()
-        self.problem.hide()
+        self._files = []
+        self._tell("")
         self._show_attachments()
 
     def message(self) -> Message:
-        parts: list[Part] = [TextPart(self.text)] if self.text.strip() else []
-        for attachment, text in self._attachments:
-            if attachment.media_type.startswith("image/"):
-                parts.append(ImagePart(attachment))
-            else:
-                parts.append(FilePart(attachment, text))
-        return Message("user", tuple(parts))
+        made: Message = _attachments().message_of(self.text, self._files)
+        return made
 
     @Slot(list)
     def add_files(self, files: list[object]) -> None:
-        problems = [self._add_file(Path(str(name))) for name in files if isinstance(name, str | Path)]
-        if any(not isinstance(name, str | Path) for name in files):
-            problems.append(
-                tr("Pictures from the clipboard can't be attached yet; save the picture and drop the file.")
-            )
-        self._tell(" ".join(problem for problem in problems if problem))
+        """Paths or pictures (QImage)."""
+        read = _attachments().read_files
+        if self._jobs is None:
+            self._take(read(files))
+            return
+        self._reading += 1
+        self._update()
+        self._jobs.run(lambda: read(files), self._take_read, owner=self)
+
+    def _take_read(self, read: Read) -> None:
+        self._reading -= 1
+        self._take(read)
+
+    def _take(self, read: Read) -> None:
+        self._files += read.files
+        self._tell(" ".join(read.problems))
         self._show_attachments()
         self.text_changed.emit()
 
@@ -304,65 +208,49 @@ class Composer(QFrame):
             self.add_files(list(names))
         self.edit.setFocus()
 
-    def _add_file(self, path: Path) -> str:
-        """Returns what is wrong with it, for the user; empty if it was attached."""
-        try:
-            if path.stat().st_size > MAX_FILE_BYTES:
-                return tr("{name} is larger than 20 MB and was not attached.", name=path.name)
-            data = path.read_bytes()
-        except OSError as error:
-            return tr("{name} can't be read: {reason}.", name=path.name, reason=error.strerror or error)
-        media_type = mimetypes.guess_type(path.name)[0] or "text/plain"
-        if media_type.startswith("image/") and media_type != "image/svg+xml":
-            self._attachments.append((Attachment.of(data, media_type, path.name), ""))
-            return ""
-        try:
-            text = data.decode("utf-8-sig")
-        except UnicodeDecodeError:
-            return tr("{name} is not a text file and was not attached.", name=path.name)
-        if "\0" in text:
-            return tr("{name} is not a text file and was not attached.", name=path.name)
-        self._attachments.append((Attachment.of(data, "text/plain", path.name), text))
-        return ""
-
-    def _problem_of(self, attachment: Attachment) -> str:
-        is_image = attachment.media_type.startswith("image/")
-        if is_image and self._model is not None and "images" not in self._model.capabilities:
-            return tr("{model} can't read images.", model=self._model.name)
-        return ""
+    def _problem_of(self, file: Attached) -> str:
+        problem: str = _attachments().problem_of(file, self._model)
+        return problem
 
     def _show_attachments(self) -> None:
-        clear_layout(self._chips)
+        if not self._files and self._chips is None:
+            return
+        clear_layout(self.chips)
         problems = []
-        for attachment, _text in self._attachments:
-            problem = self._problem_of(attachment)
+        for file in self._files:
+            problem = self._problem_of(file)
             if problem:
                 problems.append(problem)
-            chip = AttachmentChip(attachment, problem)
+            chip = _attachments().AttachmentChip(file, problem)
             chip.removed.connect(self._remove)
-            self._chips.addWidget(chip)
-        if self._attachments:
-            self._chips.addStretch(1)
+            self.chips.addWidget(chip)
+        if self._files:
+            self.chips.addStretch(1)
         if problems:
             self._tell(problems[0] + " " + tr("Remove the picture or choose a model that can."))
         self._update()
 
     @Slot(object)
-    def _remove(self, attachment: Attachment) -> None:
-        self._attachments = [entry for entry in self._attachments if entry[0] is not attachment]
+    def _remove(self, file: Attached) -> None:
+        self._files = [entry for entry in self._files if entry is not file]
         self._tell("")
         self._show_attachments()
         self.text_changed.emit()
 
     def _tell(self, problem: str) -> None:
-        self.problem.setText(problem)
-        self.problem.setVisible(bool(problem))
+        if problem or self._problem is not None:
+            self.problem.setText(problem)
+            self.problem.setVisible(bool(problem))
 
     # --- sending ---------------------------------------------------------------------------------------------
     @Slot()
     def submit(self) -> None:
-        if self._can_send():
+        if not self._can_send():
+            return
+        if self._ready:
             self.submitted.emit(self.message())
+        else:
+            self._held = True
 
     @Slot()
     def _send_clicked(self) -> None:
@@ -372,8 +260,8 @@ class Composer(QFrame):
             self.submit()
 
     def _can_send(self) -> bool:
-        has_content = bool(self.text.strip()) or bool(self._attachments)
-        blocked = any(self._problem_of(attachment) for attachment, _text in self._attachments)
+        has_content = bool(self._files) or bool(self.text.strip())
+        blocked = self._reading > 0 or any(self._problem_of(file) for file in self._files)
         return has_content and not blocked and not self._busy and self._available
 
     def _update(self) -> None:
@@ -381,6 +269,7 @@ class Composer(QFrame):
 
     @Slot()
     def _text_changed(self) -> None:
+        self._held = False  # the user goes on writing
         self._update()
         self.text_changed.emit()
 
@@ -390,15 +279,5 @@ class Composer(QFrame):
         restyle(self)
 
 
-def _local_files(source: QMimeData) -> list[object]:
-    if not source.hasUrls():
-        return []
-    return [url.toLocalFile() for url in source.urls() if url.isLocalFile()]
-
-
-def _size_text(size: int) -> str:
-    if size < 1024:
-        return tr("{size} B", size=size)
-    if size < 1024 * 1024:
-        return tr("{size} KB", size=round(size / 1024))
-    return tr("{size} MB", size=decimal(size / 1024 / 1024))
+def _attachments() -> Any:
+    return importlib.import_module("workbench.ui.chat.attachments")

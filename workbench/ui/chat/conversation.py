@@ -12,19 +12,13 @@ from PySide6.QtGui import QDesktopServices
 from PySide6.QtWidgets import QVBoxLayout, QWidget
 
 from workbench.core.runs import RunRecord
-from workbench.ui.chat.items import (
-    answer_actions,
-    item_of,
-    live_footer,
-    own_text,
-    status_text,
-    user_actions,
-)
+from workbench.ui.chat.actions import ANSWER, PROMPT, buttons
+from workbench.ui.chat.items import item_of, live_footer, own_text, status_text
 from workbench.ui.chat.state import ChatState
 from workbench.ui.context import Context
 from workbench.ui.dialogs import TextDialog
 from workbench.ui.tr import tr
-from workbench.ui.transcript.items import Action, TranscriptItem
+from workbench.ui.transcript.items import TranscriptItem
 from workbench.ui.widgets import copy_text
 
 if TYPE_CHECKING:
@@ -47,6 +41,8 @@ class Stream:
 class Conversation(QWidget):
     edit_requested = Signal(str)
     other_model_requested = Signal(str)
+    compare_requested = Signal(str)
+    """With the text of a prompt."""
     files_dropped = Signal(list)
 
     def __init__(self, state: ChatState, context: Context, parent: QWidget | None = None) -> None:
@@ -59,7 +55,7 @@ class Conversation(QWidget):
         self._streams: dict[str, Stream] = {}
         self._shown: list[TranscriptItem] = []
         self._scroll_to = ""
-        self._actions: dict[str, list[Action]] = {"user": user_actions(), "assistant": answer_actions()}
+        self._actions = {"user": buttons(PROMPT), "assistant": buttons(ANSWER)}
         context.theme.changed.connect(self._theme_changed)
 
     # --- the view --------------------------------------------------------------------------------------------
@@ -228,21 +224,6 @@ class Conversation(QWidget):
     def scroll_when_shown(self, message_id: str) -> None:
         self._scroll_to = message_id
 
-    def regenerate_last(self) -> None:
-        self._act_on_last("regenerate")
-
-    def continue_last(self) -> None:
-        self._act_on_last("continue")
-
-    def copy_last(self) -> None:
-        self._act_on_last("copy")
-
-    def show_prompt_of_last(self) -> None:
-        self._act_on_last("rendered_prompt")
-
-    def show_record_of_last(self) -> None:
-        self._act_on_last("run_record")
-
     def step_sibling(self, step: int) -> None:
         """The next alternative of the last message that has several."""
         tree = self._state.view.tree if self._state.view else None
@@ -257,7 +238,8 @@ class Conversation(QWidget):
                 self._state.delete_message(stored.id)
                 return
 
-    def _act_on_last(self, action: str) -> None:
+    def act_on_last(self, action: str) -> None:
+        """Do with the last answer what its button does."""
         answer = self.last_answer()
         if answer is None:
             return
@@ -285,10 +267,32 @@ class Conversation(QWidget):
             state.show_sibling(message_id, -1)
         elif action == "next_sibling":
             state.show_sibling(message_id, 1)
+        elif action == "compare":
+            self.compare_requested.emit(self._prompt_of(message_id))
+        elif action == "add_to_test_set":
+            self._add_to_test_set(message_id)
         elif action == "rendered_prompt":
             state.run_record(message_id, self._show_rendered_prompt)
         elif action == "run_record":
             state.run_record(message_id, self._show_record)
+
+    def _prompt_of(self, message_id: str) -> str:
+        """The text of a prompt, or of the one an answer belongs to."""
+        text = ""
+        for stored in self._state.path:
+            if stored.message.role == "user":
+                text = own_text(stored.message)
+            if stored.id == message_id:
+                break
+        return text
+
+    def _add_to_test_set(self, message_id: str) -> None:
+        row = self._state.view.runs.get(message_id) if self._state.view else None
+        if row is None:
+            self._context.shell.toast(tr("Only answers of a model can be added to a test set."))
+            return
+        module = importlib.import_module("workbench.ui.evaluate.add_to_set")
+        module.add_to_test_set(self._context, self, [row.id])
 
     def _show_rendered_prompt(self, record: RunRecord | None) -> None:
         if record is None or not record.rendered_prompt:

@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from workbench.core.errors import ErrorInfo
-from workbench.core.messages import FilePart, Message, ReasoningPart, TextPart
+from workbench.core.messages import Message, ReasoningPart, TextPart
 from workbench.ui.chat.state import ChatState
 from workbench.ui.formats import decimal, exact_money
 from workbench.ui.tr import mark, tr, trn
-from workbench.ui.transcript.items import Action, TranscriptItem
+from workbench.ui.transcript.items import TranscriptItem
 
 if TYPE_CHECKING:
     from workbench.services.run_buffer import Delta
@@ -89,28 +89,3 @@ def live_footer(delta: Delta) -> str:
     if delta.decode_tokens_per_s and delta.pieces > 3:
         parts.append(tr("{speed} tok/s", speed=decimal(delta.decode_tokens_per_s)))
     return " · ".join(parts)
-
-
-def user_actions() -> list[Action]:
-    return [
-        Action("copy", tr("Copy"), "copy"),
-        Action("edit", tr("Edit and send again"), "pencil"),
-        Action("delete", tr("Delete"), "trash-2", in_bar=False),
-    ]
-
-
-def answer_actions() -> list[Action]:
-    return [
-        Action("copy", tr("Copy"), "copy"),
-        Action("regenerate", tr("Regenerate"), "rotate-ccw"),
-        Action("continue", tr("Continue"), "fast-forward"),
-        Action("regenerate_with", tr("Regenerate with another model…"), "cpu", in_bar=False),
-        Action("rendered_prompt", tr("Show the rendered prompt"), "file-code", in_bar=False),
-        Action("run_record", tr("Show the run record"), "scroll-text", in_bar=False),
-        Action("delete", tr("Delete"), "trash-2", in_bar=False),
-    ]
-
-
-def file_texts(message: Message) -> list[tuple[str, str]]:
-    """(name, text) of attached text files."""
-    return [(part.attachment.name, part.text) for part in message.parts if isinstance(part, FilePart)]

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import QEvent, Qt, Signal, Slot
+from typing import TYPE_CHECKING
+
+from PySide6.QtCore import QEvent, Signal, Slot
 from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import QHBoxLayout, QSizePolicy, QVBoxLayout, QWidget
 
-from workbench.core.models import ModelInfo
 from workbench.ui.icons import PushButton
+from workbench.ui.numbers import CENTERED, set_number
 from workbench.ui.tr import mark, tr
 from workbench.ui.widgets import label
+
+if TYPE_CHECKING:
+    from workbench.core.models import ModelInfo
 
 EXAMPLES = (
     ("brain", mark("Explain what a context window is, in three sentences.")),
@@ -70,10 +75,10 @@ class Welcome(QWidget):
         column.setSpacing(8)
         column.addStretch(2)
         self.title = label(tr("What would you like to try?"), "hero", wrap=True)
-        self.title.setAlignment(Qt.AlignmentFlag.AlignHCenter)
+        set_number(self.title, CENTERED)
         column.addWidget(self.title)
         self.hint = label("", "muted", wrap=True)
-        self.hint.setAlignment(Qt.AlignmentFlag.AlignHCenter)
+        set_number(self.hint, CENTERED)
         column.addWidget(self.hint)
         column.addSpacing(20)
         self.buttons: list[PromptButton] = []

@@ -1,0 +1,95 @@
+"""The field a prompt is written in. Part of the first paint: it imports nothing but Qt."""
+
+from __future__ import annotations
+
+from PySide6 import QtCore
+from PySide6.QtCore import QEvent, QMimeData, Signal, Slot
+from PySide6.QtGui import QFocusEvent, QFontMetrics, QKeyEvent, QResizeEvent
+from PySide6.QtWidgets import QPlainTextEdit, QWidget
+
+from workbench.ui.numbers import NO_FRAME, NO_HORIZONTAL_BAR, set_number
+from workbench.ui.tr import tr
+
+MAX_LINES = 12
+
+
+class PromptEdit(QPlainTextEdit):
+    """Enter sends, Shift+Enter breaks the line, Up in an empty field edits the last message."""
+
+    submitted = Signal()
+    edit_last = Signal()
+    files_given = Signal(list)
+    """Paths (str) or pictures (QImage) that were pasted or dropped."""
+    focus_changed = Signal(bool)
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setAccessibleName(tr("Prompt"))
+        self.setTabChangesFocus(True)
+        set_number(self, NO_FRAME)
+        set_number(self, NO_HORIZONTAL_BAR)
+        self.document().setDocumentMargin(2)
+        self.textChanged.connect(self._grow)
+        self._grow()
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        key = QtCore.Qt.Key
+        if event.key() in (key.Key_Return, key.Key_Enter):
+            if event.modifiers() & QtCore.Qt.KeyboardModifier.ShiftModifier:
+                self.textCursor().insertText("\n")
+                self.ensureCursorVisible()
+            else:
+                self.submitted.emit()
+            return
+        if event.key() == key.Key_Up and not self.toPlainText():
+            self.edit_last.emit()
+            return
+        super().keyPressEvent(event)
+
+    def focusInEvent(self, event: QFocusEvent) -> None:
+        super().focusInEvent(event)
+        self.focus_changed.emit(True)
+
+    def focusOutEvent(self, event: QFocusEvent) -> None:
+        super().focusOutEvent(event)
+        self.focus_changed.emit(False)
+
+    def changeEvent(self, event: QEvent) -> None:
+        super().changeEvent(event)
+        if event.type() in (QEvent.Type.FontChange, QEvent.Type.StyleChange):
+            self._grow()
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        self._grow()
+
+    def canInsertFromMimeData(self, source: QMimeData) -> bool:
+        return _local_files(source) != [] or source.hasImage() or super().canInsertFromMimeData(source)
+
+    def insertFromMimeData(self, source: QMimeData) -> None:
+        files = _local_files(source)
+        if files:
+            self.files_given.emit(files)
+        elif not source.hasText() and source.hasImage():
+            self.files_given.emit([source.imageData()])
+        else:
+            self.insertPlainText(source.text())
+
+    @Slot()
+    def _grow(self) -> None:
+        line = QFontMetrics(self.font()).lineSpacing()
+        lines = 0
+        block = self.document().begin()
+        while block.isValid() and lines < MAX_LINES:
+            layout = block.layout()
+            lines += max(layout.lineCount() if layout else 1, 1)
+            block = block.next()
+        height = min(max(lines, 1), MAX_LINES) * line + 8
+        if self.height() != height:
+            self.setFixedHeight(height)
+
+
+def _local_files(source: QMimeData) -> list[object]:
+    if not source.hasUrls():
+        return []
+    return [url.toLocalFile() for url in source.urls() if url.isLocalFile()]

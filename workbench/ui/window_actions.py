@@ -1,0 +1,75 @@
+"""The window's own actions: places, appearance, help, work in progress, quitting."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from functools import partial
+from typing import TYPE_CHECKING
+
+from msgspec.structs import replace
+
+from workbench.ui.places import Place
+from workbench.ui.status import toggle_offline
+from workbench.ui.tr import tr
+
+if TYPE_CHECKING:
+    from workbench.ui.window import MainWindow
+
+
+def add_window_actions(window: MainWindow, places: Iterable[Place]) -> None:
+    add, settings, status = window.registry.add, window.context.settings, window.status
+    group, help_group = tr("Window"), tr("Help")
+    for place in places:
+        add_place_actions(window, place)
+    add("palette", tr("Command palette"), window.open_palette, "Ctrl+K", icon="search", group=group)
+    add("list.toggle", tr("Show or hide the list"), window.toggle_list, "Ctrl+B", icon="panel-left", group=group)
+    dark = partial(_toggle_theme, window)
+    add("theme.toggle", tr("Switch between light and dark"), dark, icon="moon", group=group)
+    sizes = ((tr("Larger text"), 10, "Ctrl++ | Ctrl+="), (tr("Smaller text"), -10, "Ctrl+-"))
+    for (title, step, keys), name in zip(sizes, ("text.larger", "text.smaller"), strict=True):
+        add(name, title, partial(_scale_by, window, step), keys, icon="plus" if step > 0 else "", group=group)
+    add("text.normal", tr("Normal text size"), partial(_scale_by, window, 0), "Ctrl+0", group=group)
+    add("fullscreen", tr("Full screen"), partial(_toggle_full_screen, window), "F11", icon="monitor", group=group)
+    offline = tr("Go offline or online")
+    add("network.toggle", offline, lambda: toggle_offline(settings), icon="wifi-off", group=group)
+    undo = tr("Undo the last deletion")
+    add("undo.toast", undo, window.toaster.undo, "Ctrl+Shift+Z", icon="undo-2", group=group)
+    add("work.stop", tr("Stop the running work"), status.stop.click, icon="square", group=group)
+    add("help", tr("Help"), window.show_help, "F1", icon="circle-help", group=help_group)
+    add("help.keyboard", tr("Keyboard map"), lambda: window.show_help("keyboard"), "Ctrl+/", group=help_group)
+    add("quit", tr("Quit"), window.close, "Ctrl+Q", group=group)
+
+
+def add_place_actions(window: MainWindow, place: Place) -> None:
+    title = tr(place.title)
+    go = partial(window.show_place, place.id)
+    text = tr("Go to {place}", place=title)
+    window.registry.add(f"place.{place.id}", text, go, place.shortcut, icon=place.icon, group=tr("Window"))
+    for part, part_title, icon in place.parts:
+        text = f"{title}: {tr(part_title)}"
+        show = partial(window.show_part, place.id, part)
+        window.registry.add(f"{place.id}.{part}", text, show, icon=icon, group=title)
+
+
+def _toggle_theme(window: MainWindow) -> None:
+    change_appearance(window, theme="light" if window.context.theme.tokens.dark else "dark")
+
+
+def _scale_by(window: MainWindow, step: int) -> None:
+    scale = window.context.settings.value.appearance.text_scale + step if step else 100
+    change_appearance(window, text_scale=min(max(scale, 80), 200))
+
+
+def change_appearance(window: MainWindow, **changes: object) -> None:
+    settings = window.context.settings
+    appearance = replace(settings.value.appearance, **changes)
+    problem = settings.save(replace(settings.value, appearance=appearance))
+    if problem is not None:
+        window.banner("settings", problem)
+
+
+def _toggle_full_screen(window: MainWindow) -> None:
+    if window.isFullScreen():
+        window.showNormal()
+    else:
+        window.showFullScreen()
