@@ -11,10 +11,14 @@ from PySide6.QtWidgets import QApplication, QListView, QScrollArea, QStackedWidg
 from workbench.ui import icons
 from workbench.ui.context import Context
 from workbench.ui.places import SETTINGS_PARTS, Page
+from workbench.ui.settings.about import AboutSection
+from workbench.ui.settings.backup import BackupSection
 from workbench.ui.settings.general import AppearanceSection, EngineSection, FoldersSection, NetworkSection
+from workbench.ui.settings.keyboard import KeyboardSection
+from workbench.ui.settings.plugins import PluginsSection
+from workbench.ui.settings.privacy import PrivacySection
 from workbench.ui.settings.providers import ProvidersSection
 from workbench.ui.settings.section import SettingsSection
-from workbench.ui.settings.system import AboutSection, KeyboardSection, PluginsSection, PrivacySection
 from workbench.ui.tr import tr
 from workbench.ui.widgets import label
 
@@ -28,6 +32,7 @@ SECTIONS: dict[str, Callable[[Context], SettingsSection]] = {
     "plugins": PluginsSection,
     "keyboard": KeyboardSection,
     "privacy": PrivacySection,
+    "backup": BackupSection,
     "about": AboutSection,
 }
 
