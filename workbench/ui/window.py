@@ -312,10 +312,12 @@ class MainWindow(QMainWindow):
         self.status.conceal_models(concealed)
 
     def show_help(self, page: str = "") -> None:
+        """A page by its id; without one that of the place, or of the part of it, that is shown."""
         if self._help is None:
-            self._help = importlib.import_module("workbench.ui.help").HelpWindow(self._theme, self)
+            self._help = importlib.import_module("workbench.ui.help").HelpWindow(self.context, self)
             assert self._help is not None
-        self._help.show_page(page)
+        shown = self._pages.get(self.place)
+        self._help.show_page(page or getattr(shown, "help_page", "") or self.place)
         self._help.show()
         self._help.raise_()
         self._help.activateWindow()
