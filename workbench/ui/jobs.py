@@ -13,7 +13,7 @@ from shiboken6 import isValid
 
 from workbench.core.cancel import CancelToken
 from workbench.core.errors import ErrorInfo, WorkbenchError
-from workbench.ui.tr import tr
+from workbench.ui.tr import tr, translated_error
 
 WORKERS = 4
 SERIAL = "serial"
@@ -66,7 +66,7 @@ class Job:
                 self._done(self._result)
             return
         if isinstance(self._error, WorkbenchError):
-            info = self._error.info
+            info = translated_error(self._error.info)
         else:
             sys.excepthook(type(self._error), self._error, self._error.__traceback__)
             info = ErrorInfo(

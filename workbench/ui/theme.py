@@ -123,7 +123,8 @@ class Theme(QObject):
         self._look = look
         self.tokens = LIGHT
         self.scale = 100
-        app.setStyle("Fusion")
+        if app.style().name() != "fusion":
+            app.setStyle("Fusion")
         load_fonts(FIRST_FONTS)
         self._with_style_sheet = False
         self._waiting = False

@@ -5,16 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from PySide6 import QtCore
+from PySide6 import QtCore, QtGui
 from PySide6.QtCore import QEvent, QObject, QSize, QTimer, Signal, Slot
-from PySide6.QtGui import (
-    QAccessible,
-    QAccessibleAnnouncementEvent,
-    QFontMetrics,
-    QGuiApplication,
-    QPalette,
-    QResizeEvent,
-)
+from PySide6.QtGui import QFontMetrics, QGuiApplication, QPalette, QResizeEvent
 from PySide6.QtWidgets import (
     QFrame,
     QHBoxLayout,
@@ -27,7 +20,7 @@ from PySide6.QtWidgets import (
 
 from workbench.ui.icons import IconButton, IconLabel, PushButton
 from workbench.ui.numbers import PLAIN_TEXT, set_number
-from workbench.ui.tr import tr
+from workbench.ui.tr import tr, translated_error
 
 if TYPE_CHECKING:  # the first paint needs some of these widgets, and none of their errors
     from workbench.core.errors import ErrorInfo
@@ -61,8 +54,9 @@ def restyle(widget: QWidget) -> None:
 
 def announce(widget: QWidget, text: str) -> None:
     """Have a screen reader say it."""
-    if QAccessible.isActive():
-        QAccessible.updateAccessibility(QAccessibleAnnouncementEvent(widget, text))
+    accessible = QtGui.QAccessible  # not imported above: PySide makes its many enums with the class, which takes long
+    if accessible.isActive():
+        accessible.updateAccessibility(QtGui.QAccessibleAnnouncementEvent(widget, text))
 
 
 def copy_text(text: str) -> None:
@@ -142,6 +136,7 @@ class Banner(QFrame):
         parent: QWidget | None = None,
     ) -> None:
         super().__init__(parent)
+        error = translated_error(error)
         self.setObjectName(f"{kind}Banner")
         self.setAccessibleName(str(error))
         self._error = error

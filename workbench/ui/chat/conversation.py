@@ -17,7 +17,7 @@ from workbench.ui.chat.items import item_of, live_footer, own_text, status_text
 from workbench.ui.chat.state import ChatState
 from workbench.ui.context import Context
 from workbench.ui.dialogs import TextDialog
-from workbench.ui.tr import tr
+from workbench.ui.tr import tr, translated_error
 from workbench.ui.transcript.items import TranscriptItem
 from workbench.ui.widgets import copy_text
 
@@ -180,7 +180,8 @@ class Conversation(QWidget):
         self._context.shell.set_work(stream.run.id, "", None, None)
         record, message_id = stream.run.record, stream.message_id
         before = stream.item
-        item = replace(before, streaming=False, status="", text=before.text + record.text, error=record.error)
+        error = translated_error(record.error) if record.error else None
+        item = replace(before, streaming=False, status="", text=before.text + record.text, error=error)
         item = replace(item, reasoning=before.reasoning + record.reasoning, reasoning_s=record.reasoning_s)
         del self._streams[message_id]
         self.view.end_stream(message_id, item)

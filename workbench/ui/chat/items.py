@@ -8,7 +8,7 @@ from workbench.core.errors import ErrorInfo
 from workbench.core.messages import Message, ReasoningPart, TextPart
 from workbench.ui.chat.state import ChatState
 from workbench.ui.formats import decimal, exact_money
-from workbench.ui.tr import mark, tr, trn
+from workbench.ui.tr import mark, tr, translated_error, trn
 from workbench.ui.transcript.items import TranscriptItem
 
 if TYPE_CHECKING:
@@ -62,7 +62,7 @@ def item_of(stored: StoredMessage, state: ChatState) -> TranscriptItem:
         reasoning=message.reasoning,
         reasoning_s=sum(durations) if durations else None,
         footer=footer(row) if is_answer and row and not running else "",
-        error=error,
+        error=translated_error(error) if error else None,
         attachments=tuple(attachment.name or attachment.media_type for attachment in message.attachments),
         sibling=view.tree.position(stored.id) if view and stored.id in view.tree else (1, 1),
         streaming=running,

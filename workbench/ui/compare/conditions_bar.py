@@ -8,7 +8,7 @@ from PySide6.QtWidgets import QFrame, QHBoxLayout, QVBoxLayout, QWidget
 from workbench.ui.compare.state import CompareState
 from workbench.ui.compare.turns import differences
 from workbench.ui.icons import IconButton, IconLabel
-from workbench.ui.tr import tr, trn
+from workbench.ui.tr import tr, translated, trn
 from workbench.ui.widgets import clear_layout, label, restyle
 
 
@@ -53,7 +53,7 @@ class ConditionsBar(QFrame):
             return
         titles = {column.key: state.title(column) for column in turn.columns}
         found = differences(turn, titles)
-        self._messages = [difference.message for difference in found]
+        self._messages = [translated(difference.message) for difference in found]
         grave = bool(found) and found[0].severity == "warning"
         self.icon.set_icon("triangle-alert" if grave else "info")
         if self.property("grave") != grave:

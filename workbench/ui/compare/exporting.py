@@ -12,7 +12,7 @@ from PySide6.QtWidgets import QWidget
 
 from workbench.core.errors import BadInput
 from workbench.ui.backend import Backend
-from workbench.ui.tr import tr
+from workbench.ui.tr import tr, translated
 
 if TYPE_CHECKING:
     from workbench.hookspecs import Exporter
@@ -35,7 +35,10 @@ def file_name(title: str, exporter: Exporter) -> str:
 def ask_file(exporter: Exporter, title: str, parent: QWidget) -> Path | None:
     """Where to write; None if the user changed their mind."""
     name, _filter = QtWidgets.QFileDialog.getSaveFileName(
-        parent, tr("Export the comparison"), file_name(title, exporter), f"{exporter.title} (*{exporter.suffix})"
+        parent,
+        tr("Export the comparison"),
+        file_name(title, exporter),
+        f"{translated(exporter.title)} (*{exporter.suffix})",
     )
     return Path(name) if name else None
 

@@ -9,7 +9,7 @@ from workbench.core.errors import ErrorInfo
 from workbench.ui.chat.items import FINISH_TEXTS, own_text
 from workbench.ui.compare.header import cost_text, first_token_text, speed_text, tokens_text
 from workbench.ui.compare.turns import Answer, Cell, Turn
-from workbench.ui.tr import tr
+from workbench.ui.tr import mark, tr, translated_error
 from workbench.ui.transcript.items import Action, TranscriptItem
 
 if TYPE_CHECKING:
@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 
 HIDDEN_ERROR = ErrorInfo(
     kind="hidden",
-    message="There is no complete answer here.",
-    hint="What went wrong is shown after the vote.",
+    message=mark("There is no complete answer here."),
+    hint=mark("What went wrong is shown after the vote."),
 )
 
 
@@ -65,7 +65,7 @@ def item_of(turn: Turn, cell: Cell, answer: Answer, *, hidden: bool, last: bool)
     if hidden:
         if not turn.done:
             return TranscriptItem(key=record.id, role="assistant", streaming=True, status=waiting_text(turn))
-        error = HIDDEN_ERROR if record.error is not None or not record.text else None
+        error = translated_error(HIDDEN_ERROR) if record.error is not None or not record.text else None
         place = (cell.shown + 1, len(cell.answers))
         return TranscriptItem(key=record.id, role="assistant", text=record.text, error=error, sibling=place)
     streaming = not answer.done
@@ -76,7 +76,7 @@ def item_of(turn: Turn, cell: Cell, answer: Answer, *, hidden: bool, last: bool)
         reasoning="" if streaming else record.reasoning,
         reasoning_s=None if streaming else record.reasoning_s,
         footer="" if streaming else how_it_ended(answer) if last else footer(answer),
-        error=None if streaming else record.error,
+        error=translated_error(record.error) if record.error and not streaming else None,
         sibling=(cell.shown + 1, len(cell.answers)),
         streaming=streaming,
     )

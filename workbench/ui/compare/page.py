@@ -31,7 +31,7 @@ from workbench.ui.context import Context
 from workbench.ui.icons import PushButton
 from workbench.ui.places import Page
 from workbench.ui.theme import scaled
-from workbench.ui.tr import mark, tr, trn
+from workbench.ui.tr import mark, tr, translated, trn
 from workbench.ui.widgets import announce, copy_text, label
 
 if TYPE_CHECKING:
@@ -536,7 +536,7 @@ class ComparePage(Page):
         backend = self.state.backend
         if backend is not None and self.toolbar.export.isEnabled():
             for exporter in exporting.formats(backend):
-                action = menu.addAction(menu_icon(self, "file-text"), exporter.title)
+                action = menu.addAction(menu_icon(self, "file-text"), translated(exporter.title))
                 action.triggered.connect(lambda _checked=False, e=exporter: self.export(e))
         return menu
 

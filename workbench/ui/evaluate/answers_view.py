@@ -18,16 +18,16 @@ from PySide6.QtWidgets import (
 )
 
 from workbench.core.errors import ErrorInfo
+from workbench.evaluation.answers import SEPARATOR
 from workbench.evaluation.cases import TestCase
 from workbench.evaluation.prompts import build_request
-from workbench.evaluation.running import SEPARATOR
 from workbench.evaluation.spec import EvalSpec
 from workbench.evaluation.stored import Line, answer_text
 from workbench.ui.context import Context
 from workbench.ui.evaluate.loaded import Loaded
 from workbench.ui.evaluate.results_table import ResultsModel
 from workbench.ui.formats import decimal, number
-from workbench.ui.tr import tr
+from workbench.ui.tr import tr, translated
 from workbench.ui.transcript import TranscriptView
 from workbench.ui.transcript.items import TranscriptItem
 from workbench.ui.widgets import label
@@ -259,10 +259,10 @@ def prompt_of(spec: EvalSpec, line: Line) -> str:
 def _items(line: Line, prompt: str, text: str, expected: str) -> list[TranscriptItem]:
     parts = [tr("no score") if line.score < 0 else tr("score {score}", score=decimal(line.score, 2))]
     if line.reason:
-        parts.append(line.reason)
+        parts.append(translated(line.reason))
     if expected:
         parts.append(tr("expected: {expected}", expected=expected[:200]))
-    error = ErrorInfo(kind="answer", message=line.error) if line.error else None
+    error = ErrorInfo(kind="answer", message=translated(line.error)) if line.error else None
     answer = TranscriptItem(
         key="answer", role="assistant", title=line.contestant, text=text, footer=" · ".join(parts), error=error
     )

@@ -10,7 +10,7 @@ from workbench.evaluation.break_even import BreakEven, Machine, break_even
 from workbench.evaluation.report import money_line
 from workbench.evaluation.spec import EvalSpec
 from workbench.ui.evaluate.parts import card, field, padded, wrapped
-from workbench.ui.tr import tr
+from workbench.ui.tr import tr, translated
 
 
 class CostView(QWidget):
@@ -83,7 +83,7 @@ class CostView(QWidget):
         if not items:
             self.text.setText(tr("No local model was timed in this evaluation."))
             return
-        self.text.setText("\n\n".join(f"{name}: {money_line(item)}" for name, item in items))
+        self.text.setText("\n\n".join(f"{name}: {translated(money_line(item))}" for name, item in items))
 
 
 def _seconds(arm: ArmSummary) -> float | None:

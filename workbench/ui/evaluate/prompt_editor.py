@@ -14,7 +14,7 @@ from workbench.evaluation.test_sets import PromptVersion, prompt_versions
 from workbench.ui.context import Context
 from workbench.ui.evaluate.parts import field, row
 from workbench.ui.icons import IconButton, PushButton
-from workbench.ui.tr import tr
+from workbench.ui.tr import tr, translated_error
 from workbench.ui.widgets import label
 
 PREVIEW_AFTER_MS = 150
@@ -194,5 +194,5 @@ def _rendered(prompt: PromptSpec, case: TestCase) -> tuple[str, str]:
     try:
         request = build_request(ModelSpec(model="preview"), prompt, case, seed=None)
     except WorkbenchError as error:
-        return "", str(error)
+        return "", str(translated_error(error.info))
     return "\n\n".join(f"[{message.role}]\n{message.text}" for message in request.messages), ""

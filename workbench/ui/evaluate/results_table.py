@@ -10,7 +10,7 @@ from PySide6.QtGui import QColor
 from workbench.evaluation.stored import WRONG_BELOW, Line
 from workbench.ui.formats import decimal
 from workbench.ui.theme import Theme
-from workbench.ui.tr import mark, tr
+from workbench.ui.tr import mark, tr, translated
 
 Index = QModelIndex | QPersistentModelIndex
 COLUMNS = (mark("Case"), mark("Model"), mark("Prompt"), mark("Score"), mark("What the graders said"))
@@ -117,7 +117,7 @@ class ResultsModel(QAbstractTableModel):
         if role == Qt.ItemDataRole.ForegroundRole and column == 3:
             return QColor(self._color(line))
         if role == Qt.ItemDataRole.ToolTipRole and column == 4:
-            return line.error or line.reason
+            return translated(line.error or line.reason)
         return None
 
     def _color(self, line: Line) -> str:
@@ -138,4 +138,4 @@ def _text(line: Line, column: int) -> str:
         if line.error:
             return tr("error")
         return tr("open") if line.score < 0 else decimal(line.score, 2)
-    return line.error or line.reason
+    return translated(line.error or line.reason)

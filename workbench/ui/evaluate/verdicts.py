@@ -25,7 +25,7 @@ from workbench.ui.evaluate.interval_plot import IntervalPlot
 from workbench.ui.evaluate.parts import card, wrapped
 from workbench.ui.formats import decimal, exact_money, number, percent
 from workbench.ui.theme import Theme
-from workbench.ui.tr import mark, tr, trn
+from workbench.ui.tr import mark, tr, translated, trn
 from workbench.ui.widgets import clear_layout, label
 
 BADGES = {
@@ -89,7 +89,7 @@ class Verdicts(QWidget):
         if not live:
             frame, column = card(tr("What this can't know"))
             for limit in limits_of(spec, analysis):
-                column.addWidget(wrapped(f"• {limit}", "muted"))
+                column.addWidget(wrapped(f"• {translated(limit)}", "muted"))
             self.column.addWidget(frame)
 
     @Slot()
@@ -104,7 +104,7 @@ class Verdicts(QWidget):
         frame, column = card()
         badge, words = BADGES[verdict.outcome]
         column.addWidget(label(tr(words), badge), 0, Qt.AlignmentFlag.AlignLeft)
-        text = sentence(verdict, candidate, baseline)
+        text = translated(sentence(verdict, candidate, baseline))
         self.sentences.append(text)
         column.addWidget(wrapped(text, "verdict"))
         column.addWidget(IntervalPlot(self._theme, verdict))

@@ -27,7 +27,7 @@ from workbench.ui.formats import date_and_time, decimal, elapsed_text, money, nu
 from workbench.ui.history.columns import STATUS_TEXTS, where
 from workbench.ui.history.state import HistoryState
 from workbench.ui.icons import IconButton, IconLabel
-from workbench.ui.tr import mark, tr, trn
+from workbench.ui.tr import mark, tr, translated_error, trn
 from workbench.ui.transcript.items import Action, TranscriptItem
 from workbench.ui.widgets import ElidedLabel, copy_text, label
 
@@ -340,7 +340,7 @@ def _answer(record: RunRecord, text: str, *, other: bool = False) -> TranscriptI
         reasoning=record.reasoning,
         reasoning_s=record.reasoning_s,
         footer=" · ".join(facts),
-        error=record.error,
+        error=translated_error(record.error) if record.error else None,
     )
 
 

@@ -26,7 +26,7 @@ from workbench.ui.history.transfer import Replays, Transfer, exporters
 from workbench.ui.icons import IconButton, PushButton
 from workbench.ui.places import Page
 from workbench.ui.theme import scaled
-from workbench.ui.tr import tr, trn
+from workbench.ui.tr import tr, translated, trn
 from workbench.ui.widgets import Banner, announce, label
 
 if TYPE_CHECKING:
@@ -417,8 +417,8 @@ class HistoryPage(Page):
         if parent is None:
             menu.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         for exporter in exporters(backend):
-            action = menu.addAction(exporter.title)
-            action.setToolTip(exporter.loses or tr("Everything, to be imported again."))
+            action = menu.addAction(translated(exporter.title))
+            action.setToolTip(translated(exporter.loses) or tr("Everything, to be imported again."))
             action.triggered.connect(partial(self._export_as, ids, exporter))
         return menu
 

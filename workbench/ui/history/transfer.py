@@ -16,7 +16,7 @@ from workbench.core.errors import ErrorInfo
 from workbench.ui.backend import Backend
 from workbench.ui.context import Context
 from workbench.ui.formats import number
-from workbench.ui.tr import tr, trn
+from workbench.ui.tr import tr, translated, trn
 
 if TYPE_CHECKING:
     from workbench.hookspecs import Exporter
@@ -52,7 +52,7 @@ class Transfer(QObject):
         suffix = exporter.suffix
         name = tr("history") + suffix
         chosen, _filter = QtWidgets.QFileDialog.getSaveFileName(
-            self._owner, tr("Export"), name, f"{exporter.title} (*{suffix})"
+            self._owner, tr("Export"), name, f"{translated(exporter.title)} (*{suffix})"
         )
         backend = self._context.backend.value
         if chosen and backend is not None:
@@ -73,7 +73,7 @@ class Transfer(QObject):
                 count,
                 name=path.name,
             )
-            self._context.shell.toast(f"{text} {exporter.loses}".strip())
+            self._context.shell.toast(f"{text} {translated(exporter.loses)}".strip())
 
         self._run(tr("Exporting"), work, done)
 

@@ -14,7 +14,7 @@ from workbench.ui.icons import IconButton, PushButton
 from workbench.ui.models.formats import repo_title
 from workbench.ui.models.parts import EmptyState, Notice, set_badge
 from workbench.ui.models.state import ModelsState
-from workbench.ui.tr import tr
+from workbench.ui.tr import tr, translated, translated_error
 from workbench.ui.widgets import ElidedLabel, label, restyle
 
 if TYPE_CHECKING:
@@ -140,9 +140,9 @@ class DownloadCard(QFrame):
 
 def _message(snapshot: DownloadSnapshot) -> str:
     """What went wrong and what to do, or what is being done about it."""
-    error = snapshot.error
+    error = translated_error(snapshot.error) if snapshot.error else None
     if error is None:
-        return snapshot.message
+        return translated(snapshot.message)
     hints = {
         "not_found": tr("It may have been renamed or taken away: look at the repository again."),
         "checksum": tr("Try again: only the damaged part is fetched anew."),

@@ -14,7 +14,7 @@ from workbench.ui.icons import PushButton
 from workbench.ui.models.formats import memory_text, speed_text, verdict_badge, verdict_text
 from workbench.ui.models.parts import set_badge
 from workbench.ui.settings.section import clear
-from workbench.ui.tr import tr, trn
+from workbench.ui.tr import tr, translated, trn
 from workbench.ui.widgets import label, separator
 
 ROWS_A_TURN = 4
@@ -98,7 +98,7 @@ class QuantizationRow(QWidget):
         else:
             set_badge(self.verdict, verdict_text(fit.verdict), verdict_badge(fit.verdict))
             self.speed.setText(speed_text(fit.tokens_per_s))
-            self.setToolTip(fit.advice)
+            self.setToolTip(translated(fit.advice))
         self.recommended.setVisible(bool(state.recommended))
         self.detail.setText(self._detail())
         self._show_button()

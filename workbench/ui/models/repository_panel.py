@@ -24,7 +24,7 @@ from workbench.ui.models.parts import EmptyState, Notice, Segments, open_in_brow
 from workbench.ui.models.quantizations import QuantizationList, RowState
 from workbench.ui.models.repository import Repository
 from workbench.ui.models.state import ModelsState
-from workbench.ui.tr import tr, trn
+from workbench.ui.tr import tr, translated, trn
 from workbench.ui.transcript import TranscriptItem, TranscriptView
 from workbench.ui.widgets import ElidedLabel, copy_text, label
 
@@ -322,7 +322,7 @@ class RepositoryPanel(QWidget):
             row.set_state(
                 RowState(
                     fit=fits[at] if at < len(fits) else None,
-                    recommended=advice.reason if recommended and advice is not None else "",
+                    recommended=translated(advice.reason) if recommended and advice is not None else "",
                     installed=bool(self._installed(row.model)),
                     download_state=transfer.state if transfer is not None else "",
                     fraction=transfer.fraction if transfer is not None else 0.0,
