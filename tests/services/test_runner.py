@@ -123,7 +123,7 @@ def test_a_complete_record(runner: Runner, store: Store) -> None:
         {"id": "b", "name": "second", "arguments": "{}"},
     ]
     assert (record.prompt_tokens, record.cached_tokens, record.evaluated_tokens) == (12, 2, 10)
-    assert (record.completion_tokens, record.reasoning_tokens) == (6, 2)
+    assert (record.completion_tokens, record.reasoning_tokens, record.context_tokens) == (6, 2, 18)
     assert (record.load_s, record.decode_tokens_per_s, record.memory_bytes) == (1.5, 50.0, 1000)
     assert (record.seed, record.model_version, record.n_ctx) == (7, "v2", 2048)
     assert record.sampling == {"temperature": 0.5, "top_k": 40}

@@ -146,6 +146,7 @@ def test_erase_leaves_nothing(database: Path) -> None:
 
 def test_a_failing_migration_changes_nothing(database: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     older(database, "create_full_text_search")
+    pending = list(schema.MIGRATION_NAMES[schema.MIGRATION_NAMES.index("create_full_text_search") :])
     before = database.read_bytes()
 
     def fail(*args: object) -> None:
@@ -155,17 +156,18 @@ def test_a_failing_migration_changes_nothing(database: Path, monkeypatch: pytest
     with pytest.raises(StoreError):
         Store.open(database)
     with closing(sqlite3.connect(database)) as connection:
-        assert schema.pending(schema.applied(connection)) == ["create_full_text_search", "add_conditions_of_runs"]
+        assert schema.pending(schema.applied(connection)) == pending
     assert len(before) > 0
 
 
 def test_no_migration_without_a_backup(database: Path) -> None:
     older(database, "create_full_text_search")
+    pending = list(schema.MIGRATION_NAMES[schema.MIGRATION_NAMES.index("create_full_text_search") :])
     (database.parent / "backups").write_text("a file where the folder should be")
     with pytest.raises(StoreError, match="copy of the database could not be written"):
         Store.open(database)
     with closing(sqlite3.connect(database)) as connection:
-        assert schema.pending(schema.applied(connection)) == ["create_full_text_search", "add_conditions_of_runs"]
+        assert schema.pending(schema.applied(connection)) == pending
 
 
 def test_a_newer_database_is_read_only(database: Path) -> None:

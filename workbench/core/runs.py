@@ -63,6 +63,9 @@ class RunRecord(msgspec.Struct, kw_only=True):
     adapter_sha256: str = ""
     adapter_scale: float | None = None
     n_ctx: int | None = None
+    """Tokens that the context held, at most."""
+    context_tokens: int | None = None
+    """Tokens in the context at the end: prompt_tokens + completion_tokens."""
     n_gpu_layers: int | None = None
     n_threads: int | None = None
     flash_attn: str = ""

@@ -213,6 +213,8 @@ class Recorder:
             record.decode_tokens_per_s = self._measured_speed()
         if record.prompt_tokens is not None and record.cached_tokens is not None:
             record.evaluated_tokens = record.prompt_tokens - record.cached_tokens
+        if record.prompt_tokens is not None and record.completion_tokens is not None:
+            record.context_tokens = record.prompt_tokens + record.completion_tokens
         prices = msgspec.convert(record.price_snapshot, Prices) if record.price_snapshot is not None else None
         record.cost_usd = cost_usd(prices, self._usage)
         complete = self.snapshot()

@@ -341,6 +341,12 @@ def add_conditions_of_runs(db: Any) -> None:
     db.execute("ALTER TABLE runs ADD COLUMN conditions TEXT NOT NULL DEFAULT '[]'")
 
 
+def add_context_tokens_of_runs(db: Any) -> None:
+    """How much of its context a run had used at its end."""
+    db.execute("ALTER TABLE runs ADD COLUMN context_tokens INTEGER")
+    db.execute("UPDATE runs SET context_tokens = prompt_tokens + completion_tokens")
+
+
 STEPS: tuple[Step, ...] = (
     create_sessions,
     create_messages,
@@ -351,6 +357,7 @@ STEPS: tuple[Step, ...] = (
     create_evaluation_tables,
     create_full_text_search,
     add_conditions_of_runs,
+    add_context_tokens_of_runs,
 )
 
 migrations = Migrations(MIGRATION_SET)

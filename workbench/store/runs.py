@@ -7,6 +7,7 @@ import threading
 from concurrent.futures import Future
 from typing import Any
 
+from workbench.core.events import RunDetails
 from workbench.core.messages import Message
 from workbench.core.runs import RunRecord
 from workbench.store.base import Tables
@@ -40,8 +41,9 @@ _INSERT = (
 _UPDATE = f"UPDATE runs SET {', '.join(f'{name} = ?' for name in RUN_FIELDS)}, saved_at = ? WHERE id = ?"
 
 _GROWING = frozenset(
-    {"text", "reasoning", "tool_calls", "prompt_tokens", "completion_tokens", "time_to_first_token_s", "reasoning_s"}
-    | {"model_version", "seed", "sampling", "rendered_prompt", "notices"}
+    {"text", "reasoning", "tool_calls", "prompt_tokens", "cached_tokens", "completion_tokens"}
+    | {"time_to_first_token_s", "reasoning_s", "notices", "conditions"}
+    | {*RunDetails.__struct_fields__}
 )
 """What a run that goes on may have changed since its last save."""
 _GROWING_FIELDS = tuple(name for name in RUN_FIELDS if name in _GROWING)

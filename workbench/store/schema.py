@@ -16,6 +16,7 @@ MIGRATION_NAMES = (
     "create_evaluation_tables",
     "create_full_text_search",
     "add_conditions_of_runs",
+    "add_context_tokens_of_runs",
 )
 """In order; `migrations.py` has a function of each name. A name that was released is never renamed or removed."""
 

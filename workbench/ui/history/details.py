@@ -48,6 +48,7 @@ RECORD_GROUPS: tuple[tuple[str, tuple[str, ...]], ...] = (
             "evaluated_tokens",
             "completion_tokens",
             "reasoning_tokens",
+            "context_tokens",
             "dropped_messages",
         ),
     ),
