@@ -14,6 +14,7 @@ import json
 import os
 import secrets
 import socket
+import ssl
 import struct
 import threading
 import time
@@ -25,6 +26,8 @@ from typing import Any, BinaryIO
 from urllib.parse import parse_qs, quote, unquote, urlencode, urlsplit
 
 CHUNK = 64 * 1024
+CERTIFICATE = Path(__file__).with_name("loopback.pem")
+"""Of 127.0.0.1, with its key; nobody but tests knows it. It is its own authority."""
 
 
 @dataclass
@@ -137,7 +140,9 @@ class FakeRepo:
 class FakeHub:
     """Use as a context manager; `endpoint` is what HF_ENDPOINT should be."""
 
-    def __init__(self, page_size: int = 1000) -> None:
+    def __init__(self, page_size: int = 1000, *, tls: bool = False) -> None:
+        """`tls`: both servers speak HTTPS with `CERTIFICATE`."""
+        self.tls = tls
         self.repos: dict[str, FakeRepo] = {}
         self.tokens: dict[str, set[str]] = {}
         """Token -> ids of the gated repositories its owner was let into; `private:ORG` opens an organisation."""
@@ -164,11 +169,15 @@ class FakeHub:
 
     @property
     def endpoint(self) -> str:
-        return f"http://127.0.0.1:{self._hub.server_port}"
+        return f"{self._scheme}://127.0.0.1:{self._hub.server_port}"
 
     @property
     def cdn(self) -> str:
-        return f"http://127.0.0.1:{self._cdn.server_port}"
+        return f"{self._scheme}://127.0.0.1:{self._cdn.server_port}"
+
+    @property
+    def _scheme(self) -> str:
+        return "https" if self.tls else "http"
 
     def add(self, repo_id: str, files: dict[str, bytes | Path | FakeFile], **options: Any) -> FakeRepo:
         made = {
@@ -239,6 +248,11 @@ class _Server(ThreadingHTTPServer):
         self.hub = hub
         self.name = name
         super().__init__(("127.0.0.1", 0), _HubHandler if name == "hub" else _CdnHandler)
+        if hub.tls:
+            context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+            context.load_cert_chain(CERTIFICATE)
+            # the handshake is the handler thread's, with its first read
+            self.socket = context.wrap_socket(self.socket, server_side=True, do_handshake_on_connect=False)
 
     def start(self) -> None:
         self._thread = threading.Thread(target=self.serve_forever, args=(0.02,), name=f"fake-{self.name}")
@@ -350,7 +364,7 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _send_body(self, file: FakeFile, start: int, end: int, on: str) -> None:
         fault = self.hub.take(on, self.route, self.command, ("stall", "cut", "reset", "slow", "flip"))
-        if fault is None and isinstance(file.content, Path):
+        if fault is None and isinstance(file.content, Path) and not self.hub.tls:
             self._send_path(file.content, start, end)
             return
         sent = 0

@@ -63,7 +63,7 @@ def test_download_by_quantisation_or_file(filled: FakeHub, which: list[str]) -> 
 
 def test_download_recommends_and_says_why(filled: FakeHub, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("workbench.services.machine.engine_devices", list)
-    monkeypatch.setattr("workbench.services.fit.measure_bandwidth", lambda: 20e9)
+    monkeypatch.setattr("workbench.services.experience.measure_bandwidth", lambda: 20e9)
     result = run(commands.download, f"{filled.endpoint}/org/m-GGUF/tree/main", "--json")
     assert result.exit_code == 0, result.exception
     assert "Taking Q4_K_M: the best that fits" in result.stderr

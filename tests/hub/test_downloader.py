@@ -8,7 +8,7 @@ import os
 import random
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -16,7 +16,7 @@ from pathlib import Path
 import huggingface_hub
 import pytest
 
-from tests.fakes.fake_hub import FakeFile, FakeHub, Fault
+from tests.fakes.fake_hub import CERTIFICATE, FakeFile, FakeHub, Fault
 from tests.hub.conftest import QUICK
 from workbench.core.cancel import CancelToken
 from workbench.core.errors import Cancelled
@@ -338,6 +338,23 @@ def test_a_disk_that_fills_up_meanwhile_pauses_and_keeps_what_came(
     assert fetch(make()).read_bytes() == weights
 
 
+def test_a_file_system_that_turns_read_only_pauses_and_keeps_what_came(
+    make: Make, repo: str, weights: bytes, cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class ReadOnly(transfer.FileIO):
+        def write(self, data: memoryview) -> int:  # type: ignore[override]
+            if self.tell() >= 600_000:
+                raise OSError(errno.EROFS, os.strerror(errno.EROFS))
+            return super().write(data[: 600_000 - self.tell()])
+
+    with monkeypatch.context() as turned:
+        turned.setattr(transfer, "FileIO", ReadOnly)
+        with pytest.raises(FolderNotWritable, match="can't be written to"):
+            fetch(make())
+    assert part_of(cache).stat().st_size == 600_000
+    assert fetch(make()).read_bytes() == weights
+
+
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
 def test_a_read_only_folder_is_said(make: Make, repo: str, cache: Path) -> None:
     cache.mkdir(parents=True)
@@ -436,3 +453,28 @@ def test_revisions_that_leave_the_cache_are_refused(cache: Path, revision: str) 
     repo.blob("e" * 64).write_bytes(b"x")
     with pytest.raises(HubError, match="revision"):
         repo.link("e" * 64, "1" * 40, "a.gguf", revision)
+
+
+@pytest.fixture
+def secure_hub(weights: bytes) -> Iterator[FakeHub]:
+    with FakeHub(tls=True) as hub:
+        hub.add("org/tiny-GGUF", {"tiny-Q4_K_M.gguf": weights})
+        yield hub
+
+
+def test_https_with_a_ca_file_and_what_breaks_off(secure_hub: FakeHub, make: Make, weights: bytes) -> None:
+    secure_hub.fault("cut", after=400_000)
+    secure_hub.fault("reset", after=300_000)
+    secure_hub.fault("stall", after=200_000)
+    downloader = make(endpoint=secure_hub.endpoint, network=Network(ca_file=str(CERTIFICATE)))
+    assert fetch(downloader).read_bytes() == weights
+    ranges = [request.headers.get("range", "") for request in secure_hub.of("cdn")]
+    assert ranges == ["", "bytes=400000-1499999", *ranges[2:]], "it goes on where it broke off"
+    assert len(ranges) == 4
+
+
+def test_https_of_an_unknown_authority_is_said(secure_hub: FakeHub, make: Make) -> None:
+    with pytest.raises(HubError, match="is not trusted here") as error:
+        fetch(make(endpoint=secure_hub.endpoint))
+    assert "CA file" in (error.value.hint or "")
+    assert not secure_hub.requests

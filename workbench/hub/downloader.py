@@ -31,7 +31,7 @@ from workbench.hub.errors import BusyElsewhere, ChecksumMismatch, DiskFull, Down
 from workbench.hub.network import hub_endpoint
 from workbench.hub.partial import PartialState, discard, partials, state_path
 from workbench.hub.resolve import HubSession, Resolved
-from workbench.hub.transfer import READ_BYTES, HashedFile, body, in_plain_words
+from workbench.hub.transfer import READ_BYTES, HashedFile, Piece, body, in_plain_words
 
 Phase = Literal["asking", "waiting", "checking", "downloading", "retrying", "repairing", "done"]
 _KEEP_FREE_BYTES = 16 << 20
@@ -156,6 +156,7 @@ class _Job:
         self._total: int | None = None
         self._state: PartialState
         self._part: Path
+        self._file: HashedFile
         self._told = self._saved = 0.0
         self._untold: FileProgress | None = None
 
@@ -250,7 +251,7 @@ class _Job:
     def _download(self) -> None:
         old = PartialState.load(state_path(self._part)) if self._part.exists() else None
         self._state = old if old and self._continues(old) else self._new_state()
-        file = HashedFile(self._part, self._state.block_bytes)
+        file = self._file = HashedFile(self._part, self._state.block_bytes)
         try:
             self._take_up(file)
             self._pull_rest(file)
@@ -297,7 +298,7 @@ class _Job:
         restarts = 0
         best = file.size
 
-        def save_sometimes(data: bytes) -> None:
+        def save_sometimes(data: Piece) -> None:
             file.write(data)
             if time.monotonic() - self._saved > _SAVE_EVERY_S:
                 self._save(file)
@@ -327,7 +328,7 @@ class _Job:
         end = min(start + self._state.block_bytes, limit)
         at = start
 
-        def mend(data: bytes) -> None:
+        def mend(data: Piece) -> None:
             nonlocal at
             file.write_over(at, data)
             at += len(data)
@@ -339,7 +340,7 @@ class _Job:
             file.forget()
             raise _ChangedError from None
 
-    def _pull(self, position: Callable[[], int], end: int, sink: Callable[[bytes], None], best: int) -> None:
+    def _pull(self, position: Callable[[], int], end: int, sink: Callable[[Piece], None], best: int) -> None:
         """Bring the bytes from `position()` up to `end`, through any number of broken connections.
 
         Raises HubError after too many tries that brought nothing beyond `best`.
@@ -359,7 +360,7 @@ class _Job:
                 self._pause(error, tries, position())
                 self._refresh_link()
 
-    def _attempt(self, start: int, end: int, sink: Callable[[bytes], None]) -> None:
+    def _attempt(self, start: int, end: int, sink: Callable[[Piece], None]) -> None:
         whole = (start, end) == (0, self._target.size)
         # with a sha256 to check in the end, a storage that renamed its copy is no reason to lose bytes
         if_range = "" if self._target.sha256 else self._state.storage_etag
@@ -368,8 +369,8 @@ class _Job:
             self._check(response, start, whole)
             self._state.storage_etag = response.headers.get("etag", "")
             limit = self._owner.limit
-            pieces = body(response, self._cancel, self._options.stall_s, lambda: limit.piece(READ_BYTES))
-            for data in pieces:
+            file = self._file
+            for data in body(response, self._cancel, self._options.stall_s, lambda: file.room(limit.piece(READ_BYTES))):
                 if not data:
                     self._tell_last()
                     continue

@@ -88,6 +88,7 @@ class RemoteHeaders:
 
     def _extend(self, session: HubSession, target: Resolved, data: bytearray, wanted: int, cancel: CancelToken) -> None:
         """Bring `data` to the first `wanted` bytes of the file, whatever part of it the server sends."""
+        memory = memoryview(bytearray(PIECE_BYTES))
         for attempt in range(TRIES):
             try:
                 response = session.open(target.link, len(data), wanted, cancel)
@@ -98,7 +99,7 @@ class RemoteHeaders:
                         raise HubError(f"The storage has trouble ({response.status_code}).", retryable=True)
                     if response.status_code == 200:
                         data.clear()
-                    for piece in body(response, cancel, self._stall_s, lambda: PIECE_BYTES):
+                    for piece in body(response, cancel, self._stall_s, lambda: memory):
                         data += piece
                         if len(data) >= wanted:
                             return

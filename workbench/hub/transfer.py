@@ -8,6 +8,7 @@ import hashlib
 import os
 import queue
 import socket
+import ssl
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -22,8 +23,11 @@ from workbench.core.cancel import CancelToken
 from workbench.core.errors import Cancelled
 from workbench.hub.errors import DiskFull, DownloadPaused, FolderNotWritable, HubError
 
-READ_BYTES = 256 << 10
+READ_BYTES = 512 << 10
 """Small enough that a piece is still in the processor's cache when it is hashed."""
+BUFFERS = 8
+"""Pieces under way between socket, file and hash. They are used again and again: memory that is new for each piece
+costs a fault for each page of it."""
 POLL_S = 0.1
 """How often a silent connection is left to look for cancel; bounds the time a cancel takes."""
 
@@ -34,13 +38,19 @@ class Stalled(HubError):
     kind = "stalled"
 
 
-def body(response: httpx2.Response, cancel: CancelToken, stall_s: float, piece: Callable[[], int]) -> Iterator[bytes]:
+Piece = bytes | memoryview
+
+
+def body(
+    response: httpx2.Response, cancel: CancelToken, stall_s: float, room: Callable[[], memoryview]
+) -> Iterator[Piece]:
     """The body's raw bytes; an empty piece says that nothing came for a moment.
 
-    Raises Cancelled within `POLL_S`, Stalled, or HubError when it breaks off.
+    `room` gives the memory that the next piece is read into; a piece is valid until the next one is asked for, unless
+    `room` gives other memory then. Raises Cancelled within `POLL_S`, Stalled, or HubError when it breaks off.
 
     A plain HTTP/1.1 body of known length is read from the connection directly, in large pieces and with a short
-    poll: httpx2 reads 64 KiB at a time, and gives a connection up when a read times out.
+    poll: httpx2 reads 64 KiB at a time into new memory, and gives a connection up when a read times out.
     """
     length = response.headers.get("content-length", "")
     stream = response.extensions.get("network_stream")
@@ -55,13 +65,14 @@ def body(response: httpx2.Response, cancel: CancelToken, stall_s: float, piece: 
         first = next(chunks, b"")
         left -= len(first)
         yield first
+        read = _reader(stream)
         heard = time.monotonic()
         while left > 0:
             if cancel.cancelled:
                 raise Cancelled("Stopped.")
             try:
-                data = stream.read(min(piece(), left), timeout=POLL_S)
-            except httpcore2.ReadTimeout:
+                data = read(room()[:left])
+            except (httpcore2.ReadTimeout, TimeoutError):
                 if time.monotonic() - heard > stall_s:
                     raise Stalled(f"Nothing came for {stall_s:.0f} s.", retryable=True) from None
                 yield b""
@@ -71,6 +82,16 @@ def body(response: httpx2.Response, cancel: CancelToken, stall_s: float, piece: 
             left -= len(data)
             yield data
             heard = time.monotonic()
+
+
+def _reader(stream: Any) -> Callable[[memoryview], Piece]:
+    """Reads what is there into the given memory; raises a timeout after `POLL_S` without any."""
+    connection = stream.get_extra_info("socket")
+    tls = stream.get_extra_info("ssl_object")
+    if isinstance(connection, socket.socket) and tls is getattr(connection, "_sslobj", None):
+        connection.settimeout(POLL_S)
+        return lambda into: into[: connection.recv_into(into)]
+    return lambda into: stream.read(len(into), timeout=POLL_S)  # TLS within TLS, as through an HTTPS proxy
 
 
 @contextlib.contextmanager
@@ -97,6 +118,8 @@ def _plain_errors(response: httpx2.Response, cancel: CancelToken) -> Iterator[No
         httpcore2.NetworkError,
         httpcore2.TimeoutException,
         httpcore2.ProtocolError,
+        ConnectionError,
+        ssl.SSLError,
     ) as error:
         if cancel.cancelled:
             raise Cancelled("Stopped.") from error
@@ -116,23 +139,44 @@ class HashedFile:
         self._block_bytes = block_bytes
         self._sha = hashlib.sha256()
         self._hashed = 0
-        self._queue: queue.Queue[bytes | None] = queue.Queue(maxsize=16)
+        self._queue: queue.Queue[Piece | None] = queue.Queue(maxsize=2 * BUFFERS)
+        self._free: queue.SimpleQueue[bytearray] = queue.SimpleQueue()
+        self._made = 0
+        self._room: bytearray | None = None
         with in_plain_words(path):
             self._file = FileIO(path, "r+" if path.exists() else "w+")
         self._thread = threading.Thread(target=self._hash, name="download-sha256", daemon=True)
         self._thread.start()
 
-    def write(self, data: bytes) -> None:
-        """Append. Raises DiskFull or FolderNotWritable; what was written before stays."""
-        with in_plain_words(self.path):
-            view = memoryview(data)
-            while view:
-                written = self._file.write(view)
-                self._queue.put(bytes(view[:written]) if written != len(data) else data)
-                self.size += written
-                view = view[written:]
+    def room(self, size: int) -> memoryview:
+        """Memory for up to `size` bytes that are to be written next. Waits while hashing is far behind."""
+        if self._room is None:
+            if self._made < BUFFERS and self._free.empty():
+                self._made += 1
+                self._room = bytearray(READ_BYTES)
+            else:
+                self._room = self._free.get()
+        return memoryview(self._room)[:size]
 
-    def write_over(self, offset: int, data: bytes) -> None:
+    def write(self, data: Piece) -> None:
+        """Append. Raises DiskFull or FolderNotWritable; what was written before stays.
+
+        What lies in `room` is hashed from there; other data must not change any more.
+        """
+        whole = memoryview(data)
+        with in_plain_words(self.path):
+            written = 0
+            try:
+                while written < len(whole):
+                    written += self._file.write(whole[written:])
+            finally:
+                if written:
+                    if whole.obj is self._room:
+                        self._room = None
+                    self._queue.put(whole[:written])
+                    self.size += written
+
+    def write_over(self, offset: int, data: Piece) -> None:
         """Mend bytes before the end. They are not hashed again here."""
         with in_plain_words(self.path):
             self._file.seek(offset)
@@ -221,6 +265,8 @@ class HashedFile:
                 self._hashed += len(part)
                 if len(part) == room:
                     self.marks.append(self._sha.hexdigest())
+            if isinstance(view.obj, bytearray):  # one of ours
+                self._free.put(view.obj)
             self._queue.task_done()
         self._queue.task_done()
 
