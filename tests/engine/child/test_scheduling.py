@@ -10,7 +10,8 @@ import pytest
 from tests.engine.child.driver import Answer, Child, chat, starter_model
 from workbench.core.events import Finished, PromptProgress, StreamEvent, TextDelta
 from workbench.engine import protocol
-from workbench.engine.child.scheduler import WORTH_WAITING_TOKENS, Scheduler
+from workbench.engine.child import scheduler as scheduling
+from workbench.engine.child.scheduler import TELL_EVERY_S, WORTH_WAITING_TOKENS, Scheduler
 from workbench.engine.child.slots import ALIGNMENT
 from workbench.engine.protocol import Cancel, LoadedModel, Status
 
@@ -147,18 +148,41 @@ def test_cancel_of_a_long_prompt_takes_effect_within_a_chunk(starter: Child) -> 
     assert not progress or progress[-1].evaluated < progress[-1].total
 
 
-def test_reading_is_told_before_the_first_chunk_is_evaluated(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Else a window shows a loaded model as loading until then."""
-    order: list[str] = []
-    sequence = SimpleNamespace(events=["progress"], finished=False, slot=None)
-    scheduler = object.__new__(Scheduler)
-    scheduler._active, scheduler._queue = [], []  # type: ignore[attr-defined]
-    scheduler._send = lambda talking: order.extend("told" for s in talking if s.events and not s.events.clear())
-    monkeypatch.setattr(Scheduler, "_admit", lambda self: self._active.append(sequence) if not self._active else None)
-    monkeypatch.setattr(Scheduler, "_prefill", lambda self: order.append("chunk"))
+@pytest.fixture
+def told(monkeypatch: pytest.MonkeyPatch) -> SimpleNamespace:
+    """A scheduler that computes nothing, and the order of what it does. `clock` is its time in seconds."""
+    record = SimpleNamespace(order=[], clock=0.0)
+    scheduler = record.scheduler = object.__new__(Scheduler)
+    scheduler._active, scheduler._queue, scheduler._told_at = [], [], 0.0
+    scheduler._send = lambda talking: record.order.extend("told" for s in talking if s.events and not s.events.clear())
+    monkeypatch.setattr(scheduling.time, "perf_counter", lambda: record.clock)
+    monkeypatch.setattr(Scheduler, "_admit", lambda self: None)
+    monkeypatch.setattr(Scheduler, "_prefill", lambda self: record.order.append("chunk"))
     monkeypatch.setattr(Scheduler, "_decode", lambda self: None)
-    scheduler.step()
-    assert order == ["told", "chunk"]
+    return record
+
+
+def test_reading_is_told_before_the_first_chunk_is_evaluated(told: SimpleNamespace) -> None:
+    """Else a window shows a loaded model as loading until then."""
+    sequence = SimpleNamespace(events=["progress"], finished=False, slot=None, is_prefilling=True, is_urgent=False)
+    told.scheduler._active.append(sequence)
+    told.scheduler.step()
+    assert told.order == ["told", "chunk"]
+
+
+def test_text_waits_for_more_but_not_long(told: SimpleNamespace) -> None:
+    sequence = SimpleNamespace(events=["text"], finished=False, slot=None, is_prefilling=False, is_urgent=False)
+    told.scheduler._active.append(sequence)
+    told.clock = TELL_EVERY_S * 0.9
+    told.scheduler.step()
+    assert told.order == ["chunk"], "held"
+    told.clock = TELL_EVERY_S * 1.1
+    told.scheduler.step()
+    assert told.order == ["chunk", "told", "chunk"]
+    sequence.events.append("the first token, or the end")
+    sequence.is_urgent = True
+    told.scheduler.step()
+    assert told.order == ["chunk", "told", "chunk", "told", "chunk"]
 
 
 def test_cancel_in_the_queue(with_tiny: Callable[..., Child]) -> None:

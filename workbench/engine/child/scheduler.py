@@ -41,6 +41,9 @@ LEAST_CHUNK = 16
 """Tokens of a chunk on a slow machine while others generate; a request with a seed of its own keeps to whole tiles."""
 RETURN_RESERVE_TOKENS = 256
 """Free cells a request that stepped back wants beyond its own, or it would soon step back again."""
+TELL_EVERY_S = 0.02
+"""Text waits so long for more of it to be sent along: every write wakes the window's process, and with all cores
+computing that takes one of them away. The first token, an end, and what comes before a prompt's chunk go at once."""
 WORTH_WAITING_TOKENS = 32
 """A request waits for another that evaluates at least this many more tokens of its prompt."""
 
@@ -66,6 +69,7 @@ class Scheduler:
         self._active: list[Sequence] = []
         self._order = 0
         self._turn = 0
+        self._told_at = 0.0
         self._tokens_per_s = 0.0
         self._candidates: Candidates | None = None
         self._sample = lib.llama_sampler_sample
@@ -100,7 +104,8 @@ class Scheduler:
         try:
             self._collect()
             self._admit()
-            self._tell()  # before the first chunk, which can take long: loading is over, reading begins
+            # A chunk can take long: what is to be said is said before it.
+            self._tell(may_wait=not any(s.is_prefilling for s in self._active))
             self._prefill()
             self._admit()  # who waited for a part of that prompt can have it now
             self._decode()
@@ -112,7 +117,7 @@ class Scheduler:
     def _collect(self) -> None:
         """Send what the sequences have to say, and take back the slots of those that are done."""
         ended = [s for s in self._queue if s.finished]
-        self._tell(ended)
+        self._tell(ended, may_wait=not ended)
         for sequence in ended:
             self._queue.remove(sequence)
             sequence.close()
@@ -123,11 +128,16 @@ class Scheduler:
                     self.pool.park(sequence.slot, sequence.n_prompt, sequence.text(self._vocab), sequence.tokens)
                 sequence.close()
 
-    def _tell(self, ended: Iterable[Sequence] = ()) -> None:
+    def _tell(self, ended: Iterable[Sequence] = (), *, may_wait: bool = False) -> None:
         """Send what the active sequences have to say, and those that ended in the queue."""
         talking = [*(s for s in self._active if s.events), *ended]
-        if talking:
-            self._send(talking)
+        if not talking:
+            return
+        now = time.perf_counter()
+        if may_wait and now - self._told_at < TELL_EVERY_S and not any(s.is_urgent for s in talking):
+            return
+        self._told_at = now
+        self._send(talking)
 
     def _rejoin(self, sequence: Sequence) -> None:
         """Let a conversation go on in the tokens the model wrote, where the tokenizer would cut its answer otherwise.

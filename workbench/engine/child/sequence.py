@@ -104,6 +104,11 @@ class Sequence:
     def is_prefilling(self) -> bool:
         return not self.finished and self.slot is not None and self.pending > 1
 
+    @property
+    def is_urgent(self) -> bool:
+        """What it has to say is not just more of its text."""
+        return self.finished or self.n_generated <= 1
+
     def text(self, vocab: Vocab) -> str:
         """Prompt and answer as the model sees them, without what ended the answer."""
         answer = b"".join(vocab.piece(token) or b"" for token in self.tokens[self.n_prompt :])
