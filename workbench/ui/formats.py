@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime
 
 from PySide6.QtCore import QDate, QDateTime, QLocale, QTime
+from PySide6.QtGui import QKeySequence
 
 from workbench.core.tr import tr, trc
 
@@ -135,6 +136,11 @@ def when(moment: str, now: datetime.datetime | None = None) -> str:
 
 def date_time(moment: QDateTime) -> str:
     return QLocale().toString(moment, QLocale.FormatType.ShortFormat)
+
+
+def keys_text(keys: QKeySequence) -> str:
+    """Keys as the platform and the language write them: Strg+K, ⌘K."""
+    return keys.toString(QKeySequence.SequenceFormat.NativeText)
 
 
 def _with_seconds() -> str:

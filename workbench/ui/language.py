@@ -21,7 +21,7 @@ class Language(QObject):
         super().__init__(parent)
         self._app = app
         self._qt_texts = QTranslator(self)
-        use_language(best_language([wanted] if wanted else QLocale.system().uiLanguages()))
+        use_language(wanted_language(wanted))
         self.code = language_in_use()
         QLocale.setDefault(locale_for(self.code))
         use_number_format(number)
@@ -40,6 +40,11 @@ class Language(QObject):
         self._app.removeTranslator(self._qt_texts)
         if self.code in RIGHT_TO_LEFT:
             self._app.setLayoutDirection(QLocale("en").textDirection())
+
+
+def wanted_language(setting: str) -> str:
+    """The code of the language that a setting stands for; empty is the system's."""
+    return best_language([setting] if setting else QLocale.system().uiLanguages())
 
 
 def locale_for(code: str) -> QLocale:

@@ -21,6 +21,7 @@ from PySide6.QtWidgets import (
 
 from workbench.ui import icons
 from workbench.ui.actions import Actions
+from workbench.ui.formats import keys_text
 from workbench.ui.tr import mark, tr
 
 Index = QModelIndex | QPersistentModelIndex
@@ -237,7 +238,7 @@ class CommandPalette(QFrame):
         self._model.clear()
         for _score, _position, action in found:
             item = QStandardItem(action.text())
-            keys = action.shortcut().toString()
+            keys = keys_text(action.shortcut())
             item.setData(action, ACTION_ROLE)
             item.setData(keys, KEYS_ROLE)
             item.setData(action.data()[0], ICON_ROLE)

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from PySide6.QtCore import QEvent, QSize, Signal, Slot
-from PySide6.QtGui import QIcon, QPalette
+from PySide6.QtGui import QIcon, QKeySequence, QPalette
 from PySide6.QtWidgets import QApplication, QButtonGroup, QFrame, QToolButton, QVBoxLayout, QWidget
 
+from workbench.ui.formats import keys_text
 from workbench.ui.icons import Tinted
 from workbench.ui.numbers import ICON_ABOVE_TEXT, set_number
 from workbench.ui.places import Place
@@ -27,7 +28,7 @@ class RailButton(Tinted, QToolButton):
         self.setObjectName("railButton")
         self.setText(title)
         self.setAccessibleName(title)
-        self.setToolTip(f"{title} ({place.shortcut})" if place.shortcut else title)
+        self.setToolTip(f"{title} ({keys_text(QKeySequence(place.shortcut))})" if place.shortcut else title)
         set_number(self, ICON_ABOVE_TEXT)
         self.setIconSize(QSize(ICON_SIZE, ICON_SIZE))
         self.setCheckable(True)

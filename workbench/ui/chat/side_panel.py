@@ -31,7 +31,7 @@ from workbench.ui.chat.token_meter import loaded_model
 from workbench.ui.context import Context
 from workbench.ui.icons import IconButton
 from workbench.ui.jobs import SERIAL
-from workbench.ui.tr import tr
+from workbench.ui.tr import tr, trc
 from workbench.ui.widgets import Section, label
 
 if TYPE_CHECKING:
@@ -97,7 +97,7 @@ class SidePanel(QFrame):
             (self._section("sampling", tr("Sampling"), True), self._fill_sampling),
             (self._section("format", tr("Response format"), False), self._fill_format),
             (self._section("reasoning", tr("Reasoning"), False), self._fill_reasoning),
-            (self._section("load", tr("Loading"), False), self._fill_load),
+            (self._section("load", trc("how models are loaded", "Loading"), False), self._fill_load),
         ]
         self.load_section = self._waiting[-1][0]
         self._column.addStretch(1)

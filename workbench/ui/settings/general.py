@@ -7,15 +7,17 @@ from urllib.parse import urlsplit
 
 from PySide6 import QtWidgets
 from PySide6.QtCore import QSignalBlocker, Qt, Slot
-from PySide6.QtWidgets import QCheckBox, QComboBox, QHBoxLayout, QLineEdit, QSlider
+from PySide6.QtWidgets import QCheckBox, QComboBox, QHBoxLayout, QLineEdit, QSlider, QVBoxLayout
 
 from workbench.core.requests import LoadOptions, Sampling
+from workbench.core.tr import LANGUAGES, language
 from workbench.ui.chat.parameter_editor import ParameterEditor
 from workbench.ui.chat.parameters import LOAD, SAMPLING
 from workbench.ui.context import Context
 from workbench.ui.icons import IconButton, PushButton
+from workbench.ui.language import wanted_language
 from workbench.ui.settings.section import SettingsSection, add_row, clear
-from workbench.ui.tr import mark, tr
+from workbench.ui.tr import mark, tr, trc
 from workbench.ui.widgets import ElidedLabel, Section, label
 
 THEMES = (("system", mark("Like the system")), ("light", mark("Light")), ("dark", mark("Dark")))
@@ -43,12 +45,29 @@ class AppearanceSection(SettingsSection):
         self.scale_text.setAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
         keys = tr("From 80 to 200 percent. Ctrl and + or − change it anywhere.")
         add_row(box, tr("Text size"), keys, self.scale, self.scale_text)
+        self._add_language(box)
         self.column.addStretch(1)
         self.show_settings()
+
+    def _add_language(self, box: QVBoxLayout) -> None:
+        self.language = QComboBox()
+        self.language.addItem(tr("Like the system"), "")
+        for code, own_name in LANGUAGES.items():
+            self.language.addItem(own_name, code)
+        self.language.activated.connect(self._language_chosen)
+        self.restart = PushButton(tr("Restart now"), icon_name="refresh-cw")
+        self.restart.setAccessibleDescription(tr("Takes effect when the program starts again."))
+        self.restart.clicked.connect(self._restart)
+        hint = tr("Of the window. Takes effect when the program starts again; the command line stays English.")
+        add_row(box, tr("Language"), hint, self.restart, self.language)
+        self.language.setAccessibleName(tr("Language"))
+        self.restart.setAccessibleName(tr("Restart now"))
 
     @Slot()
     def show_settings(self) -> None:
         appearance = self.context.settings.value.appearance
+        self.language.setCurrentIndex(max(self.language.findData(appearance.language), 0))
+        self.restart.setVisible(wanted_language(appearance.language) != language())
         self.theme.setCurrentIndex([theme for theme, _title in THEMES].index(appearance.theme))
         with QSignalBlocker(self.scale):
             self.scale.setValue(round(appearance.text_scale / 10))
@@ -57,6 +76,14 @@ class AppearanceSection(SettingsSection):
     @Slot()
     def _theme_chosen(self) -> None:
         self.save("appearance", theme=self.theme.currentData())
+
+    @Slot()
+    def _language_chosen(self) -> None:
+        self.save("appearance", language=self.language.currentData())
+
+    @Slot()
+    def _restart(self) -> None:
+        self.context.shell.restart(lambda: "")
 
     @Slot(int)
     def _scale_moved(self, value: int) -> None:
@@ -76,7 +103,7 @@ class EngineSection(SettingsSection):
         self.keep.activated.connect(self._keep_chosen)
         hint = tr("Most local models kept in memory at once; the one unused for longest is unloaded first.")
         add_row(box, tr("Models kept loaded"), hint, self.keep)
-        load = Section(tr("Loading"), opened=True)
+        load = Section(trc("how models are loaded", "Loading"), opened=True)
         self.load = ParameterEditor(LOAD, LoadOptions())
         self.load.changed.connect(self._load_changed)
         load.content.addWidget(self.load)
