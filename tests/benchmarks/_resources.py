@@ -1,0 +1,134 @@
+"""What a process with a window holds, and which of it grows."""
+
+from __future__ import annotations
+
+import gc
+import threading
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from statistics import median
+from typing import Any
+
+import psutil
+from PySide6.QtCore import QObject, QTimer
+from PySide6.QtWidgets import QApplication, QWidget
+
+MB = 1_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """Taken after a full garbage collection, while nothing is going on."""
+
+    at_s: float
+    uss_mb: float
+    """Memory that would be free if the process ended: what is shared with other processes does not count."""
+    rss_mb: float
+    threads: int
+    files: int
+    """Open file descriptors (handles on Windows)."""
+    processes: int
+    qobjects: int
+    widgets: int
+    windows: int
+    """Top-level widgets, hidden ones too."""
+    timers: int
+    """Running ones."""
+    python_objects: int
+
+
+@dataclass(frozen=True, slots=True)
+class Growth:
+    name: str
+    early: float
+    late: float
+    limit: str
+    grows: bool
+
+
+LIMITS = {
+    "uss_mb": 0.05,
+    "rss_mb": 0.05,
+    "python_objects": 0.05,
+    "qobjects": 0.01,
+    "widgets": 0.01,
+    "windows": 0,
+    "timers": 0,
+    "threads": 0,
+    "files": 0,
+    "processes": 0,
+}
+"""How much of each may be added after warming up: a fraction, or 0 for nothing at all."""
+
+
+def take_sample(at_s: float) -> Sample:
+    gc.collect()
+    process = psutil.Process()
+    memory = process.memory_full_info()
+    qobjects = all_qobjects()
+    return Sample(
+        at_s=round(at_s, 1),
+        uss_mb=round(memory.uss / MB, 1),
+        rss_mb=round(memory.rss / MB, 1),
+        threads=process.num_threads(),
+        files=process.num_fds() if hasattr(process, "num_fds") else process.num_handles(),
+        processes=len(process.children(recursive=True)),
+        qobjects=len(qobjects),
+        widgets=sum(isinstance(entry, QWidget) for entry in qobjects),
+        windows=len(QApplication.topLevelWidgets()),
+        timers=sum(isinstance(entry, QTimer) and entry.isActive() for entry in qobjects),
+        python_objects=len(gc.get_objects()),
+    )
+
+
+def all_qobjects() -> list[QObject]:
+    """Everything below the application and its windows. What has no parent and is no window is Python's to free."""
+    app = QApplication.instance()
+    assert app is not None
+    found: list[QObject] = list(app.findChildren(QObject))
+    for window in QApplication.topLevelWidgets():
+        found += [window, *window.findChildren(QObject)]
+    return list({id(entry): entry for entry in found}.values())
+
+
+def census() -> Counter[str]:
+    """How many objects there are of each Python type, of each class of Qt's, and threads by name."""
+    counts: Counter[str] = Counter(f"{type(entry).__module__}.{type(entry).__qualname__}" for entry in gc.get_objects())
+    counts.update(f"Qt: {entry.metaObject().className()}" for entry in all_qobjects())
+    counts.update(f"thread: {thread.name}" for thread in threading.enumerate())
+    return counts
+
+
+def growth(samples: Sequence[Sample]) -> list[Growth]:
+    """The first third of the samples against the last.
+
+    Memory and counts of objects swing: their medians are compared. What must not be added at all counts as growing if
+    the least of the last third is more than the most of the first.
+    """
+    third = max(1, len(samples) // 3)
+    found = []
+    for name, limit in LIMITS.items():
+        first = [float(getattr(sample, name)) for sample in samples[:third]]
+        last = [float(getattr(sample, name)) for sample in samples[-third:]]
+        if limit:
+            early, late = median(first), median(last)
+            grows = late > early * (1 + limit)
+        else:
+            early, late = max(first), min(last)
+            grows = late > early
+        found.append(Growth(name, early, late, f"{limit:.0%}" if limit else "none", grows))
+    return found
+
+
+def table(found: Sequence[Growth]) -> str:
+    lines = [f"{'':16}{'early':>12}{'late':>12}{'change':>9}  allowed"]
+    for row in found:
+        change = f"{(row.late / row.early - 1) * 100:+.1f} %" if row.early else f"{row.late - row.early:+.0f}"
+        verdict = "  GROWS" if row.grows else ""
+        lines.append(f"{row.name:16}{row.early:12,.1f}{row.late:12,.1f}{change:>9}  {row.limit}{verdict}")
+    return "\n".join(lines)
+
+
+def plain(samples: Sequence[Sample]) -> list[dict[str, Any]]:
+    return [{name: getattr(sample, name) for name in Sample.__slots__} for sample in samples]
