@@ -280,7 +280,6 @@ class ModelsState(QObject):
         if page is not None:
             page.state.reload_models()
             page.state.set_model(model_id)
-            page.focus_composer()
 
     # --- the end ---------------------------------------------------------------------------------------------
     def close(self) -> None:
