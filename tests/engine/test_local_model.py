@@ -71,6 +71,21 @@ def test_run_details_hold_the_file_and_its_hash(model: LocalModel) -> None:
     assert model.sha256() == digest
 
 
+def test_run_details_hold_the_adapter_and_the_revision(tmp_path: Path) -> None:
+    folder = tmp_path / "models--org--name" / "snapshots" / "0123abc"
+    folder.mkdir(parents=True)
+    lora = write_model_file(tmp_path / "lora.gguf")
+    path = write_model_file(folder / "m.gguf")
+    made = LocalModel("m", path, LoadOptions(lora_path=str(lora)), log_dir=tmp_path, command=fake_command())
+    try:
+        last = details_of(events_of(made))[-1]
+    finally:
+        made.close()
+    assert last.model_version == "0123abc"
+    assert last.adapter_sha256 == hashlib.sha256(lora.read_bytes()).hexdigest() == made._hashes.start(lora).value
+    assert last.gguf_sha256
+
+
 def test_hash_is_remembered_by_size_and_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path, store = write_model_file(tmp_path / "m.gguf"), tmp_path / "cache" / "hashes.json"
     first = FileHashes(store).start(path).wait(None)

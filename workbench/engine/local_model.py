@@ -6,6 +6,7 @@ import contextlib
 import hashlib
 import json
 import os
+import re
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -140,22 +141,23 @@ class LocalModel:
             yield Finished(reason="failed", error=refused.info)
             return
         self.on_use(self)
-        known = self._hashes.start(self.path)
+        hashes = self._start_hashing()
         details: RunDetails | None = None
         timings, usage = Timings(), Usage()
         alone = self.running == 0
         for event in self.client.generate(request, cancel):
             alone = alone and self.running <= 1
             if isinstance(event, RunDetails):
-                event = details = self._completed(event, known.value)
+                event = details = self._completed(event, hashes)
             elif isinstance(event, Timings):
                 timings = event
             elif isinstance(event, Usage):
                 usage = event
-            elif isinstance(event, Finished) and details is not None and not details.gguf_sha256:
-                digest = known.wait(0 if cancel.cancelled else HASH_WAIT_S)
-                if digest:
-                    yield msgspec.structs.replace(details, gguf_sha256=digest)
+            elif isinstance(event, Finished) and details is not None:
+                for pending in hashes.values():
+                    pending.wait(0 if cancel.cancelled else HASH_WAIT_S)
+                if (completed := self._completed(details, hashes)) != details:
+                    yield completed
             if isinstance(event, Finished) and event.reason in ("stop", "length"):
                 self.on_measured(self, _measured(timings, usage, alone))
             yield event
@@ -185,13 +187,22 @@ class LocalModel:
             raise BadModelFile(f"The model file {self.path} can't be read.", hint="Check that it is still there.")
         return digest
 
-    def _completed(self, details: RunDetails, digest: str) -> RunDetails:
+    def _start_hashing(self) -> dict[str, PendingHash]:
+        """By the field of `RunDetails` that the hash belongs in."""
+        hashes = {"gguf_sha256": self._hashes.start(self.path)}
+        if self.options.lora_path:
+            hashes["adapter_sha256"] = self._hashes.start(Path(self.options.lora_path))
+        return hashes
+
+    def _completed(self, details: RunDetails, hashes: dict[str, PendingHash]) -> RunDetails:
+        """With what the engine's process does not know."""
         return msgspec.structs.replace(
             details,
+            model_version=details.model_version or revision_of(self.path),
             gguf_path=details.gguf_path or str(self.path),
-            gguf_sha256=details.gguf_sha256 or digest,
             quantization=details.quantization or self.facts.quantization,
             architecture=details.architecture or self.facts.architecture,
+            **{field: getattr(details, field) or pending.value for field, pending in hashes.items()},
         )
 
 
@@ -293,6 +304,12 @@ def _measured(timings: Timings, usage: Usage, alone: bool) -> Measured:
         completion_tokens=usage.completion_tokens or 0,
         alone=alone,
     )
+
+
+def revision_of(path: Path) -> str:
+    """The commit of its repository that a file of Hugging Face's cache belongs to; empty for other files."""
+    match = re.search(r"/models--[^/]+/snapshots/([^/]+)/", path.as_posix())
+    return match[1] if match else ""
 
 
 def _facts(path: Path) -> ModelFacts:

@@ -70,5 +70,6 @@ def devices() -> list[dict[str, Any]]:
 
 
 def gpus(found: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Devices that layers can be offloaded to."""
-    return [device for device in found if device["type"] in ("gpu", "igpu")]
+    """Devices that llama.cpp puts layers on: graphics cards, and an integrated GPU only where there is no card."""
+    cards = [device for device in found if device["type"] == "gpu"]
+    return cards or [device for device in found if device["type"] == "igpu"]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import os
+import re
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -13,6 +14,7 @@ from typing import Any
 import psutil
 
 from workbench.core.errors import BadInput, BadModelFile, Cancelled, OutOfMemory
+from workbench.core.gguf import read_header, split_parts
 from workbench.core.requests import LoadOptions
 from workbench.engine.child import load_errors, memory_plan
 from workbench.engine.child.devices import devices, gpus
@@ -64,9 +66,9 @@ def load(path: str, options: LoadOptions, progress: Callable[[float], bool]) -> 
     type_k = memory_plan.cache_type(options.cache_type_k, "cache_type_k")
     type_v = memory_plan.cache_type(options.cache_type_v, "cache_type_v")
     found = devices()
-    handle, gpu_layers = _load_weights(file, options, found, progress)
+    handle, gpu_layers, planned_ctx = _load_weights(file, options, found, progress)
     try:
-        return _with_context(file, options, handle, gpu_layers, type_k, type_v, started)
+        return _with_context(file, options, handle, gpu_layers, planned_ctx, type_k, type_v, started)
     except BaseException:
         lib.llama_model_free(handle)
         raise
@@ -85,7 +87,8 @@ def _check_file(file: Path) -> None:
 
 def _load_weights(
     file: Path, options: LoadOptions, found: list[dict[str, Any]], progress: Callable[[float], bool]
-) -> tuple[Any, int]:
+) -> tuple[Any, int, int | None]:
+    """The model, how many of its layers are on the GPU, and the context that was planned beside them."""
     cancelled = False
 
     def report(fraction: float, _user_data: Any) -> bool:
@@ -93,11 +96,12 @@ def _load_weights(
         cancelled = not progress(fraction)
         return not cancelled
 
+    plan = _plan_for_gpu(file, options, found)
     params = lib.llama_model_default_params()
     callback = lib.llama_progress_callback(report)
     params.progress_callback = callback
     params.load_mode = (1 if options.use_mmap is not False else 0) + (2 if options.use_mlock else 0)
-    params.n_gpu_layers = _gpu_layers(file, options, found)
+    params.n_gpu_layers = plan.n_gpu_layers if plan else options.n_gpu_layers or 0
     log.clear()
     handle = lib.llama_model_load_from_file(os.fsencode(file), params)
     if cancelled:
@@ -106,29 +110,53 @@ def _load_weights(
         raise Cancelled(f"Loading {file.name} was cancelled.")
     if not handle:
         raise load_errors.explain(file.name, log.lines)
-    n_layers = lib.llama_model_n_layer(handle)
-    layers = params.n_gpu_layers
-    if not gpus(found):
-        layers = 0
-    return handle, n_layers + 1 if layers < 0 else min(layers, n_layers + 1)
+    layers = offloaded_layers(log.lines, params.n_gpu_layers, lib.llama_model_n_layer(handle), bool(gpus(found)))
+    return handle, layers, plan.n_ctx if plan else None
 
 
-def _gpu_layers(file: Path, options: LoadOptions, found: list[dict[str, Any]]) -> int:
-    if options.n_gpu_layers is not None:
-        return options.n_gpu_layers
-    if not gpus(found):
+def offloaded_layers(lines: list[str], asked: int, n_layers: int, has_gpu: bool) -> int:
+    """As llama.cpp says it; where it does not, as it was asked for. The output counts as a layer."""
+    if not has_gpu:
         return 0
+    if match := re.search(r"offloaded (\d+)/\d+ layers to GPU", "\n".join(lines)):
+        return int(match[1])
+    return n_layers + 1 if asked < 0 else min(asked, n_layers + 1)
+
+
+def flash_attention(lines: list[str], asked: str) -> str:
+    """on or off, as llama.cpp decided where it was asked to; auto where it does not say."""
+    match = re.search(r"Flash Attention (?:was auto, set to )?(enabled|disabled)", "\n".join(lines))
+    return {"enabled": "on", "disabled": "off"}[match[1]] if asked == "auto" and match else asked
+
+
+def _plan_for_gpu(file: Path, options: LoadOptions, found: list[dict[str, Any]]) -> memory_plan.Plan | None:
+    """None where there is nothing to plan, or the file can't be read: then the real load tells what is wrong."""
+    if not gpus(found) or options.n_gpu_layers == 0:
+        return None
     params = lib.llama_model_default_params()
     params.vocab_only = True
     header = lib.llama_model_load_from_file(os.fsencode(file), params)
     if not header:
-        return -1  # the real load tells what is wrong
-    n_layers = lib.llama_model_n_layer(header)
-    shape = _shape(header, _metadata(header))
-    lib.llama_model_free(header)
-    per_token = shape.bytes_per_token(options.cache_type_k or "f16", options.cache_type_v or "f16")
-    cache_bytes = int(per_token * (options.n_ctx or 8192))
-    return memory_plan.automatic_gpu_layers(found, file.stat().st_size, n_layers, cache_bytes)
+        return None
+    try:
+        shape = _shape(header, _metadata(header))
+        return memory_plan.plan(
+            found,
+            file_bytes=_size_of(file),
+            n_layers=lib.llama_model_n_layer(header),
+            n_ctx_train=lib.llama_model_n_ctx_train(header),
+            bytes_per_token=shape.bytes_per_token(options.cache_type_k or "f16", options.cache_type_v or "f16"),
+            memory_free=memory_plan.free_memory(),
+            n_ctx=options.n_ctx,
+            n_gpu_layers=options.n_gpu_layers,
+        )
+    finally:
+        lib.llama_model_free(header)
+
+
+def _size_of(file: Path) -> int:
+    """Bytes of all parts of a model."""
+    return sum(part.stat().st_size for part in split_parts(file, read_header(file).facts))
 
 
 def _with_context(
@@ -136,6 +164,7 @@ def _with_context(
     options: LoadOptions,
     handle: Any,
     gpu_layers: int,
+    planned_ctx: int | None,
     type_k: tuple[str, int],
     type_v: tuple[str, int],
     started: float,
@@ -146,7 +175,8 @@ def _with_context(
     embeds = bool(options.embeddings) or _makes_embeddings(handle, metadata)
     n_train = lib.llama_model_n_ctx_train(handle)
     per_token = _shape(handle, metadata).bytes_per_token(type_k[0], type_v[0])
-    n_ctx = options.n_ctx or memory_plan.automatic_context(n_train, per_token, memory_plan.free_memory())
+    n_ctx = options.n_ctx or planned_ctx
+    n_ctx = n_ctx or memory_plan.automatic_context(n_train, per_token, memory_plan.free_memory())
     n_parallel = DEFAULT_PARALLEL if options.n_parallel is None else options.n_parallel
     _check_numbers(options, n_ctx, n_parallel, 0.0 if recurrent or embeds else per_token)
     params = _context_params(options, n_ctx, type_k[1], type_v[1])
@@ -171,7 +201,7 @@ def _with_context(
         n_threads=params.n_threads,
         n_batch=params.n_batch,
         n_parallel=n_parallel,
-        flash_attn=options.flash_attn or "auto",
+        flash_attn=flash_attention(log.lines if context else [], options.flash_attn or "auto"),
         cache_type_k=type_k[0],
         cache_type_v=type_v[0],
         n_embd=lib.llama_model_n_embd_out(handle),

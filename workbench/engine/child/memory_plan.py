@@ -72,15 +72,37 @@ def automatic_context(n_ctx_train: int, bytes_per_token: float, memory_free: int
     return max(wanted // 256 * 256, floor)
 
 
-def automatic_gpu_layers(found: list[dict[str, Any]], file_bytes: int, n_layers: int, cache_bytes: int) -> int:
-    """-1 (all) where weights and cache fit into the GPUs' free memory, else as many layers as do; 0 without a GPU."""
-    available = sum(max(device["memory_free"] - GPU_RESERVE_BYTES, 0) for device in gpus(found))
-    if not gpus(found) or available <= 0:
-        return 0
-    needed = file_bytes + cache_bytes
-    if needed <= available:
-        return -1
-    return int((n_layers + 1) * available / max(needed, 1))
+@dataclass(frozen=True, slots=True)
+class Plan:
+    n_gpu_layers: int
+    """-1: all."""
+    n_ctx: int
+
+
+def plan(
+    found: list[dict[str, Any]],
+    *,
+    file_bytes: int,
+    n_layers: int,
+    n_ctx_train: int,
+    bytes_per_token: float,
+    memory_free: int,
+    n_ctx: int | None,
+    n_gpu_layers: int | None,
+) -> Plan:
+    """Layers on the GPU and context, where the user (`n_ctx`, `n_gpu_layers`) does not say. The weights come first: all
+    layers on the GPU with a smaller context are faster than a part of them with a large one."""
+    wanted = n_ctx or automatic_context(n_ctx_train, bytes_per_token, memory_free)
+    room = sum(max(device["memory_free"] - GPU_RESERVE_BYTES, 0) for device in gpus(found))
+    if n_gpu_layers == 0 or not room:
+        return Plan(0 if n_gpu_layers is None else n_gpu_layers, wanted)
+    if n_ctx is None and bytes_per_token > 0:
+        fits = max(int((room - file_bytes) / bytes_per_token) // 256 * 256, CONTEXT_MIN)
+        wanted = min(wanted, fits if n_gpu_layers is None or n_gpu_layers < 0 else wanted)
+    if n_gpu_layers is not None:
+        return Plan(n_gpu_layers, wanted)
+    needed = file_bytes + int(wanted * bytes_per_token)
+    return Plan(-1 if needed <= room else int((n_layers + 1) * room / needed), wanted)
 
 
 def free_memory() -> int:
