@@ -127,7 +127,7 @@ def test_promptfoo_common_subset_and_what_was_left(tmp_path: Path) -> None:
     assert [m.model for m in imported.spec.models] == ["openai:gpt-x", "anthropic:claude-x"]
     assert imported.spec.models[1].sampling.temperature == 0.2
     assert [p.text for p in imported.spec.prompts] == ["Capital of {{country}}?", "{{country}}?"]
-    assert [g.grader for g in imported.case_graders["test-1"]] == ["contains"]
+    assert [g.grader for g in imported.spec.case_graders["test-1"]] == ["contains"]
     assert set(imported.not_taken) == {
         "top level: sharing",
         "prompt file://../outside.txt: only .txt and .md files beside the configuration are taken",

@@ -172,7 +172,7 @@ def test_blind_votes_calibrate_graders_and_change_no_score(store: Store, runner:
     before = read_analysis(store, row, evaluation.spec)
     for line in waiting:
         save_vote(store, row.id, row.test_set_id, line, "m", 1.0 if line.score == 1 or line.case == "Italy" else 0.0)
-    votes = read_votes(store, row.id)
+    votes = read_votes(store.results(row.id))
     assert queue(lines, votes, row.id) == []
     found = calibrate(read_answers(store, row, evaluation.spec), votes)
     assert [(c.grader, c.votes) for c in found] == [("exact", 7)]

@@ -24,7 +24,7 @@ from workbench.evaluation.recorded import freeze
 from workbench.evaluation.report import html_report
 from workbench.evaluation.running import Evaluation
 from workbench.evaluation.running import Progress as EvaluationProgress
-from workbench.evaluation.spec import EvalSpec, GraderSpec, read_spec
+from workbench.evaluation.spec import EvalSpec, read_spec
 from workbench.evaluation.verdict import sentence
 from workbench.store import now
 
@@ -82,13 +82,13 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
 @click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
 def evaluate(resume: str | None, as_json: bool, report: Path | None, freeze_path: Path | None, file: Path) -> int:
     """Run an evaluation FILE: can these models replace the baseline for my task?"""
-    spec, by_case, not_taken = _read(file)
+    spec, not_taken = _read(file)
     progress = Progress()
     with Workbench() as workbench:
         estimated = estimate_run(spec, lambda model_id: workbench.catalog.get(model_id).info)
         _announce(spec, estimated, not_taken, progress)
         graders = [*workbench.plugins.graders(), *model_graders(workbench.catalog)]
-        grading = Grading(spec.graders, graders, by_case=by_case)
+        grading = Grading(spec.graders, graders, by_case=spec.case_graders)
         evaluation = Evaluation(
             spec, workbench.store, workbench.runner, workbench.catalog, grading, folder=file.absolute().parent
         )
@@ -120,11 +120,11 @@ def evaluate(resume: str | None, as_json: bool, report: Path | None, freeze_path
     return _exit_code(outcome)
 
 
-def _read(file: Path) -> tuple[EvalSpec, dict[str, tuple[GraderSpec, ...]], list[str]]:
+def _read(file: Path) -> tuple[EvalSpec, list[str]]:
     if looks_like_promptfoo(file):
         imported = read_promptfoo(file)
-        return imported.spec, imported.case_graders, list(imported.not_taken)
-    return read_spec(file), {}, []
+        return imported.spec, list(imported.not_taken)
+    return read_spec(file), []
 
 
 def _run(evaluation: Evaluation, resume: str | None) -> Any:

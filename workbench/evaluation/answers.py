@@ -8,6 +8,15 @@ import msgspec
 
 from workbench.hookspecs import Grade
 
+SEPARATOR = "\x1f"
+"""Between contestant and prompt in a result's variant."""
+HUMAN = "human"
+"""The grader's name of the user's own judgements. Where it is not the evaluation's grader they calibrate the others
+and are in no score."""
+
+Place = tuple[str, str, str, int]
+"""Case, contestant, prompt, repeat."""
+
 
 class GradeRecord(msgspec.Struct, frozen=True, kw_only=True):
     grader: str
@@ -61,6 +70,10 @@ class Answer(msgspec.Struct, frozen=True, kw_only=True):
         if self.error or not self.grades:
             return None
         return sum(g.score * g.weight for g in self.grades) / sum(g.weight for g in self.grades)
+
+    @property
+    def place(self) -> Place:
+        return self.case_id, self.contestant, self.prompt, self.repeat
 
     @property
     def arm(self) -> tuple[str, str]:

@@ -48,12 +48,14 @@ class Budget:
             self._reserved_usd += usd or 0.0
             return True
 
-    def settle(self, request: ChatRequest, prices: Prices | None, run: RunRecord) -> None:
-        """Put what was really used in place of what was set aside."""
+    def settle(self, request: ChatRequest, prices: Prices | None, run: RunRecord | None) -> None:
+        """Put what was really used in place of what was set aside; without a run nothing was."""
         usage = estimate(request)
         with self._lock:
             self._reserved_tokens -= (usage.prompt_tokens or 0) + (usage.completion_tokens or 0)
             self._reserved_usd -= cost_usd(prices, usage) or 0.0
+            if run is None:
+                return
             self.tokens += (run.prompt_tokens or 0) + (run.completion_tokens or 0)
             self.usd += run.cost_usd or 0.0
 

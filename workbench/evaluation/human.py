@@ -7,18 +7,14 @@ from collections.abc import Iterable, Mapping, Sequence
 
 import msgspec
 
-from workbench.evaluation.answers import Answer
+from workbench.evaluation.answers import HUMAN, SEPARATOR, Answer, Place
 from workbench.evaluation.intervals import Interval
 from workbench.evaluation.judge_model import cohen_kappa, prediction_powered_mean
-from workbench.evaluation.running import SEPARATOR
-from workbench.evaluation.stored import HUMAN, WRONG_BELOW, Line
+from workbench.evaluation.stored import WRONG_BELOW, Line
 from workbench.store import ResultRow, Store, case_row_id
 
 FEW_VOTES = 30
 """Below this many votes kappa says little."""
-
-Place = tuple[str, str, str, int]
-"""Case, contestant, prompt, repeat."""
 
 
 class Calibration(msgspec.Struct, frozen=True, kw_only=True):
@@ -43,17 +39,20 @@ def queue(lines: Iterable[Line], votes: Mapping[Place, float], seed: str) -> lis
     return sorted(waiting, key=lambda line: hashlib.sha256(repr((seed, place_of(line))).encode()).digest())
 
 
-def read_votes(store: Store, evaluation_id: str) -> dict[Place, float]:
+def read_votes(results: Iterable[ResultRow]) -> dict[Place, float]:
+    """The user's judgements among an evaluation's results."""
     votes = {}
-    for row in store.results(evaluation_id):
+    for row in results:
         if row.grader == HUMAN and row.score is not None:
             contestant, _, prompt = row.variant.partition(SEPARATOR)
             votes[row.test_case_id.partition(":")[2], contestant, prompt, row.repeat] = row.score
     return votes
 
 
-def save_vote(store: Store, evaluation_id: str, test_set_id: str, line: Line, model: str, score: float) -> None:
-    """Keep a vote beside the answer; a later one takes its place."""
+def save_vote(
+    store: Store, evaluation_id: str, test_set_id: str, line: Line, model: str, score: float, *, decides: bool = False
+) -> None:
+    """Keep a vote beside the answer; a later one takes its place. `decides`: it is the answer's score."""
     row = ResultRow(
         evaluation_id=evaluation_id,
         test_case_id=case_row_id(test_set_id, line.case),
@@ -66,12 +65,17 @@ def save_vote(store: Store, evaluation_id: str, test_set_id: str, line: Line, mo
         status="graded",
     )
     store.save_results([row])
+    if decides:
+        store.set_score(row, score)
 
 
 def calibrate(answers: Sequence[Answer], votes: Mapping[Place, float]) -> list[Calibration]:
     """Every grader that judged answers the user judged too."""
     result = []
-    for grader in dict.fromkeys(grade.grader for answer in answers for grade in answer.grades):
+    graders = dict.fromkeys(grade.grader for answer in answers for grade in answer.grades)
+    for grader in graders:
+        if grader == HUMAN:
+            continue
         scores: dict[Place, float] = {}
         for answer in answers:
             for grade in answer.grades:

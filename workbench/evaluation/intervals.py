@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from typing import Any
 
 CONFIDENCE = 0.95
+FEW = 5
+"""From so many clusters that differ on, their variance is trusted."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,9 +114,10 @@ def mean_difference(
     The hull of two intervals. (1) t with a cluster-robust standard error (Miller 2024, arXiv 2411.00640, eq. 4),
     G clusters, G-1 degrees of freedom and the factor G/(G-1). (2) Tango's score interval at the effective number of
     cases, as is done for proportions of complex surveys (Korn & Graubard 1998; Dean & Pagano 2015): the n of
-    independent pass/fail pairs whose mean would vary as much, times (z/t)^2 for the few clusters; G where nothing
-    varied. The first alone says "no doubt at all" where no difference was seen, and errs far too often where
-    differences are rare: see tests/benchmarks/coverage_simulation.py.
+    independent pass/fail pairs whose mean would vary as much, times (z/t)^2 for the few clusters; at most G where
+    fewer than five of them differ, as so few can't tell how much they vary. The first alone says "no doubt at all"
+    where no difference was seen, and errs far too often where differences are rare: see
+    tests/benchmarks/coverage_simulation.py.
     """
     spread = _spread(differences, clusters, weights)
     if spread.units < 2:
@@ -167,12 +170,15 @@ class _Spread:
     groups: int
     units: float
     """Clusters, fewer where their weights are unequal (Kish)."""
+    uncommon: int
+    """Clusters that are not like most: not all 0, or not all 1."""
 
     def effective(self, binary_variance: float) -> float:
         """How many independent pass/fail cases tell as much."""
         if self.variance <= 0 or binary_variance <= 0:
             return self.units
-        return binary_variance / self.variance
+        n = binary_variance / self.variance
+        return min(n, self.units) if self.uncommon < FEW else n
 
 
 def _spread(values: Sequence[float], clusters: Sequence[Hashable] | None, weights: Sequence[float] | None) -> _Spread:
@@ -183,7 +189,7 @@ def _spread(values: Sequence[float], clusters: Sequence[Hashable] | None, weight
         raise ValueError("one cluster and one weight for each value")
     total = math.fsum(shares)
     if not n or total <= 0:
-        return _Spread(math.nan, math.nan, 0.0, 0, 0.0)
+        return _Spread(math.nan, math.nan, 0.0, 0, 0.0, 0)
     mean = math.fsum(w * v for w, v in zip(shares, values, strict=True)) / total
     absolute = math.fsum(w * abs(v) for w, v in zip(shares, values, strict=True)) / total
     residuals: dict[Hashable, float] = {}
@@ -196,7 +202,10 @@ def _spread(values: Sequence[float], clusters: Sequence[Hashable] | None, weight
     variance = math.fsum(r * r for r in residuals.values()) / total**2 * factor
     units = total**2 / math.fsum(size * size for size in sizes.values())
     # Rounding leaves a trace of variance where every value is the same.
-    return _Spread(mean, absolute, variance if variance > 1e-20 else 0.0, groups, units)
+    not_zero = {cluster for value, cluster in zip(values, own, strict=True) if value != 0}
+    not_one = {cluster for value, cluster in zip(values, own, strict=True) if value != 1}
+    uncommon = min(len(not_zero), len(not_one))
+    return _Spread(mean, absolute, variance if variance > 1e-20 else 0.0, groups, units, uncommon)
 
 
 def mcnemar_p(only_candidate: int, only_baseline: int) -> float:

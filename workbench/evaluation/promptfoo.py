@@ -34,8 +34,6 @@ SAMPLING = {"temperature": "temperature", "top_p": "top_p", "max_tokens": "max_t
 
 class Imported(msgspec.Struct, frozen=True):
     spec: EvalSpec
-    case_graders: dict[str, tuple[GraderSpec, ...]]
-    """Graders of each case, by its id: promptfoo's assertions belong to tests."""
     not_taken: tuple[str, ...]
 
 
@@ -70,9 +68,10 @@ def read_promptfoo(path: Path) -> Imported:
         models=tuple(models),
         prompts=tuple(prompts),
         cases=tuple(cases),
+        case_graders=graders,  # promptfoo's assertions belong to tests
         rule="not_worse_than_rate",
     )
-    return Imported(spec, graders, tuple(sorted(set(reader.not_taken))))
+    return Imported(spec, tuple(sorted(set(reader.not_taken))))
 
 
 class _Reader:

@@ -14,9 +14,9 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 import msgspec
 
@@ -25,16 +25,19 @@ from workbench.core.errors import BadInput, WorkbenchError
 from workbench.core.models import ChatModel
 from workbench.core.requests import ChatRequest
 from workbench.core.runs import RunRecord
-from workbench.engine.local_model import LocalModel
 from workbench.evaluation.analysis import analyse
-from workbench.evaluation.answers import Answer, GradeRecord
+from workbench.evaluation.answers import HUMAN, SEPARATOR, Answer, Place
+from workbench.evaluation.asking import Judges, NotNow, identity_of, start_placed
 from workbench.evaluation.budget import Budget
-from workbench.evaluation.busy import file_bytes
 from workbench.evaluation.cases import TestCase
 from workbench.evaluation.grading import Grading
+from workbench.evaluation.human import read_votes
+from workbench.evaluation.judging import in_threads, pairs_of
 from workbench.evaluation.prompts import build_request, request_sha256
 from workbench.evaluation.recorded import read_recorded
-from workbench.evaluation.spec import EvalSpec, ModelSpec, PromptSpec, to_document
+from workbench.evaluation.rows import Task, answer_of, answer_row, case_row, failed_answer, pair_rows, recorded_row
+from workbench.evaluation.spec import EvalSpec, ModelSpec, to_document
+from workbench.evaluation.stored import read_spec_of
 from workbench.services.runner import Run, Runner
 from workbench.store import EvaluationRow, ResultRow, Store, TestCaseRow, TestSetRow, case_row_id
 from workbench.store import now as utc_now
@@ -43,24 +46,15 @@ LOCAL_AT_ONCE = 8
 """Requests to one local model under way: as many as the engine decodes in one batch."""
 REMOTE_AT_ONCE = 16
 """Requests to one remote model under way; its provider's own limit may be lower."""
-SEPARATOR = "\x1f"
+JUDGED_AT_ONCE = 8
+"""Answers under judgement at once, where a model judges."""
+
+
+T = TypeVar("T")
 
 
 class ModelSource(Protocol):
     def get(self, model_id: str) -> ChatModel: ...
-
-
-class Task(msgspec.Struct, frozen=True, kw_only=True):
-    """One answer that is wanted."""
-
-    contestant: ModelSpec
-    prompt: PromptSpec
-    case: TestCase
-    repeat: int
-
-    @property
-    def variant(self) -> str:
-        return f"{self.contestant.name}{SEPARATOR}{self.prompt.name}"
 
 
 class Progress(msgspec.Struct, frozen=True, kw_only=True):
@@ -73,6 +67,9 @@ class Progress(msgspec.Struct, frozen=True, kw_only=True):
     elapsed_s: float
     remaining_s: float | None
     """None until something has been answered in this session."""
+    judged: int = 0
+    to_judge: int = 0
+    """Judgements of a model, made when all answers are there; 0: none needed, or not known yet."""
 
 
 class Evaluation:
@@ -107,11 +104,22 @@ class Evaluation:
         self._budget = Budget(spec.budget)
         self._lock = threading.Lock()
         self._stop = CancelToken()
+        self._judges = Judges(store, runner, self._budget, self._stop)
+        self._later: list[tuple[Answer, Callable[[Answer], None]]] = []
+        """Answers that a model will judge when all are there, and what keeps them then."""
+        self._votes: dict[Place, float] = {}
         self._counts: Counter[str] = Counter()
         self._total = 0
         self._told = 0.0
         self._since = 0.0
         self._fresh = 0
+        self._judging_since = 0.0
+        self._cases: dict[str, TestCase] = {}
+
+    @property
+    def _evaluation(self) -> EvaluationRow:
+        assert self.row is not None, "run() has not begun"
+        return self.row
 
     # --- from outside -----------------------------------------------------------------------------------------
     def run(self, resume: str | None = None) -> EvaluationRow:
@@ -120,19 +128,24 @@ class Evaluation:
         contestants = [*self.spec.models, *([self.spec.baseline] if self.spec.baseline else [])]
         models = {c.name: self._catalog.get(c.model) for c in contestants if c.model}
         recorded = [answer for c in contestants if c.recorded for answer in read_recorded(c, self._folder, self.spec)]
-        self._grading.check()
+        self._grading.check(baseline=self.spec.baseline is not None)
+        self._cases = {case.id: case for case in self.spec.cases}
         self.row = self._begin(resume)
-        known = self._known_results()
+        results = self._store.results(self.row.id)
+        self._votes = read_votes(results)
+        self._judges.begin(self.row, results, reuse=self.spec.reuse_answers)
+        self._grading.use(self._judges.ask)
+        known = {(r.test_case_id, r.variant, r.repeat): r for r in results if not r.grader}
         tasks = list(self._tasks(contestants))
         self._total, self._since = len(tasks) + len(recorded), time.monotonic()
-        for answer in recorded:
-            self._keep(self._grading.graded(answer, self._case(answer.case_id)))
-        self._store.save_results(self._recorded_row(answer) for answer in self.answers)
+        self._take_recorded(recorded)
         by_model: dict[str, list[Task]] = {}
         for task in tasks:
             if not self._take_known(task, known):
                 by_model.setdefault(task.contestant.name, []).append(task)
         self._work(by_model, models)
+        self._judge_later()
+        self._judge_pairs()
         return self._end()
 
     def stop(self) -> None:
@@ -142,8 +155,12 @@ class Evaluation:
     def progress(self) -> Progress:
         with self._lock:
             elapsed = time.monotonic() - self._since
-            done = len(self.answers)
+            done = len(self.answers) + len(self._later)
             remaining = elapsed / self._fresh * (self._total - done) if self._fresh else None
+            to_judge = self._counts["to_judge"]
+            if to_judge and done >= self._total:
+                judged, spent = self._counts["judged"], time.monotonic() - self._judging_since
+                remaining = spent / judged * (to_judge - judged) if judged else None
             return Progress(
                 done=done,
                 total=self._total,
@@ -153,6 +170,8 @@ class Evaluation:
                 spent_tokens=self._budget.tokens,
                 elapsed_s=elapsed,
                 remaining_s=remaining,
+                judged=self._counts["judged"],
+                to_judge=self._counts["to_judge"],
             )
 
     # --- beginning and end ------------------------------------------------------------------------------------
@@ -163,7 +182,7 @@ class Evaluation:
             row = self._store.evaluation(resume)
             if row is None:
                 raise BadInput(f"There is no evaluation {resume} to resume.", hint="`workbench eval` starts a new one.")
-            if _comparable(row.config.get("spec", {})) != _comparable(document):
+            if _comparable(to_document(read_spec_of(row))) != _comparable(document):
                 raise BadInput(
                     f"The evaluation {resume} was started with other models, prompts, cases or graders.",
                     hint="Start a new one; identical answers are taken from the log.",
@@ -219,7 +238,8 @@ class Evaluation:
     def _end(self) -> EvaluationRow:
         assert self.row is not None
         status = "done"
-        if len(self.answers) < self._total:
+        judged, wanted = self.judged_pairs
+        if len(self.answers) < self._total or judged < wanted:
             status = "over_budget" if self._budget.exhausted else "stopped"
         ended = msgspec.structs.replace(self.row, status=status, ended_at=utc_now(), summary=self._summary())
         self.row = self._store.save_evaluation(ended)
@@ -234,15 +254,9 @@ class Evaluation:
         return {"outcomes": outcomes, "answers": len(self.answers), "errors": self._counts["errors"]}
 
     # --- what there is already --------------------------------------------------------------------------------
-    def _known_results(self) -> dict[tuple[str, str, int], ResultRow]:
-        """The answer rows of an earlier session, by case, variant and repeat."""
-        assert self.row is not None
-        rows = [row for row in self._store.results(self.row.id) if not row.grader]
-        return {(row.test_case_id, row.variant, row.repeat): row for row in rows}
-
     def _take_known(self, task: Task, known: dict[tuple[str, str, int], ResultRow]) -> bool:
         """Use the complete answer of an earlier session, if there is one."""
-        row = known.get((self._case_row(task.case), task.variant, task.repeat))
+        row = known.get((case_row(self._evaluation, task.case.id), task.variant, task.repeat))
         run = self._store.run(row.run_id) if row is not None and row.run_id else None
         if run is None or run.status != "done":
             return False
@@ -288,7 +302,7 @@ class Evaluation:
         waiting: queue.SimpleQueue[Task] = queue.SimpleQueue()
         for task in tasks:
             waiting.put(task)
-        identity = model.sha256() if isinstance(model, LocalModel) else ""
+        identity = identity_of(model)
 
         def work() -> None:
             while not self._stop.cancelled and not self._budget.exhausted:
@@ -298,17 +312,13 @@ class Evaluation:
                     return
                 self._answer(task, model, identity)
 
-        workers = [threading.Thread(target=work, daemon=True) for _ in range(min(at_once, len(tasks)))]
-        for worker in workers:
-            worker.start()
-        for worker in workers:
-            worker.join()
+        in_threads(work, min(at_once, len(tasks)))
 
     def _answer(self, task: Task, model: ChatModel, identity: str) -> None:
         try:
             request = build_request(task.contestant, task.prompt, task.case, seed=self.spec.seed + task.repeat)
         except WorkbenchError as error:
-            self._keep(self._failed(task, str(error)))
+            self._keep(failed_answer(task, str(error)))
             return
         digest = request_sha256(model.info.id, identity, request)
         if self._from_log(task, digest):
@@ -328,162 +338,144 @@ class Evaluation:
         self._settle(task, run.record, digest, reused=False)
 
     def _ask(self, task: Task, model: ChatModel, request: ChatRequest, digest: str) -> Run | None:
-        """Start the run, commit its place in the evaluation, and only then let it ask the model."""
-        assert self.row is not None
-        placed = threading.Event()
-
-        @contextmanager
-        def turn(token: CancelToken) -> Iterator[bool]:
-            take_back = token.on_cancel(placed.set)
-            placed.wait()
-            take_back()
-            yield not token.cancelled
-
+        """Start the run; its place in the evaluation is committed before the model is asked."""
+        session = str(self._evaluation.config["session_id"])
         try:
-            run = self._runner.start(
-                model, request, session_id=self.row.config["session_id"], user=request.messages[-1], turn=turn
+            return start_placed(
+                self._store,
+                self._runner,
+                model,
+                request,
+                session,
+                lambda run_id: answer_row(self._evaluation, task, run_id, digest),
             )
         except WorkbenchError as error:
-            self._keep(self._failed(task, str(error)))
+            self._keep(failed_answer(task, str(error)))
             return None
-        try:
-            self._store.save_results([self._row(task, run.id, digest)])
-        except WorkbenchError as error:
-            run.cancel()
-            self._keep(self._failed(task, str(error)))
-            return None
-        placed.set()
-        return run
 
     # --- results ----------------------------------------------------------------------------------------------
     def _settle(self, task: Task, run: RunRecord, digest: str, *, reused: bool) -> None:
-        """Grade a finished run and store the grades."""
-        answer = self._grading.graded(answer_of(task, run, reused=reused), task.case)
-        grades = [self._row(task, run.id, "", grade=grade) for grade in answer.grades]
-        self._store.save_results([self._row(task, run.id, digest, reused=reused, answer=answer), *grades])
+        """Grade a finished run and store the grades; where a model judges, when all answers are there."""
         with self._lock:
             self._counts["reused"] += reused
             self._fresh += not reused
-        self._keep(answer)
 
-    def _failed(self, task: Task, error: str) -> Answer:
-        return Answer(
-            contestant=task.contestant.name,
-            prompt=task.prompt.name,
-            case_id=task.case.id,
-            repeat=task.repeat,
-            model=task.contestant.model,
-            error=error,
-            cluster=task.case.cluster,
-        )
+        row = partial(answer_row, self._evaluation, task, run.id)
 
+        def keep(answer: Answer) -> None:
+            grades = [row("", grade=grade) for grade in answer.grades if grade.grader != HUMAN]
+            self._store.save_results([row(digest, reused=reused, answer=answer), *grades])
+            self._keep(answer)
+
+        answer = answer_of(task, run, reused=reused)
+        if self._grading.asks_models and not answer.error:
+            self._store.save_results([row(digest, reused=reused, answer=answer)])
+            with self._lock:
+                self._later.append((answer, keep))
+            self._tell()
+            return
+        keep(self._grading.graded(answer, task.case, self._votes.get(answer.place)))
+
+    def _take_recorded(self, recorded: Sequence[Answer]) -> None:
+        def keep(answer: Answer) -> None:
+            self._store.save_results([recorded_row(self._evaluation, answer)])
+            self._keep(answer)
+
+        if self._grading.asks_models:
+            self._store.save_results(recorded_row(self._evaluation, answer) for answer in recorded)
+            self._later += [(answer, keep) for answer in recorded]
+            return
+        for answer in recorded:
+            self._keep(self._grading.graded(answer, self._cases[answer.case_id], self._votes.get(answer.place)))
+        self._store.save_results(recorded_row(self._evaluation, answer) for answer in self.answers)
+
+    # --- judges -----------------------------------------------------------------------------------------------
+    def _judge_later(self) -> None:
+        """Let a model judge the answers that wait for it; what is not judged when stopped waits for a resume."""
+        waiting, self._later = self._later, []
+        if self._grading.pairwise is not None:
+            for answer, _keep in waiting:
+                self._keep(answer)  # graded in pairs
+            return
+        self._later = list(waiting)
+
+        def work(item: tuple[Answer, Callable[[Answer], None]]) -> None:
+            answer, keep = item
+            graded = self._grading.graded(answer, self._cases[answer.case_id], self._votes.get(answer.place))
+            with self._lock:
+                self._later.remove(item)
+            keep(graded)
+
+        self._judge(waiting, work)
+        self._later = []
+
+    def _judge_pairs(self) -> None:
+        """Let a model compare every candidate's answer with the baseline's."""
+        baseline = self.spec.baseline
+        if self._grading.pairwise is None or baseline is None:
+            return
+        pairs = pairs_of(self.answers, baseline.name)
+
+        def work(item: tuple[int, Answer, Answer]) -> None:
+            index, answer, other = item
+            graded = self._grading.graded_pair(answer, other, self._cases[answer.case_id])
+            variant = f"{answer.contestant}{SEPARATOR}{answer.prompt}"
+            rows = self._store.place_rows(
+                self._evaluation.id, case_row(self._evaluation, answer.case_id), variant, answer.repeat
+            )
+            self._store.save_results(pair_rows(rows, graded))
+            with self._lock:
+                self.answers[index] = graded
+                self._counts["errors"] += bool(graded.error)
+            self._tell()
+
+        self._judge(pairs, work)
+
+    def _judge(self, items: Sequence[T], work: Callable[[T], None]) -> None:
+        """`work` on all items, several at once, until it is stopped."""
+        waiting: queue.SimpleQueue[T] = queue.SimpleQueue()
+        for item in items:
+            waiting.put(item)
+        self._judging_since = time.monotonic()
+        self._counts["to_judge"] = len(items)
+
+        def serve() -> None:
+            while not self._stop.cancelled and not self._budget.exhausted:
+                try:
+                    item = waiting.get_nowait()
+                except queue.Empty:
+                    return
+                try:
+                    work(item)
+                except NotNow:
+                    return
+                with self._lock:
+                    self._counts["judged"] += 1
+
+        in_threads(serve, min(JUDGED_AT_ONCE, len(items)))
+
+    @property
+    def judged_pairs(self) -> tuple[int, int]:
+        """(judged, wanted)."""
+        return self._counts["judged"], self._counts["to_judge"]
+
+    # --- keeping ----------------------------------------------------------------------------------------------
     def _keep(self, answer: Answer) -> None:
         """Count a finished answer and tell those who watch."""
         with self._lock:
             self.answers.append(answer)
             self._counts["errors"] += bool(answer.error)
+        self.on_answer(answer)
+        self._tell()
+
+    def _tell(self) -> None:
+        with self._lock:
             now = time.monotonic()
             tell = now - self._told >= 0.1
             if tell:
                 self._told = now
-        self.on_answer(answer)
         if tell:
             self.on_progress(self.progress())
-
-    def _row(
-        self,
-        task: Task,
-        run_id: str | None,
-        digest: str,
-        *,
-        grade: GradeRecord | None = None,
-        reused: bool = False,
-        answer: Answer | None = None,
-    ) -> ResultRow:
-        """The place of an answer that is asked for, of a finished `answer`, or of one grade of it."""
-        assert self.row is not None
-        details: dict[str, Any] = {"reused": True} if reused else {}
-        status, score, reason = "pending", None, ""
-        if grade is not None:
-            status, score, reason, details = "graded", grade.score, grade.reason, grade.details
-        elif answer is not None:
-            status, score, reason = "error" if answer.error else "answered", answer.score, reason_of(answer)
-        return ResultRow(
-            evaluation_id=self.row.id,
-            test_case_id=self._case_row(task.case),
-            model=task.contestant.model,
-            variant=task.variant,
-            repeat=task.repeat,
-            grader=grade.grader if grade else "",
-            run_id=run_id,
-            score=score,
-            status=status,
-            request_sha256=digest,
-            reason=reason,
-            error=(answer.error or None) if answer else None,
-            details=details,
-        )
-
-    def _recorded_row(self, answer: Answer) -> ResultRow:
-        """Recorded answers stand with the results, so that an evaluation can be read without their file."""
-        assert self.row is not None
-        return ResultRow(
-            evaluation_id=self.row.id,
-            test_case_id=case_row_id(self.row.test_set_id or "", answer.case_id),
-            model=answer.model,
-            variant=f"{answer.contestant}{SEPARATOR}{answer.prompt}",
-            repeat=answer.repeat,
-            score=answer.score,
-            status="error" if answer.error else "answered",
-            reason=reason_of(answer),
-            error=answer.error or None,
-            details={"recorded": msgspec.to_builtins(answer)},
-        )
-
-    def _case_row(self, case: TestCase) -> str:
-        assert self.row is not None
-        return case_row_id(self.row.test_set_id or "", case.id)
-
-    def _case(self, case_id: str) -> TestCase:
-        return next(case for case in self.spec.cases if case.id == case_id)
-
-
-def answer_of(task: Task, run: RunRecord, *, reused: bool) -> Answer:
-    """An ungraded answer from a finished run; a run that did not finish is an error."""
-    error = ""
-    if run.status != "done":
-        error = str(run.error) if run.error else f"The run was {run.status}."
-    return Answer(
-        contestant=task.contestant.name,
-        prompt=task.prompt.name,
-        case_id=task.case.id,
-        repeat=task.repeat,
-        run_id=run.id,
-        model=run.model,
-        text=run.text,
-        error=error,
-        cluster=task.case.cluster,
-        weight=task.case.weight,
-        tags=task.case.tags,
-        prompt_tokens=run.prompt_tokens,
-        completion_tokens=run.completion_tokens,
-        duration_s=run.duration_s,
-        time_to_first_token_s=run.time_to_first_token_s,
-        decode_tokens_per_s=run.decode_tokens_per_s,
-        cost_usd=run.cost_usd,
-        remote=run.remote,
-        reused=reused,
-        finish_reason=run.finish_reason,
-        quantization=run.quantization,
-        file_bytes=file_bytes(run.gguf_path),
-        started_at=run.started_at,
-        ended_at=run.ended_at or "",
-    )
-
-
-def reason_of(answer: Answer) -> str:
-    """What the graders said, in one line."""
-    return "; ".join(grade.reason for grade in answer.grades if grade.reason)
 
 
 def _comparable(document: dict[str, Any]) -> dict[str, Any]:

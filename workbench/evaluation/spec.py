@@ -73,6 +73,8 @@ class EvalSpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     prompts: tuple[PromptSpec, ...] = (PromptSpec(text="{{ prompt }}"),)
     graders: tuple[GraderSpec, ...] = (GraderSpec(grader="normalised"),)
     cases: tuple[TestCase, ...] = ()
+    case_graders: dict[str, tuple[GraderSpec, ...]] = {}
+    """Graders of single cases, by id, in place of the general ones."""
     margin: float = 5.0
     """Points of 100; fixed before looking."""
     repeats: int = 1

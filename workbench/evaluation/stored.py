@@ -9,15 +9,12 @@ import msgspec
 
 from workbench.core.errors import BadInput
 from workbench.evaluation.analysis import Analysis, analyse
-from workbench.evaluation.answers import Answer, GradeRecord
+from workbench.evaluation.answers import HUMAN, SEPARATOR, Answer, GradeRecord
 from workbench.evaluation.busy import file_bytes
-from workbench.evaluation.running import SEPARATOR
 from workbench.evaluation.spec import EvalSpec, spec_of
 from workbench.store import EvaluationRow, Store
 
 WRONG_BELOW = 0.5
-HUMAN = "human"
-"""The grader's name of the user's own judgements; they calibrate the graders and are in no score."""
 
 
 class Line(msgspec.Struct, frozen=True, gc=False):
@@ -63,12 +60,12 @@ def read_answers(store: Store, row: EvaluationRow, spec: EvalSpec) -> list[Answe
     weights = {grader.grader: grader.weight for grader in spec.graders}
     results = store.results(row.id)
     for result in results:
-        if result.grader not in ("", HUMAN) and result.score is not None:
+        if result.grader and result.score is not None and (result.grader != HUMAN or HUMAN in weights):
             grades.setdefault((result.test_case_id, result.variant, result.repeat), []).append(
                 GradeRecord(
                     grader=result.grader,
                     score=result.score,
-                    weight=weights.get(result.grader, 1.0),
+                    weight=float(result.details.get("weight", weights.get(result.grader, 1.0))),
                     reason=result.reason,
                     details=result.details,
                 )
@@ -78,7 +75,9 @@ def read_answers(store: Store, row: EvaluationRow, spec: EvalSpec) -> list[Answe
         if result.grader or result.status == "pending":
             continue
         if "recorded" in result.details:
-            answers.append(msgspec.convert(result.details["recorded"], Answer))
+            recorded = msgspec.convert(result.details["recorded"], Answer)
+            own = grades.get((result.test_case_id, result.variant, result.repeat))
+            answers.append(msgspec.structs.replace(recorded, grades=tuple(own)) if own else recorded)
             continue
         contestant, _, prompt = result.variant.partition(SEPARATOR)
         case_id = result.test_case_id.partition(":")[2]

@@ -2,6 +2,7 @@
 
 from workbench.store.errors import DamagedDatabase, DiskFull, LockedDatabase, ReadOnlyDatabase
 from workbench.store.evaluations import (
+    ASKED,
     EvaluationRow,
     PromptTemplateRow,
     ResultLine,
@@ -33,6 +34,7 @@ from workbench.store.values import (
 )
 
 __all__ = [
+    "ASKED",
     "HIT_END",
     "HIT_START",
     "Comparison",

@@ -107,6 +107,9 @@ class PromptTemplateRow(msgspec.Struct, frozen=True, kw_only=True):
 ResultLine = tuple[str, str, int, str, float | None, str, str]
 """One answer for a table: case row, variant, repeat, run id, score, error, reason."""
 
+ASKED = "ask:"
+"""Begins the grader's name in the place of a judge's answer; the rest is from its request's hash."""
+
 _PLACE = ("evaluation_id", "test_case_id", "model", "variant", "repeat", "grader")
 
 
@@ -281,6 +284,34 @@ class EvaluationTables(Tables):
             [evaluation_id],
         )
 
+    def judges_asked(self, evaluation_id: str) -> list[tuple[str, bool, int]]:
+        """(model, whether its prompts left the machine, how many) of the models that judged."""
+        rows = self._all(
+            "SELECT results.model, runs.remote, count(*) FROM results JOIN runs ON runs.id = run_id "
+            f"WHERE evaluation_id = ? AND grader LIKE '{ASKED}%' GROUP BY 1, 2 ORDER BY 1",
+            [evaluation_id],
+        )
+        return [(str(model), bool(remote), int(count)) for model, remote, count in rows]
+
+    def set_score(self, place: ResultRow, score: float | None) -> None:
+        """The score of an answer that a person judged just now."""
+        self._write(
+            lambda db: db.execute(
+                "UPDATE results SET score = ? WHERE evaluation_id = ? AND test_case_id = ? AND variant = ? "
+                "AND repeat = ? AND grader = ''",
+                [score, place.evaluation_id, place.test_case_id, place.variant, place.repeat],
+            ).close()
+        )
+
+    def place_rows(self, evaluation_id: str, case_row: str, variant: str, repeat: int) -> list[ResultRow]:
+        """One answer and its grades."""
+        return self._kind(
+            ResultRow,
+            "results",
+            "WHERE evaluation_id = ? AND test_case_id = ? AND variant = ? AND repeat = ?",
+            [evaluation_id, case_row, variant, repeat],
+        )
+
     def recorded_text(self, evaluation_id: str, case_id: str, variant: str, repeat: int) -> str:
         """The text of a recorded answer; empty where there is none."""
         row = self._one(
@@ -293,7 +324,8 @@ class EvaluationTables(Tables):
     def answered_request(self, request_sha256: str) -> str | None:
         """The run that answered an identical request completely, of any evaluation; None if there is none."""
         row = self._one(
-            "SELECT runs.id FROM results JOIN runs ON runs.id = run_id WHERE request_sha256 = ? AND grader = '' "
+            "SELECT runs.id FROM results JOIN runs ON runs.id = run_id WHERE request_sha256 = ? "
+            f"AND (grader = '' OR grader LIKE '{ASKED}%') "
             "AND runs.status = 'done' ORDER BY runs.started_at DESC LIMIT 1",
             [request_sha256],
         )

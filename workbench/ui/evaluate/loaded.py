@@ -33,4 +33,4 @@ def load_analysis(store: Store, loaded: Loaded) -> tuple[Analysis, list[Calibrat
     spec = loaded.spec
     answers = read_answers(store, loaded.row, spec)
     analysis = analyse(answers, spec.baseline.name if spec.baseline else None, spec.margin / 100)
-    return analysis, calibrate(answers, read_votes(store, loaded.row.id))
+    return analysis, calibrate(answers, read_votes(store.results(loaded.row.id)))

@@ -100,7 +100,9 @@ class QueueView(QWidget):
             self.waiting = queue(loaded.lines, votes, id)
             self._next()
 
-        self._context.jobs.run(lambda: read_votes(store, id), fill, owner=self, key="evaluate-queue", lane="serial")
+        self._context.jobs.run(
+            lambda: read_votes(store.results(id)), fill, owner=self, key="evaluate-queue", lane="serial"
+        )
         self.setFocus()
 
     def _next(self) -> None:

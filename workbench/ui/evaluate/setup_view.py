@@ -351,4 +351,4 @@ class SetupView(QWidget):
         spec = self.spec()
         if spec is not None and not self.problem(spec):
             state = self._state
-            state.start(spec, state.draft_folder, test_set=state.draft_set, graders=state.draft_graders)
+            state.start(spec, state.draft_folder, test_set=state.draft_set)

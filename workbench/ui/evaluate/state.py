@@ -25,7 +25,7 @@ from workbench.evaluation.grading import Grading
 from workbench.evaluation.model_graders import model_graders
 from workbench.evaluation.promptfoo import looks_like_promptfoo, read_promptfoo
 from workbench.evaluation.running import Evaluation, Progress
-from workbench.evaluation.spec import EvalSpec, GraderSpec, read_spec
+from workbench.evaluation.spec import EvalSpec, read_spec
 from workbench.evaluation.stored import read_spec_of
 from workbench.evaluation.test_sets import TestSet, load_test_set, new_test_set, save_test_set
 from workbench.store import EvaluationRow, TestSetRow
@@ -97,7 +97,6 @@ class EvaluateState(QObject):
         """The evaluation being set up."""
         self.draft_folder = Path()
         self.draft_set = ""
-        self.draft_graders: dict[str, tuple[GraderSpec, ...]] = {}
         self.running: Running | None = None
         self._timer = QTimer(self)
         self._timer.setInterval(LOOK_MS)
@@ -216,8 +215,8 @@ class EvaluateState(QObject):
                 if into is None:
                     self.keep_set(_with_prompt(new_test_set(path.stem, result)), show=True)
             else:
-                spec, graders, not_taken = result
-                self.set_up(spec, path.parent, graders=graders)
+                spec, not_taken = result
+                self.set_up(spec, path.parent)
                 if not_taken:
                     message = tr("Not taken from {name}: {items}", name=path.name, items="; ".join(not_taken))
                     self.failed.emit(ErrorInfo(kind="import", message=message))
@@ -240,16 +239,8 @@ class EvaluateState(QObject):
         self.context.jobs.run(work, done, self.failed.emit, owner=self)
 
     # --- setting up and running -------------------------------------------------------------------------------
-    def set_up(
-        self,
-        spec: EvalSpec,
-        folder: Path,
-        *,
-        test_set: str = "",
-        graders: dict[str, tuple[GraderSpec, ...]] | None = None,
-    ) -> None:
+    def set_up(self, spec: EvalSpec, folder: Path, *, test_set: str = "") -> None:
         self.draft, self.draft_folder, self.draft_set = spec, folder, test_set
-        self.draft_graders = graders or {}
         self.show("setup")
 
     def try_example(self, name: str = EXAMPLES[0]) -> None:
@@ -266,7 +257,6 @@ class EvaluateState(QObject):
         *,
         test_set: str = "",
         resume: str | None = None,
-        graders: dict[str, tuple[GraderSpec, ...]] | None = None,
     ) -> None:
         backend = self.backend
         if backend is None:
@@ -277,7 +267,7 @@ class EvaluateState(QObject):
             )
             return
         available = [*backend.plugins.graders(), *model_graders(backend.catalog)]
-        grading = Grading(spec.graders, available, by_case=graders)
+        grading = Grading(spec.graders, available, by_case=spec.case_graders)
         evaluation = Evaluation(
             spec, backend.store, backend.runner, backend.catalog, grading, folder=folder, test_set_id=test_set
         )
@@ -358,11 +348,11 @@ class EvaluateState(QObject):
             raise error
 
 
-def _read_evaluation(path: Path) -> tuple[EvalSpec, dict[str, tuple[GraderSpec, ...]], list[str]]:
+def _read_evaluation(path: Path) -> tuple[EvalSpec, list[str]]:
     if looks_like_promptfoo(path):
         imported = read_promptfoo(path)
-        return imported.spec, imported.case_graders, list(imported.not_taken)
-    return read_spec(path), {}, []
+        return imported.spec, list(imported.not_taken)
+    return read_spec(path), []
 
 
 def _with_prompt(test_set: TestSet) -> TestSet:
