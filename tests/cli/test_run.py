@@ -167,6 +167,31 @@ def test_bad_input_is_one_clear_line_and_exit_code_2(cli: Cli, arguments: list[s
     assert result.out == ""
 
 
+@pytest.mark.parametrize(
+    ("options", "says"),
+    [
+        (["-o", 'json_schema={"type": 5}'], "schema"),
+        (["-o", "grammar=root ::= nothing"], "grammar"),
+        (["-o", "chat_template={% for"], "line 1"),
+        (["-o", "n_ctx=256", "-s", "word " * 300], "too many"),
+        (["-m", "NOT_A_MODEL"], "Not a GGUF"),
+    ],
+)
+def test_what_only_the_engine_finds_bad_is_bad_input_too(
+    cli: Cli, tmp_path: Path, options: list[str], says: str
+) -> None:
+    (tmp_path / "no.gguf").write_text("not a model at all")
+    result = cli("run", "--no-log", *(str(tmp_path / "no.gguf") if o == "NOT_A_MODEL" else o for o in options), "hi")
+    assert result.code == 2
+    assert says in result.err and result.err.count("\n") == 1
+    assert result.out == ""
+
+
+def test_one_failure_that_is_no_bad_input_is_exit_code_1(cli: Cli, tmp_path: Path) -> None:
+    (tmp_path / "no.gguf").write_text("not a model at all")
+    assert cli("run", "-m", str(tmp_path / "no.gguf"), "-m", "fake:fails", "hi").code == 1
+
+
 def test_stdin_that_is_not_text_is_bad_input(cli: Cli) -> None:
     result = cli("run", "-m", "fake:echo", "-", stdin=b"\xff\xfe\x00")
     assert (result.code, result.err) == (2, "Error: The prompt on stdin is not UTF-8 text.\n")

@@ -12,7 +12,7 @@ import msgspec
 from workbench.cli.context import Workbench
 from workbench.cli.options import SPECIAL, option_names, parse_options, with_defaults
 from workbench.cli.output import Progress, print_json, write
-from workbench.core.errors import BadInput
+from workbench.core.errors import BadInput, error_class
 from workbench.core.messages import Message
 from workbench.core.models import ChatModel
 from workbench.core.runs import RunRecord
@@ -48,7 +48,8 @@ finish_reason is stop, length, cancelled or failed; error is null, or an object 
 Times are ISO 8601 in UTC, durations seconds (_s), speeds tokens per second (_per_s). Unknown values are null.
 
 \b
-Exit codes: 0 all answered, 1 a model failed, 2 bad input, 130 stopped with Ctrl+C (what had come is kept).
+Exit codes: 0 all answered, 1 a model failed, 2 bad input (an option, a schema, a file that is no model, a prompt
+that is too long), 130 stopped with Ctrl+C (what had come is kept).
 """
 
 
@@ -153,7 +154,7 @@ class _Asking:
         if interrupted:
             self._progress.say("Stopped.", always=True)
             return EXIT_CANCELLED
-        return EXIT_FAILED if any(run.record.finish_reason == "failed" for run in self._runs) else 0
+        return _exit_code([run.record for run in self._runs])
 
     def _start(self) -> None:
         if not self._log:
@@ -225,6 +226,12 @@ class _Asking:
         self._workbench.runner.cancel_all()
         for run in self._runs:
             run.wait(STOP_TIMEOUT_S)
+
+
+def _exit_code(records: Sequence[RunRecord]) -> int:
+    """Input that no run could use is told apart from work that failed."""
+    codes = {error_class(r.error.kind).exit_code if r.error else EXIT_FAILED for r in records if r.status == "failed"}
+    return min(codes, default=0)
 
 
 def _labels(models: Sequence[ChatModel]) -> list[str]:

@@ -59,6 +59,7 @@ class BadModelFile(WorkbenchError):
     """Not a GGUF, truncated, damaged, vanished, or of an architecture llama.cpp does not know."""
 
     kind = "bad_model_file"
+    exit_code = 2
 
 
 class OutOfMemory(WorkbenchError):
@@ -71,6 +72,7 @@ class ContextOverflow(WorkbenchError):
     """The prompt does not fit into the context window."""
 
     kind = "context_overflow"
+    exit_code = 2
 
     def __init__(self, *, prompt_tokens: int, n_ctx: int) -> None:
         excess = prompt_tokens - n_ctx
@@ -138,3 +140,14 @@ class Cancelled(WorkbenchError):
     """The user stopped it."""
 
     kind = "cancelled"
+
+
+def error_class(kind: str) -> type[WorkbenchError]:
+    """The class whose errors are of this kind; `WorkbenchError` for a kind that no class has."""
+    waiting = [WorkbenchError]
+    while waiting:
+        found = waiting.pop()
+        if found.kind == kind:
+            return found
+        waiting += found.__subclasses__()
+    return WorkbenchError

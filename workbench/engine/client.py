@@ -17,7 +17,7 @@ from typing import TypeVar
 import msgspec
 
 from workbench.core.cancel import CancelToken
-from workbench.core.errors import BadModelFile, Cancelled, EngineDied, ErrorInfo, WorkbenchError
+from workbench.core.errors import BadModelFile, Cancelled, EngineDied, ErrorInfo, WorkbenchError, error_class
 from workbench.core.events import Finished, LoadProgress, StreamEvent, Timings
 from workbench.core.gguf import read_header, split_parts
 from workbench.core.requests import ChatRequest, LoadOptions
@@ -307,17 +307,13 @@ def _finished(error: ErrorInfo) -> Finished:
 
 
 def _as_exception(info: ErrorInfo) -> WorkbenchError:
-    """The exception class of a kind; an unknown kind is an EngineDied with that kind."""
-    for kind in _all_kinds(WorkbenchError):
-        if kind.kind == info.kind and kind.__init__ is WorkbenchError.__init__:
-            return kind(info.message, hint=info.hint, detail=info.detail)
-    error = WorkbenchError(info.message, hint=info.hint, detail=info.detail)
+    """The exception that the child had; of the general class, with its kind, where the class wants more than texts."""
+    kind = error_class(info.kind)
+    if kind.__init__ is not WorkbenchError.__init__:
+        kind = WorkbenchError
+    error = kind(info.message, hint=info.hint, detail=info.detail)
     error.kind = info.kind
     return error
-
-
-def _all_kinds(root: type[WorkbenchError]) -> list[type[WorkbenchError]]:
-    return [root, *(kind for child in root.__subclasses__() for kind in _all_kinds(child))]
 
 
 def _log_name(path: Path, options: LoadOptions) -> str:
