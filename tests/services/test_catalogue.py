@@ -1,11 +1,16 @@
+"""The list of models that comes with the program."""
+
 from __future__ import annotations
 
+import re
+from datetime import date
 from pathlib import Path
 
 import pytest
 
 from workbench.core.errors import BadInput
 from workbench.core.paths import bundled
+from workbench.hub.remote_gguf import knows_architecture
 from workbench.hub.repos import SearchQuery
 from workbench.services.catalogue import Catalogue
 
@@ -16,12 +21,18 @@ def catalogue() -> Catalogue:
 
 
 def test_is_dated_and_complete(catalogue: Catalogue) -> None:
-    assert catalogue.as_of[:2] == "20" and len(catalogue.as_of) == 10
+    assert date(2026, 1, 1) <= date.fromisoformat(catalogue.as_of)
     repos = [entry.repo for entry in catalogue.models]
     assert len(set(repos)) == len(repos) >= 30
     for entry in catalogue.models:
-        assert entry.repo.count("/") == 1 and entry.license and entry.architecture and entry.context_length
+        assert re.fullmatch(r"[\w.-]+/[\w.-]+", entry.repo) and entry.name
         assert entry.parameters > 10**7 and entry.good_for
+        assert entry.context_length is None or 512 <= entry.context_length <= 2**20
+
+
+def test_every_architecture_can_be_loaded(catalogue: Catalogue) -> None:
+    architectures = {entry.architecture for entry in catalogue.models}
+    assert [name for name in sorted(architectures) if not knows_architecture(name)] == []
 
 
 def test_search(catalogue: Catalogue) -> None:

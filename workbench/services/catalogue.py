@@ -27,6 +27,8 @@ class CatalogueEntry(msgspec.Struct, frozen=True, kw_only=True):
 class Catalogue(msgspec.Struct, frozen=True, kw_only=True):
     as_of: str
     """ISO date on which the list was made."""
+    note: str = ""
+    """How it was made, for whoever mends it."""
     models: tuple[CatalogueEntry, ...]
 
     @classmethod

@@ -15,9 +15,12 @@ from PySide6.QtWidgets import QApplication, QWidget
 from tests.fakes.fake_hub import FakeHub
 from tests.ui.models.conftest import TINY, ModelsDriver
 from tests.ui.models.hub_scene import CARD, family
+from workbench.core.paths import bundled
 from workbench.core.settings import Network, Settings
+from workbench.services.catalogue import Catalogue
 from workbench.ui.icons import PushButton
 from workbench.ui.models.card import readable
+from workbench.ui.models.formats import LICENSES, TASKS
 
 
 def rows(driver: ModelsDriver) -> dict[str, Any]:
@@ -32,6 +35,12 @@ def test_nothing_connects_before_the_user_searches(driver: ModelsDriver, hub: Fa
     driver.wait(lambda: 0 < len(page.discover.search.rows) < 20)
     assert all("qwen3" in repo.id.lower() for repo in page.discover.search.rows), "typing searches the bundled list"
     assert not hub.requests
+
+
+def test_the_filters_reach_every_model_of_the_bundled_list() -> None:
+    bundled_list = Catalogue.load(bundled("resources") / "catalogue.json")
+    assert {entry.license for entry in bundled_list.models} <= {value for value, _title in LICENSES}
+    assert {entry.task for entry in bundled_list.models} <= {value for value, _title in TASKS}
 
 
 def test_search_open_and_download_one(driver: ModelsDriver, hub: FakeHub, tiny: bytes) -> None:
