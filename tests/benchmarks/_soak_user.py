@@ -72,6 +72,10 @@ class User:
         """How often each thing was done."""
         self._round = 0
 
+    def ready(self) -> bool:
+        """The services are open, and the page that was painted first works with them."""
+        return self._program.slot.value is not None and self._window.page("chat").has_begun and self._idle()
+
     def one_round(self) -> Step:
         """Everything once; what not every round needs in turns."""
         self._round += 1
@@ -167,12 +171,12 @@ class User:
             yield lambda wanted=number: len(state.turns) > wanted
             yield lambda: state.last_turn.done and self._idle()
             self.done["answers"] += COLUMNS
-        if state.can_vote:
-            state.vote("better", state.shown_columns[0].key)
+        if state.judging.can_vote:
+            state.judging.vote("better", state.shown_columns[0].key)
             yield self._idle
             self.done["votes"] += 1
         if state.hidden:
-            state.reveal()
+            state.judging.reveal()
         state.ask_column(state.columns[0].key)
         yield lambda: state.active
         yield self._idle
@@ -217,7 +221,7 @@ class User:
         yield lambda: not state.loading
         state.chat_with(model_id)
         chat = self._place("chat")
-        chat.new_chat()
+        chat.state.new_chat()
         yield from self._ask(chat, "Hello from a local model.")
         self._place("models")
         state.unload(model)

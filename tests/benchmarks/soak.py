@@ -65,7 +65,7 @@ class Soak:
         self.rounds = 0
 
     def script(self) -> Step:
-        yield lambda: self._program.slot.value is not None and self._program.jobs.pending == 0
+        yield self.user.ready
         self._program.window.resize(1600, 900)
         began = time.monotonic()
         warm_until, end = began + self._seconds * WARM_UP, began + self._seconds

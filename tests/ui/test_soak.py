@@ -58,3 +58,8 @@ def test_growth_is_told_from_swinging(name: str, leaks: float) -> None:
     assert [row.name for row in growth(steady) if row.grows] == []
     growing = [sample(**{name: 100 + place * leaks}) for place in range(9)]
     assert [row.name for row in growth(growing) if row.grows] == [name]
+
+
+def test_what_is_made_late_but_once_is_no_leak() -> None:
+    late = [sample(files=20 + 3 * (place > 3)) for place in range(9)]
+    assert [row.name for row in growth(late) if row.grows] == []
