@@ -189,6 +189,7 @@ SCENES: tuple[Scene, ...] = (
             "plugins",
             "keyboard",
             "privacy",
+            "backup",
             "about",
         )
     ),

@@ -83,6 +83,12 @@ class SettingsPage(Page):
             item.setIcon(QIcon(icons.icon(icon_name, color, 16)))
             item.setSizeHint(QSize(0, height))
 
+    @property
+    def help_page(self) -> str:
+        """What F1 shows here."""
+        part = self.list.currentIndex().data(Qt.ItemDataRole.UserRole + 1)
+        return f"settings.{part}" if part else "settings"
+
     def show_part(self, part: str) -> SettingsSection:
         if part not in self._sections:
             self._sections[part] = self._wrap(SECTIONS[part](self.context))
