@@ -86,8 +86,8 @@ def diff(program: Program, wait: Wait) -> None:
     page = open_page(program, wait, "echo", "other")
     page.state.change("k1", options=ChatOptions(system_prompt="Be brief."))
     ask(page, wait, "The quick brown fox jumps over the lazy dog.")
-    page.show_diff()
-    dialog = page.diff_dialog
+    page.answers.show_diff()
+    dialog = page.answers.diff_dialog
     wait(lambda: dialog.numbers.text())
     dialog.setParent(program.window.centralWidget())
     dialog.move(200, 60)
@@ -97,8 +97,8 @@ def diff(program: Program, wait: Wait) -> None:
 def tally(program: Program, wait: Wait) -> None:
     voted(program, wait)
     page: Any = program.window.page("compare")
-    page.show_tally()
-    dialog = page.tally_dialog
+    page.answers.show_tally()
+    dialog = page.answers.tally_dialog
     wait(lambda: dialog.table.rowCount())
     dialog.setParent(program.window.centralWidget())
     dialog.move(200, 100)

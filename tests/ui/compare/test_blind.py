@@ -117,7 +117,7 @@ def test_hidden_columns_can_not_be_looked_into(compare: CompareDriver) -> None:
     page = compare.page
     page.open_sheet("k0")
     page.pick_model("k0")
-    page.show_record(page.current_run(), prompt=False)
+    page.answers.show_record(page.answers.current_run(), prompt=False)
     compare.state.fork("k0")
     compare.wait_jobs()
     assert not page.sheet_open
@@ -165,3 +165,10 @@ def test_who_is_who_is_fixed_until_the_vote(compare: CompareDriver) -> None:
     assert [column.key for column in compare.state.shown_columns] == order
     assert compare.texts(0) == ["one", "1: one", "two", "3: two"]
     assert isinstance(compare.state, CompareState)
+
+
+def test_answers_that_appear_together_are_read_from_the_prompt(compare: CompareDriver) -> None:
+    blind(compare, "remote", "other")
+    compare.send("hello")
+    for panel in compare.panels:
+        assert panel.view.scroller.top == 0

@@ -255,13 +255,13 @@ def test_column_sets_are_presets(compare: CompareDriver, monkeypatch: pytest.Mon
 @pytest.mark.parametrize("format_", ["jsonl", "markdown"])
 def test_export(compare: CompareDriver, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, format_: str) -> None:
     compare.send("hello")
-    menu = compare.page.export_menu()
+    menu = compare.page.answers.export_menu()
     assert menu.actions()
     menu.deleteLater()
     target = tmp_path / "out"
     monkeypatch.setattr(QtWidgets.QFileDialog, "getSaveFileName", lambda *a: (str(target), ""))
     exporters: list[Any] = compare.state.backend.plugins.exporters()
-    compare.page.export(next(e for e in exporters if e.format == format_))
+    compare.page.answers.export(next(e for e in exporters if e.format == format_))
     compare.wait(lambda: target.exists() and compare.window.program.jobs.pending == 0)
     text = target.read_text()
     if format_ == "jsonl":
@@ -274,7 +274,7 @@ def test_two_answers_word_by_word(compare: CompareDriver) -> None:
     compare.state.change("k1", options=ChatOptions(system_prompt="Be brief."))
     compare.send("same words")
     compare.window.shortcut("Ctrl+Shift+D")
-    dialog = compare.page.diff_dialog
+    dialog = compare.page.answers.diff_dialog
     compare.wait(lambda: dialog.numbers.text())
     assert [dialog.first.itemText(row) for row in (0, 1)] == ["Echo 8B", "Other 3B"]
     assert dialog.view.toPlainText().strip() == "12: same words"
@@ -295,7 +295,7 @@ def test_votes_and_their_tally(compare: CompareDriver) -> None:
     assert (vote.verdict, vote.winner_run_id, vote.reason, vote.blind) == ("better", shown[1], "clearer", False)
     assert votes.text.full_text == "Your vote: Other 3B – clearer"
     compare.click(compare.page.toolbar.tally)
-    dialog = compare.page.tally_dialog
+    dialog = compare.page.answers.tally_dialog
     compare.wait(lambda: dialog.table.rowCount() == 2)
     assert [dialog.table.item(0, place).text() for place in range(4)] == ["Other 3B", "1", "1", "0"]
     dialog.accept()

@@ -46,14 +46,14 @@ def add_actions(page: ComparePage) -> None:
         ("equal", tr("Make all columns as wide"), board.equal_widths, "Alt+0", ""),
         ("retry", tr("Ask the column again"), current(state.ask_column), "Ctrl+R", "rotate-ccw"),
         ("fork", tr("Continue the column in a chat"), current(state.fork), "Ctrl+Return", "git-branch"),
-        ("copy", tr("Copy the column's answer"), page.copy_current, "Ctrl+Shift+C", "copy"),
+        ("copy", tr("Copy the column's answer"), page.answers.copy_current, "Ctrl+Shift+C", "copy"),
         ("prompt", tr("Show the rendered prompt"), partial(_record, page, True), "Ctrl+Shift+P", "file-code"),
         ("record", tr("Show the run record"), partial(_record, page, False), "Ctrl+I", "scroll-text"),
-        ("diff", tr("Compare two answers word by word"), page.show_diff, "Ctrl+Shift+D", "diff"),
-        ("tally", tr("Votes so far"), page.show_tally, "Ctrl+Shift+V", "trophy"),
-        ("export", tr("Export the comparison"), page.open_export, "Ctrl+S", "arrow-down-to-line"),
+        ("diff", tr("Compare two answers word by word"), page.answers.show_diff, "Ctrl+Shift+D", "diff"),
+        ("tally", tr("Votes so far"), page.answers.show_tally, "Ctrl+Shift+V", "trophy"),
+        ("export", tr("Export the comparison"), page.answers.open_export, "Ctrl+S", "arrow-down-to-line"),
         ("blind", tr("Blind mode on or off"), partial(_toggle, page, "blind"), "Ctrl+Shift+B", "eye-off"),
-        ("reveal", tr("Reveal who wrote what"), state.reveal, "", "eye"),
+        ("reveal", tr("Reveal who wrote what"), state.judging.reveal, "", "eye"),
         ("linked", tr("Scroll the columns together"), partial(_toggle, page, "linked"), "Ctrl+Shift+L", "link-2"),
         ("schedule", tr("Scheduling"), page.toolbar.open_schedule, "", "clock"),
         ("sets", tr("Column sets"), page.sets.open, "", "columns-3"),
@@ -105,7 +105,7 @@ def _vote(page: ComparePage, callback: Callable[[], object]) -> None:
 
 
 def _record(page: ComparePage, prompt: bool) -> None:
-    page.show_record(page.current_run(), prompt=prompt)
+    page.answers.show_record(page.answers.current_run(), prompt=prompt)
 
 
 def _toggle(page: ComparePage, name: str) -> None:

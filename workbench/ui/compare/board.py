@@ -162,6 +162,7 @@ class ColumnBoard(QWidget):
         if self._state.hidden:
             for panel in self.panels.values():
                 panel.show_turns()
+                panel.read_from_prompt()
         self.show_marks()
 
     @Slot()

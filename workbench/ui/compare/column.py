@@ -14,13 +14,13 @@ from PySide6.QtWidgets import QFrame, QHBoxLayout, QStackedWidget, QVBoxLayout, 
 from workbench.ui.compare import columns as sets
 from workbench.ui.compare.columns import Column
 from workbench.ui.compare.header import ColumnHeader, where
-from workbench.ui.compare.items import answer_actions, items_of, prompt_actions, status_text
+from workbench.ui.compare.items import answer_actions, items_of, prompt_actions, prompt_key, status_text
 from workbench.ui.compare.state import CompareState
 from workbench.ui.compare.turns import Answer, Turn
 from workbench.ui.context import Context
 from workbench.ui.icons import IconLabel, PushButton
 from workbench.ui.theme import scaled
-from workbench.ui.tr import tr
+from workbench.ui.tr import tr, translated
 from workbench.ui.transcript.items import TranscriptItem
 from workbench.ui.widgets import clear_layout, label, restyle
 
@@ -41,6 +41,7 @@ class Stream:
         self.answer = answer
         self.cursor = cursor
         self.status = ""
+        self.notice = ""
         self.frames = 0
         self.latest: Delta | None = None
 
@@ -171,6 +172,12 @@ class ColumnPanel(QFrame):
         self._begin_streaming()
         self.show_numbers()
 
+    def read_from_prompt(self) -> None:
+        """Answers that appear all at once are read from their beginning."""
+        turn = self._state.last_turn
+        if turn is not None and prompt_key(turn) in self._keys:
+            self.view.scroll_to(prompt_key(turn))
+
     def _show_items(self, items: list[TranscriptItem]) -> None:
         """Keep what is there already: only the end of a conversation changes as a rule."""
         known, view = self._keys, self.view
@@ -285,7 +292,9 @@ class ColumnPanel(QFrame):
         latest = delta if delta.changed else stream.latest or delta
         titles = self._state.titles()
         waits_for = [titles.get(key, "") for key in stream.turn.waits_for(self.key)]
-        status = "" if latest.pieces else status_text(latest, [title for title in waits_for if title])
+        if delta.notices:
+            stream.notice = translated(delta.notices[-1])
+        status = "" if latest.pieces else status_text(latest, [title for title in waits_for if title], stream.notice)
         if status != stream.status:
             stream.status = status
             self.view.set_status(stream.answer.record.id, status)

@@ -65,14 +65,14 @@ def item_of(turn: Turn, cell: Cell, answer: Answer, *, hidden: bool, last: bool)
     if hidden:
         if not turn.done:
             return TranscriptItem(key=record.id, role="assistant", streaming=True, status=waiting_text(turn))
-        error = translated_error(HIDDEN_ERROR) if record.error is not None or not record.text else None
+        error = translated_error(HIDDEN_ERROR) if record.error is not None or not answer.text else None
         place = (cell.shown + 1, len(cell.answers))
-        return TranscriptItem(key=record.id, role="assistant", text=record.text, error=error, sibling=place)
+        return TranscriptItem(key=record.id, role="assistant", text=answer.text, error=error, sibling=place)
     streaming = not answer.done
     return TranscriptItem(
         key=record.id,
         role="assistant",
-        text="" if streaming else record.text,
+        text="" if streaming else answer.text,
         reasoning="" if streaming else record.reasoning,
         reasoning_s=None if streaming else record.reasoning_s,
         footer="" if streaming else how_it_ended(answer) if last else footer(answer),
@@ -89,8 +89,9 @@ def waiting_text(turn: Turn) -> str:
     return tr("Answers appear together · {done} of {count} finished", done=finished, count=len(cells))
 
 
-def status_text(delta: Delta, waits_for: Sequence[str]) -> str:
-    """What a column does before its first token; `waits_for` are the titles of columns that must end first."""
+def status_text(delta: Delta, waits_for: Sequence[str], notice: str = "") -> str:
+    """What a column does before its first token; `waits_for` are the titles of columns that must end first, `notice`
+    what the model's provider told last, such as when it will be tried again."""
     if delta.state == "loading":
         return tr("Loading the model, {percent} %", percent=round((delta.load_fraction or 0) * 100))
     if delta.state == "prompt" and delta.progress is not None:
@@ -99,7 +100,7 @@ def status_text(delta: Delta, waits_for: Sequence[str]) -> str:
     if delta.state == "waiting":
         if waits_for:
             return tr("Waits for {names}", names=", ".join(waits_for))
-        return tr("Waiting for the model…")
+        return notice or tr("Waiting for the model…")
     return ""
 
 

@@ -25,7 +25,7 @@ def column_menu(page: ComparePage, key: str) -> QtWidgets.QMenu:
     hidden = state.hidden
     keys = [column.key for column in state.columns]
     place = keys.index(key) if key in keys else 0
-    run_id = page.current_run()
+    run_id = page.answers.current_run()
     found = state.answer(run_id)
     has_answer = found is not None and found[2].done and bool(found[2].text)
     cell = state.last_turn.cells.get(key) if state.last_turn else None
@@ -37,7 +37,7 @@ def column_menu(page: ComparePage, key: str) -> QtWidgets.QMenu:
         entry.setEnabled(enabled)
         entry.triggered.connect(lambda _checked=False: callback())
 
-    add(tr("Copy the answer"), "copy", "compare.copy", page.copy_current, enabled=has_answer)
+    add(tr("Copy the answer"), "copy", "compare.copy", page.answers.copy_current, enabled=has_answer)
     if hidden:
         return menu
     if running:
@@ -45,11 +45,11 @@ def column_menu(page: ComparePage, key: str) -> QtWidgets.QMenu:
     elif state.turns:
         add(tr("Ask this column again"), "rotate-ccw", "compare.retry", lambda: state.ask_column(key))
     add(tr("Continue in a chat"), "git-branch", "compare.fork", lambda: state.fork(key), enabled=has_answer)
-    add(tr("Rate as good"), "thumbs-up", "", lambda: state.rate(run_id, 1), enabled=has_answer)
-    add(tr("Rate as bad"), "thumbs-down", "", lambda: state.rate(run_id, -1), enabled=has_answer)
-    show_prompt = lambda: page.show_record(run_id, prompt=True)  # noqa: E731
+    add(tr("Rate as good"), "thumbs-up", "", lambda: state.judging.rate(run_id, 1), enabled=has_answer)
+    add(tr("Rate as bad"), "thumbs-down", "", lambda: state.judging.rate(run_id, -1), enabled=has_answer)
+    show_prompt = lambda: page.answers.show_record(run_id, prompt=True)  # noqa: E731
     add(tr("Show the rendered prompt"), "file-code", "compare.prompt", show_prompt, enabled=has_answer)
-    show_record = lambda: page.show_record(run_id, prompt=False)  # noqa: E731
+    show_record = lambda: page.answers.show_record(run_id, prompt=False)  # noqa: E731
     add(tr("Show the run record"), "scroll-text", "compare.record", show_record, enabled=bool(run_id))
     menu.addSeparator()
     add(tr("Choose a model"), "cpu", "compare.model", lambda: page.pick_model(key))

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import importlib
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from PySide6 import QtWidgets
-from PySide6.QtCore import QPoint, Qt, QTimer, QUrl, Slot
-from PySide6.QtGui import QDesktopServices, QHideEvent, QPalette, QResizeEvent
+from PySide6.QtCore import QPoint, Qt, QTimer, Slot
+from PySide6.QtGui import QHideEvent, QPalette, QResizeEvent
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QSizePolicy, QVBoxLayout, QWidget
 
 from workbench.core.errors import ErrorInfo
@@ -15,8 +15,8 @@ from workbench.core.messages import Message
 from workbench.core.models import ModelInfo
 from workbench.ui.chat.composer import Composer
 from workbench.ui.chat.token_meter import estimate
-from workbench.ui.compare import exporting
 from workbench.ui.compare.actions import add_actions
+from workbench.ui.compare.answers import AnswerActions
 from workbench.ui.compare.board import ColumnBoard
 from workbench.ui.compare.column import ColumnPanel
 from workbench.ui.compare.conditions_bar import ConditionsBar
@@ -25,17 +25,16 @@ from workbench.ui.compare.sessions import ComparisonList
 from workbench.ui.compare.sets_menu import ColumnSets
 from workbench.ui.compare.sheet import ColumnSheet
 from workbench.ui.compare.state import CompareState
-from workbench.ui.compare.toolbar import Toolbar, menu_icon
+from workbench.ui.compare.toolbar import Toolbar
 from workbench.ui.compare.vote_bar import VoteBar
 from workbench.ui.context import Context
 from workbench.ui.icons import PushButton
 from workbench.ui.places import Page
 from workbench.ui.theme import scaled
-from workbench.ui.tr import mark, tr, translated, trn
-from workbench.ui.widgets import announce, copy_text, label
+from workbench.ui.tr import mark, tr, trn
+from workbench.ui.widgets import announce, label
 
 if TYPE_CHECKING:
-    from workbench.core.runs import RunRecord
     from workbench.ui.chat.model_picker import ModelPicker
 
 DRAFT_SAVE_MS = 600
@@ -52,6 +51,7 @@ class ComparePage(Page):
     def __init__(self, context: Context, parent: QWidget | None = None) -> None:
         super().__init__(context, parent)
         self.state = CompareState(context, self)
+        self.answers = AnswerActions(self)
         self.sessions = ComparisonList(self.state, context)
         self.sessions.hit_chosen.connect(self._open_hit)
         self.side_list = self.sessions
@@ -137,9 +137,9 @@ class ComparePage(Page):
         state.draft_returned.connect(composer.set_text)
         toolbar.add_clicked.connect(self.add_column)
         toolbar.sets_clicked.connect(self.sets.open)
-        toolbar.diff_clicked.connect(self.show_diff)
-        toolbar.tally_clicked.connect(self.show_tally)
-        toolbar.export_clicked.connect(self.open_export)
+        toolbar.diff_clicked.connect(self.answers.show_diff)
+        toolbar.tally_clicked.connect(self.answers.show_tally)
+        toolbar.export_clicked.connect(self.answers.open_export)
         composer.submitted.connect(self._submit)
         composer.stop_requested.connect(state.stop)
         composer.text_changed.connect(self._text_changed)
@@ -158,8 +158,8 @@ class ComparePage(Page):
         header.model_clicked.connect(lambda: self.pick_model(key))
         header.settings_clicked.connect(lambda: self.open_sheet(key))
         header.menu_wanted.connect(lambda point: self.open_column_menu(key, point))
-        panel.action_requested.connect(self._act)
-        panel.link_activated.connect(self._open_link)
+        panel.action_requested.connect(self.answers.act)
+        panel.link_activated.connect(self.answers.open_link)
         panel.files_dropped.connect(lambda files: self.composer.add_files(list(files)))
 
     @property
@@ -443,127 +443,6 @@ class ComparePage(Page):
         keys = [column.key for column in self.state.columns]
         if self.board.current in keys:
             self.state.move(self.board.current, keys.index(self.board.current) + by)
-
-    # --- answers ----------------------------------------------------------------------------------------------
-    @Slot(str, str, str)
-    def _act(self, key: str, item_key: str, action: str) -> None:
-        if action == "retry":
-            self.state.ask_column(key)
-        elif action == "fork":
-            self.state.fork(key, item_key)
-        elif action in ("previous_sibling", "next_sibling"):
-            self.state.show_sibling(item_key, 1 if action == "next_sibling" else -1)
-        elif action in ("good", "bad"):
-            self.state.rate(item_key, 1 if action == "good" else -1)
-        elif action in ("rendered_prompt", "run_record"):
-            self.show_record(item_key, prompt=action == "rendered_prompt")
-        elif action == "reuse":
-            turn = next((turn for turn in self.state.turns if item_key.endswith(turn.id)), None)
-            self.composer.set_text(turn.prompt.text if turn else "")
-            self.focus_composer()
-
-    def current_run(self) -> str:
-        """Id of the run whose answer the current column shows last."""
-        for turn in reversed(self.state.turns):
-            cell = turn.cells.get(self.board.current)
-            if cell is not None and cell.answer is not None:
-                return cell.answer.record.id
-        return ""
-
-    def show_record(self, run_id: str, *, prompt: bool) -> None:
-        backend = self.state.backend
-        if backend is None or not run_id or self.state.hidden:
-            return
-
-        def show(record: RunRecord | None) -> None:
-            if record is None:
-                return
-            dialogs: Any = importlib.import_module("workbench.ui.dialogs")
-            if prompt and not record.rendered_prompt:
-                self.context.shell.toast(tr("This run has no rendered prompt: the provider renders it."))
-            elif prompt:
-                dialogs.TextDialog(tr("Rendered prompt"), record.rendered_prompt, self).open()
-            else:
-                record_text = importlib.import_module("workbench.ui.chat.conversation").record_text
-                dialogs.TextDialog(tr("Run record"), record_text(record), self).open()
-
-        self.context.jobs.run(lambda: backend.store.run(run_id), show, self.show_failure, owner=self)
-
-    def copy_current(self) -> None:
-        found = self.state.answer(self.current_run())
-        if found is not None and not (self.state.hidden and not found[0].done):
-            copy_text(found[2].text)
-            self.context.shell.toast(tr("Copied"))
-
-    @Slot()
-    def show_diff(self) -> None:
-        turn = self.state.last_turn
-        if turn is None or (self.state.hidden and not turn.done):
-            return
-        module: Any = importlib.import_module("workbench.ui.compare.diff_dialog")
-        texts: list[Any] = []
-        first = 0
-        for column in self.state.shown_columns:
-            cell = turn.cells.get(column.key)
-            for number, answer in enumerate(cell.answers if cell is not None else (), start=1):
-                if answer.done and answer.text:
-                    title = self.state.title(column)
-                    several = cell is not None and len(cell.answers) > 1
-                    first = len(texts) if column.key == self.board.current and not first else first
-                    texts.append(module.DiffText(f"{title}, {number}" if several else title, answer.text))
-        if len(texts) < 2:
-            self.context.shell.toast(tr("There are not two answers to compare yet."))
-            return
-        self.diff_dialog = module.DiffDialog(texts, first, self.context, self)
-        self.diff_dialog.open()
-
-    @Slot()
-    def show_tally(self) -> None:
-        backend = self.state.backend
-        if backend is not None:
-            module = importlib.import_module("workbench.ui.compare.tally_dialog")
-            self.tally_dialog = module.TallyDialog(backend, self.context, self)
-            self.tally_dialog.open()
-
-    @Slot()
-    def open_export(self) -> None:
-        anchor = self.toolbar.export
-        self.export_menu().popup(anchor.mapToGlobal(QPoint(0, anchor.height() + 2)))
-
-    def export_menu(self) -> QtWidgets.QMenu:
-        menu = QtWidgets.QMenu(self)
-        menu.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-        backend = self.state.backend
-        if backend is not None and self.toolbar.export.isEnabled():
-            for exporter in exporting.formats(backend):
-                action = menu.addAction(menu_icon(self, "file-text"), translated(exporter.title))
-                action.triggered.connect(lambda _checked=False, e=exporter: self.export(e))
-        return menu
-
-    def export(self, exporter: Any) -> None:
-        backend, session = self.state.backend, self.state.session
-        if backend is None or session is None:
-            return
-        path = exporting.ask_file(exporter, session.title, self)
-        if path is not None:
-            self.context.jobs.run(
-                lambda: exporting.write(backend, session.id, exporter, path),
-                lambda written: self.context.shell.toast(tr("Written to {name}", name=written.name)),
-                self.show_failure,
-                owner=self,
-            )
-
-    @Slot(str)
-    def _open_link(self, link: str) -> None:
-        """A click on a link opens the browser, after the user has seen where it leads."""
-        url = QUrl(link)
-        if url.scheme() not in ("http", "https", "mailto"):
-            self.context.shell.toast(tr("Links to {kind} are not opened.", kind=url.scheme() or tr("files")))
-            return
-        question = tr("Open this address in your browser?")
-        answer = QtWidgets.QMessageBox.question(self, tr("Open link"), f"{question}\n\n{url.toDisplayString()}")
-        if answer == QtWidgets.QMessageBox.StandardButton.Yes:
-            QDesktopServices.openUrl(url)
 
     # --- the list ---------------------------------------------------------------------------------------------
     @Slot(str, str)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import importlib
 import random
-from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any, Literal
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
 
 from msgspec.structs import replace
 from PySide6.QtCore import QObject, Signal, Slot
@@ -15,7 +15,9 @@ from workbench.core.messages import Message
 from workbench.core.models import ModelInfo
 from workbench.ui.backend import Backend
 from workbench.ui.compare import columns as sets
-from workbench.ui.compare.columns import Column, ColumnSet, Schedule
+from workbench.ui.compare.columns import Column
+from workbench.ui.compare.judging import Judging
+from workbench.ui.compare.setup import ColumnSetup
 from workbench.ui.compare.turns import Answer, Cell, Opened, Turn, read_comparison, turn_of
 from workbench.ui.context import Context
 from workbench.ui.jobs import SERIAL
@@ -27,9 +29,7 @@ if TYPE_CHECKING:
     from workbench.store.values import Session
 
 
-class CompareState(QObject):
-    columns_changed = Signal()
-    """Columns came, went, changed places or settings."""
+class CompareState(ColumnSetup):
     turns_changed = Signal()
     """Other turns are shown, or who wrote them is hidden or shown now."""
     cell_changed = Signal(str)
@@ -41,22 +41,13 @@ class CompareState(QObject):
     session_changed = Signal()
     sessions_changed = Signal()
     models_changed = Signal()
-    options_changed = Signal()
-    """Schedule, blind mode or linked scrolling."""
     failed = Signal(object)
     draft_returned = Signal(str)
 
     def __init__(self, context: Context, parent: QObject | None = None) -> None:
-        super().__init__(parent)
-        self._context = context
         remembered = sets.set_from(dict(context.state.value.compare))
-        model = context.settings.value.default_model
-        self.columns: tuple[Column, ...] = remembered.columns or sets.first_columns(model)
-        self.schedule: Schedule = remembered.schedule
-        self.blind = remembered.blind
-        self.linked = remembered.linked
-        self.widths = remembered.widths
-        self.draft = remembered.draft
+        super().__init__(context, remembered, parent)
+        self.judging = Judging(self, context)
         self.session: Session | None = None
         self.turns: list[Turn] = []
         self.models: list[ModelInfo] = []
@@ -120,9 +111,6 @@ class CompareState(QObject):
     def model(self, column: Column) -> ModelInfo | None:
         return next((info for info in self.models if info.id == column.model), None)
 
-    def column(self, key: str) -> Column | None:
-        return next((column for column in self.columns if column.key == key), None)
-
     def answer(self, run_id: str) -> tuple[Turn, str, Answer] | None:
         """(turn, column key, answer) of a run that is shown."""
         for turn in self.turns:
@@ -131,71 +119,6 @@ class CompareState(QObject):
                     if answer.record.id == run_id:
                         return turn, key, answer
         return None
-
-    # --- columns ----------------------------------------------------------------------------------------------
-    def set_columns(self, columns: Sequence[Column]) -> None:
-        if self.hidden or tuple(columns) == self.columns:
-            return
-        self.columns = tuple(columns)
-        self._remember()
-        self.columns_changed.emit()
-
-    def add_column(self, model_id: str = "") -> Column | None:
-        """One more column, of this model or like the last one."""
-        if len(self.columns) >= sets.MAX_COLUMNS or self.hidden:
-            return None
-        like = self.columns[-1]
-        column = Column(key=sets.new_key(), model=model_id) if model_id else sets.duplicate(like)
-        self.set_columns([*self.columns, column])
-        return column
-
-    def duplicate(self, key: str) -> None:
-        column = self.column(key)
-        if column is not None and len(self.columns) < sets.MAX_COLUMNS:
-            place = self.columns.index(column) + 1
-            self.set_columns([*self.columns[:place], sets.duplicate(column), *self.columns[place:]])
-
-    def remove(self, key: str) -> None:
-        column = self.column(key)
-        if column is None or len(self.columns) <= sets.MIN_COLUMNS or self.hidden:
-            return
-        before = self.columns
-        self.stop(key)
-        self.set_columns([other for other in self.columns if other.key != key])
-        self._context.shell.toast(tr("Column removed"), tr("Undo"), lambda: self.set_columns(before))
-
-    def move(self, key: str, place: int) -> None:
-        column = self.column(key)
-        if column is not None:
-            others = [other for other in self.columns if other.key != key]
-            place = max(0, min(place, len(others)))
-            self.set_columns([*others[:place], column, *others[place:]])
-
-    def change(self, key: str, **changes: Any) -> None:
-        """Give a column another model, label, options or number of samples."""
-        self.set_columns([replace(c, **changes) if c.key == key else c for c in self.columns])
-
-    def set_options(
-        self, *, schedule: Schedule | None = None, blind: bool | None = None, linked: bool | None = None
-    ) -> None:
-        self.schedule = self.schedule if schedule is None else schedule
-        self.blind = self.blind if blind is None else blind
-        self.linked = self.linked if linked is None else linked
-        self._remember()
-        self.options_changed.emit()
-
-    def set_widths(self, widths: Sequence[int]) -> None:
-        self.widths = tuple(widths)
-        self._remember()
-
-    def use_set(self, chosen: ColumnSet) -> None:
-        """Set up the columns of a preset."""
-        if chosen.columns and not self.hidden:
-            self.set_options(schedule=chosen.schedule, blind=chosen.blind)
-            self.set_columns([sets.duplicate(column) for column in chosen.columns])
-
-    def as_set(self) -> ColumnSet:
-        return ColumnSet(columns=self.columns, schedule=self.schedule, blind=self.blind)
 
     # --- sessions ---------------------------------------------------------------------------------------------
     def new_chat(self) -> None:
@@ -215,13 +138,13 @@ class CompareState(QObject):
         )
 
     def rename(self, session_id: str, title: str) -> None:
-        self._change_session(session_id, title=title)
+        self.change_session(session_id, title=title)
 
     def pin(self, session_id: str, pinned: bool) -> None:
-        self._change_session(session_id, pinned=pinned)
+        self.change_session(session_id, pinned=pinned)
 
     def move_session(self, session_id: str, folder: str) -> None:
-        self._change_session(session_id, folder=folder)
+        self.change_session(session_id, folder=folder)
 
     def delete_session(self, session_id: str) -> None:
         backend = self.backend
@@ -238,15 +161,10 @@ class CompareState(QObject):
 
         def done(_result: object) -> None:
             self.sessions_changed.emit()
-            undo = lambda: self._write(lambda: backend.store.restore_session(session_id), restored)  # noqa: E731
+            undo = lambda: self.write(lambda: backend.store.restore_session(session_id), restored)  # noqa: E731
             self._context.shell.toast(tr("Comparison deleted"), tr("Undo"), undo)
 
-        self._write(lambda: backend.store.delete_session(session_id), done)
-
-    def save_draft(self, text: str) -> None:
-        if text != self.draft:
-            self.draft = text
-            self._remember()
+        self.write(lambda: backend.store.delete_session(session_id), done)
 
     # --- asking -----------------------------------------------------------------------------------------------
     def send(self, prompt: Message) -> bool:
@@ -369,71 +287,6 @@ class CompareState(QObject):
             lane=SERIAL,
         )
 
-    # --- judging ----------------------------------------------------------------------------------------------
-    @property
-    def can_vote(self) -> bool:
-        """The last turn is complete and has at least two answers with text."""
-        turn = self.last_turn
-        if turn is None or not turn.done:
-            return False
-        return sum(bool(cell.answer and cell.answer.text) for cell in turn.cells.values()) >= 2
-
-    def vote(self, verdict: Literal["better", "tie", "both_bad"], key: str = "", reason: str = "") -> None:
-        """`verdict` is better (then `key` is the better column's), tie or both_bad."""
-        backend, turn = self.backend, self.last_turn
-        if backend is None or turn is None or not self.can_vote:
-            return
-        columns = [column.key for column in self.shown_columns if column.key in turn.cells]
-        answers = {name: turn.cells[name].answer for name in columns}
-        shown = [answer.record.id for answer in answers.values() if answer is not None and answer.text]
-        best = answers.get(key)
-        winner = best.record.id if verdict == "better" and best is not None else None
-        if verdict == "better" and winner not in shown:
-            return
-        blind = self.hidden
-
-        def work() -> Any:
-            return backend.comparisons.vote(
-                turn.id,
-                verdict,
-                shown=shown,
-                winner=winner,
-                reason=reason.strip(),
-                blind=blind,
-            )
-
-        def done(vote: Any) -> None:
-            for judged in self.shown_turns:
-                judged.revealed = True
-            turn.vote = vote
-            if blind and len(self.turns) > 1:
-                self._reveal_stored()
-            self.columns_changed.emit()
-            self.turns_changed.emit()
-
-        self._context.jobs.run(work, done, self.failed.emit, owner=self, lane=SERIAL)
-
-    def reveal(self) -> None:
-        """Show who wrote what without a vote."""
-        if not self.hidden:
-            return
-        for turn in self.shown_turns:
-            turn.revealed = True
-        self._reveal_stored()
-        self.columns_changed.emit()
-        self.turns_changed.emit()
-
-    def rate(self, run_id: str, rating: int) -> None:
-        """Judge one answer on its own: 1 good, -1 bad."""
-        backend = self.backend
-        if backend is not None:
-            made: Any = importlib.import_module("workbench.store").Rating(run_id=run_id, rating=rating)
-            text = tr("Rated as good") if rating > 0 else tr("Rated as bad")
-            undo = lambda: self._write(lambda: backend.store.unrate(run_id), None)  # noqa: E731
-            self._write(
-                lambda: backend.store.rate(made), lambda _result: self._context.shell.toast(text, tr("Undo"), undo)
-            )
-
     # --- inside -----------------------------------------------------------------------------------------------
     @Slot()
     def _backend_ready(self) -> None:
@@ -526,16 +379,7 @@ class CompareState(QObject):
             self.sessions_changed.emit()
         return bool(self.active)
 
-    def _reveal_stored(self) -> None:
-        backend, session = self.backend, self.session
-        if backend is None or session is None or backend.store.read_only:
-            return
-        revealed = [turn.id for turn in self.turns if turn.revealed]
-        self.session = replace(session, options={**session.options, "revealed": revealed})
-        options = self.session.options
-        self._write(lambda: backend.store.update_session(session.id, options=options), None)
-
-    def _change_session(self, session_id: str, **changes: Any) -> None:
+    def change_session(self, session_id: str, **changes: Any) -> None:
         backend = self.backend
         if backend is None:
             return
@@ -546,23 +390,10 @@ class CompareState(QObject):
                 self.session_changed.emit()
             self.sessions_changed.emit()
 
-        self._write(lambda: backend.store.update_session(session_id, **changes), done)
+        self.write(lambda: backend.store.update_session(session_id, **changes), done)
 
-    def _write(self, work: Callable[[], Any], done: Callable[[Any], None] | None) -> None:
+    def write(self, work: Callable[[], Any], done: Callable[[Any], None] | None) -> None:
         self._context.jobs.run(work, done, self.failed.emit, owner=self, lane=SERIAL)
-
-    def _remember(self) -> None:
-        remembered = ColumnSet(
-            columns=self.columns,
-            schedule=self.schedule,
-            blind=self.blind,
-            linked=self.linked,
-            widths=self.widths,
-            session_id=self.session_id or "",
-            draft=self.draft,
-        )
-        self._context.state.value.compare = sets.to_plain(remembered)
-        self._context.state.touch()
 
 
 def _spec(backend: Backend, column: Column) -> ColumnSpec:

@@ -96,7 +96,7 @@ class Toolbar(QWidget):
         self.add.setEnabled(free and len(state.columns) < MAX_COLUMNS)
         self.sets.setEnabled(free)
         answers = any(cell.answer and cell.answer.done for turn in state.turns for cell in turn.cells.values())
-        self.diff.setEnabled(answers and (free or state.can_vote))
+        self.diff.setEnabled(answers and (free or state.judging.can_vote))
         self.export.setEnabled(bool(state.turns) and free)
 
     @Slot()

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from workbench.core.messages import Message
 from workbench.core.runs import RunRecord
+from workbench.ui.answers import answer_text
 from workbench.ui.backend import Backend
 from workbench.ui.compare.columns import Column, columns_from
 
@@ -33,7 +34,7 @@ class Answer:
 
     @property
     def text(self) -> str:
-        return self.record.text
+        return answer_text(self.record)
 
 
 @dataclass(slots=True)

@@ -30,12 +30,12 @@ class VoteBar(QFrame):
         row.setSpacing(8)
         row.addWidget(IconLabel("scale", 16))
         self.text = ElidedLabel("")
-        row.addWidget(self.text, 3)
+        row.addWidget(self.text, 5)
         self.reason = QLineEdit()
         self.reason.setPlaceholderText(tr("Why? (optional)"))
         self.reason.setAccessibleName(tr("Reason for the vote, optional"))
         self.reason.setMinimumWidth(60)
-        row.addWidget(self.reason, 4)
+        row.addWidget(self.reason, 3)
         self._buttons = QHBoxLayout()
         self._buttons.setSpacing(6)
         row.addLayout(self._buttons)
@@ -59,7 +59,7 @@ class VoteBar(QFrame):
     def refresh(self) -> None:
         state = self._state
         turn = state.last_turn
-        if turn is None or not state.can_vote:
+        if turn is None or not state.judging.can_vote:
             self._again = False
             if turn is not None and state.hidden and turn.done:
                 self._show_unjudgeable()
@@ -94,7 +94,7 @@ class VoteBar(QFrame):
         self._add(tr("Tie"), tr("Tie (key T)"), self.vote_tie)
         self._add(tr("Both bad") if len(turn.cells) == 2 else tr("All bad"), tr("All bad (key B)"), self.vote_bad)
         if self._state.hidden:
-            self._add(tr("Reveal"), tr("Show who wrote what without a vote"), self._state.reveal)
+            self._add(tr("Reveal"), tr("Show who wrote what without a vote"), self._state.judging.reveal)
 
     def _add(self, text: str, name: str, callback: Callable[[], None]) -> None:
         button = PushButton(text)
@@ -108,7 +108,7 @@ class VoteBar(QFrame):
         """Too few answers came: nothing to vote on, so only the names can be asked for."""
         clear_layout(self._buttons)
         self.buttons = []
-        self._add(tr("Reveal"), tr("Show who wrote what without a vote"), self._state.reveal)
+        self._add(tr("Reveal"), tr("Show who wrote what without a vote"), self._state.judging.reveal)
         self.text.set_text(tr("There are not two answers to judge."))
         self.reason.hide()
         self.again.hide()
@@ -148,7 +148,7 @@ class VoteBar(QFrame):
     def _send(self, verdict: Literal["better", "tie", "both_bad"], key: str = "") -> None:
         if self.is_open:
             self._again = False
-            self._state.vote(verdict, key, self.reason.text())
+            self._state.judging.vote(verdict, key, self.reason.text())
             self.reason.clear()
 
     @Slot()

@@ -20,6 +20,7 @@ from PySide6.QtWidgets import (
 )
 
 from workbench.core.runs import RunRecord
+from workbench.ui.answers import answer_text
 from workbench.ui.backend import Backend
 from workbench.ui.chat.items import own_text
 from workbench.ui.context import Context
@@ -318,12 +319,12 @@ def items_of(detail: Detail) -> list[TranscriptItem]:
         names = tuple(attachment.name or attachment.media_type for attachment in message.attachments)
         text = own_text(message)
         items.append(TranscriptItem(key="prompt", role="user", text=text, attachments=names))
-    items.append(_answer(detail.record, detail.record.text))
-    items += [_answer(run, run.text, other=True) for run in detail.others]
+    items.append(_answer(detail.record))
+    items += [_answer(run, other=True) for run in detail.others]
     return items
 
 
-def _answer(record: RunRecord, text: str, *, other: bool = False) -> TranscriptItem:
+def _answer(record: RunRecord, *, other: bool = False) -> TranscriptItem:
     facts = (
         [trn("{count} token", "{count} tokens", record.completion_tokens)]
         if record.completion_tokens is not None
@@ -331,13 +332,12 @@ def _answer(record: RunRecord, text: str, *, other: bool = False) -> TranscriptI
     )
     facts += [tr("{speed} tok/s", speed=decimal(record.decode_tokens_per_s))] if record.decode_tokens_per_s else []
     facts += [item for item in (elapsed_text(record.duration_s), money(record.cost_usd)) if item]
-    calls = "\n\n".join(f"`{call.get('name')}`\n```json\n{call.get('arguments')}\n```" for call in record.tool_calls)
     title = record.model_name or record.model
     return TranscriptItem(
         key=f"run-{record.id}",
         role="assistant",
         title=tr("{model}, same prompt", model=title) if other else title,
-        text="\n\n".join(filter(None, [text, calls])),
+        text=answer_text(record),
         reasoning=record.reasoning,
         reasoning_s=record.reasoning_s,
         footer=" · ".join(facts),
