@@ -47,12 +47,14 @@ def start(qapp: QApplication, qtbot: QtBot, watchdog: Watchdog, home: Path) -> I
     """Starts the window; several times for tests about restarts. Every one is closed at the end."""
     drivers: list[Driver] = []
 
-    def begin(*, wait: bool = True, files: tuple[str, ...] = ()) -> Driver:
+    def begin(*, wait: bool = True, complete: bool = True, files: tuple[str, ...] = ()) -> Driver:
+        """`complete` False: the first paint has not even come yet. `wait` False: the services are not open yet."""
         driver = Driver(Program(qapp, Paths.of_user(), list(files)), qtbot)
         drivers.append(driver)
         driver.program.start()
-        driver.wait(lambda: driver.program.is_complete)
-        if wait:
+        if complete:
+            driver.wait(lambda: driver.program.is_complete)
+        if wait and complete:
             driver.wait_ready()
         return driver
 

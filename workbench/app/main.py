@@ -7,13 +7,12 @@ import os
 import sys
 from typing import TYPE_CHECKING
 
-from PySide6.QtGui import QIcon
 from PySide6.QtWidgets import QApplication
 
 from workbench import __version__
 from workbench.app.program import Program
 from workbench.app.single_instance import SingleInstance, Start
-from workbench.core.paths import Paths, bundled
+from workbench.core.paths import Paths
 
 if TYPE_CHECKING:
     from workbench.core.errors import ErrorInfo
@@ -40,13 +39,11 @@ def make_app(arguments: list[str]) -> QApplication:
     kind: type[QApplication] = QApplication
     if sys.platform == "darwin":
         kind = importlib.import_module("workbench.app.opened_files").FileOpeningApplication
+    kind.setStyle("Fusion")  # before there is an application, or it makes the platform's style first
     app = kind(arguments)
     app.setApplicationName("Model Workbench")
     app.setApplicationVersion(__version__)
     app.setDesktopFileName(DESKTOP_ID)
-    icon = bundled("resources") / "icons" / "workbench.svg"
-    if icon.exists():
-        app.setWindowIcon(QIcon(str(icon)))
     return app
 
 

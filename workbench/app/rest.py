@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from PySide6.QtCore import QObject, Slot
+from PySide6.QtGui import QGuiApplication, QIcon
 
 import workbench.ui.chat.attachments
 import workbench.ui.chat.context_meter
@@ -19,6 +20,7 @@ from workbench.app.crash import CrashReporter
 from workbench.app.opener import Opener
 from workbench.app.signals import Signals
 from workbench.core.errors import ErrorInfo, WorkbenchError
+from workbench.core.paths import bundled
 from workbench.core.settings import SettingsFile
 from workbench.services.logs import start_logging, stop_logging
 from workbench.ui.context import SettingsModel
@@ -70,6 +72,7 @@ class Rest(QObject):
 
     def _finish_look(self) -> None:
         """What the first paint left out."""
+        QGuiApplication.setWindowIcon(QIcon(str(bundled("resources") / "icons" / "workbench.svg")))
         draw_for_all_screens()
         self._program.theme.follow_system()
 

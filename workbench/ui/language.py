@@ -7,7 +7,6 @@ from PySide6.QtWidgets import QApplication
 
 from workbench.core.tr import best_language, use_language, use_number_format
 from workbench.core.tr import language as language_in_use
-from workbench.ui.formats import number
 
 RIGHT_TO_LEFT = frozenset({"ar", "fa", "he", "ur"})
 """Asked here, as Qt's answer is an enum of `Qt`, and those take 15 ms when the first one is wanted."""
@@ -24,7 +23,7 @@ class Language(QObject):
         use_language(wanted_language(wanted))
         self.code = language_in_use()
         QLocale.setDefault(locale_for(self.code))
-        use_number_format(number)
+        use_number_format(_whole_number)
         if self.code != "en":
             self._speak(app)
 
@@ -45,6 +44,11 @@ class Language(QObject):
 def wanted_language(setting: str) -> str:
     """The code of the language that a setting stands for; empty is the system's."""
     return best_language([setting] if setting else QLocale.system().uiLanguages())
+
+
+def _whole_number(value: int) -> str:
+    """As `formats.number`, whose module would bring `datetime` in before the first paint."""
+    return QLocale().toString(value)
 
 
 def locale_for(code: str) -> QLocale:

@@ -10,10 +10,8 @@ from PySide6.QtCore import QObject
 
 PLAIN_TEXT = ("textFormat", 0)
 CENTERED = ("alignment", 0x4 | 0x80)
-TOP_CENTERED = ("alignment", 0x4 | 0x20)
 AT_RIGHT = ("alignment", 0x2 | 0x80)
 FOCUS_BY_TAB = ("focusPolicy", 1)
-NO_FOCUS = ("focusPolicy", 0)
 ICON_ABOVE_TEXT = ("toolButtonStyle", 3)
 ICON_BESIDE_TEXT = ("toolButtonStyle", 2)
 NO_HORIZONTAL_BAR = ("horizontalScrollBarPolicy", 1)

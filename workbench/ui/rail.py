@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 from PySide6.QtCore import QEvent, QSize, Signal, Slot
-from PySide6.QtGui import QIcon, QKeySequence, QPalette
+from PySide6.QtGui import QIcon, QPalette
 from PySide6.QtWidgets import QApplication, QButtonGroup, QFrame, QToolButton, QVBoxLayout, QWidget
 
-from workbench.ui.formats import keys_text
 from workbench.ui.icons import Tinted
 from workbench.ui.numbers import ICON_ABOVE_TEXT, set_number
 from workbench.ui.places import Place
@@ -28,12 +27,16 @@ class RailButton(Tinted, QToolButton):
         self.setObjectName("railButton")
         self.setText(title)
         self.setAccessibleName(title)
-        self.setToolTip(f"{title} ({keys_text(QKeySequence(place.shortcut))})" if place.shortcut else title)
+        self.setToolTip(title)
         set_number(self, ICON_ABOVE_TEXT)
         self.setIconSize(QSize(ICON_SIZE, ICON_SIZE))
         self.setCheckable(True)
         self.toggled.connect(self.redraw_icon)
         self.redraw_icon()
+
+    def show_keys(self, keys: str) -> None:
+        """Say the place's shortcut, as the platform writes it."""
+        self.setToolTip(f"{self.text()} ({keys})" if keys else self.text())
 
     def _current_icon(self) -> QIcon:
         self._icon_role = QPalette.ColorRole.PlaceholderText
@@ -86,6 +89,11 @@ class Rail(QFrame):
         self.setMinimumWidth(scaled(WIDTH, percent))
         for button in self._buttons.values():
             button.setMinimumSize(scaled(WIDTH, percent) - 12, 40 + scaled(12, percent))
+
+    def show_keys(self, keys_of: Callable[[str], str]) -> None:
+        """Say every place's shortcut; `keys_of` knows it by the place's id. The first paint can't know them yet."""
+        for place_id, button in self._buttons.items():
+            button.show_keys(keys_of(place_id))
 
     def select(self, place_id: str) -> None:
         if place_id in self._buttons:

@@ -122,9 +122,10 @@ class MainWindow(QMainWindow):
     def _show_first_page(self, opening: Opening) -> None:
         self.rail.select(self._chosen)
         if self._chosen == "chat" and self._places["chat"] in PLACES:
-            page: QWidget = importlib.import_module("workbench.ui.chat.page").ChatPage(opening=opening)
+            page: Page = importlib.import_module("workbench.ui.chat.page").ChatPage(opening=opening)
             self._add_page(self._places["chat"], page)
             self.stack.setCurrentWidget(page)
+            page.activate()
 
     def _add_page(self, place: Place, page: QWidget) -> None:
         page.setObjectName(f"page-{place.id}")
@@ -154,6 +155,7 @@ class MainWindow(QMainWindow):
             settings.changed.connect(self._settings_changed)
             self._theme.changed.connect(self._scale)
             self._scale()
+            self._show_keys()
 
         def page() -> None:
             first = self._pages.get("chat")
@@ -349,6 +351,10 @@ class MainWindow(QMainWindow):
         value = self.context.settings.value
         self._theme.set_appearance(value.appearance)
         self.registry.set_shortcuts(value.shortcuts)
+        self._show_keys()
+
+    def _show_keys(self) -> None:
+        self.rail.show_keys(lambda place_id: self.registry.keys(f"place.{place_id}"))
 
     # --- events ----------------------------------------------------------------------------------------------
     def paintEvent(self, event: QPaintEvent) -> None:

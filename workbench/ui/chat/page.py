@@ -183,7 +183,10 @@ class ChatPage(Page):
 
     # --- Page ------------------------------------------------------------------------------------------------
     def activate(self) -> None:
-        self.composer.edit.setFocus()
+        if self.has_begun:
+            self.composer.edit.setFocus()
+        else:
+            self.composer.expect_focus()
 
     def close_page(self) -> None:
         if self.has_begun:
