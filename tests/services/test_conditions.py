@@ -29,7 +29,7 @@ def test_equal_conditions_say_nothing() -> None:
     [
         ("truncation", {"dropped_messages": 2}, {}),
         ("cut_answers", {"finish_reason": "length"}, {}),
-        ("token_limits", {"sampling": {"max_tokens": 100}}, {"sampling": {}}),
+        ("token_limits", {"sampling": {"max_tokens": 100}, "completion_tokens": 70}, {"sampling": {}}),
         ("context_limits", {"n_ctx": 1024, "prompt_tokens": 600}, {"n_ctx": 8192, "prompt_tokens": 600}),
         ("not_as_asked", {"conditions": ["Ignored: top_k."]}, {}),
         ("attachments", {"attachments": 1}, {}),
@@ -60,6 +60,11 @@ def test_every_rule_has_a_case_above() -> None:
 
 def test_a_small_context_that_was_not_needed_is_no_difference() -> None:
     assert rules(side("A", n_ctx=1024, prompt_tokens=50), side("B", n_ctx=8192, prompt_tokens=50)) == set()
+
+
+def test_a_token_limit_that_was_far_away_is_no_difference() -> None:
+    limited = {"sampling": {"max_tokens": 32000}, "completion_tokens": 300}
+    assert rules(side("A", **limited), side("B", completion_tokens=400)) == set()
 
 
 def test_warnings_come_first_and_name_the_column() -> None:

@@ -35,6 +35,8 @@ class ModelInfo(msgspec.Struct, frozen=True, kw_only=True):
     name: str
     provider: str
     """`local` for llama.cpp, else the provider's id."""
+    provider_title: str = ""
+    """How the provider is called where its id is not: OpenAI, LM Studio. Empty: as its id."""
     context_length: int | None = None
     capabilities: frozenset[str] = frozenset()
     """Of: reasoning, images, audio, files, tools, json_schema, grammar, logprobs, seed, embeddings."""

@@ -207,7 +207,7 @@ class _Run:
             yield from self._details("")
             raise error
         attempts = f"attempt {self._backoff.attempt} of {self._backoff.attempts}"
-        yield Notice(f"{error.message} Trying again in {_seconds(wait)} ({attempts}).", kind="retry")
+        yield Notice(f"Trying again in {_seconds(wait)} ({attempts}): {error.message}", kind="retry")
         if self._cancel.wait(wait):
             raise Cancelled("Stopped while waiting to try again.")
 

@@ -81,8 +81,7 @@ class ModelCatalog:
         if (model := self._by_name(model_id)) is not None:
             return model
         if (remote := self._of_provider(model_id)) is not None:
-            priced = self._with_price(remote.info)
-            return remote if priced is remote.info else _Priced(remote, priced)
+            return _Described(remote, self._described(remote.info))
         raise self._unknown(model_id)
 
     def loaded(self) -> list[LocalModel]:
@@ -249,7 +248,7 @@ class ModelCatalog:
         for model_name in dict.fromkeys(names):
             info = remembered.get(model_name) or _safe_info(plugin, context, model_name)
             if info is not None:
-                known.append(self._with_price(info))
+                known.append(self._described(info))
         return known
 
     def _of_provider(self, model_id: str) -> ChatModel | None:
@@ -273,9 +272,11 @@ class ModelCatalog:
         override = self._paths.config / PRICE_FILE
         return PriceList.load(bundled("resources"), override, self._plugins.prices())
 
-    def _with_price(self, info: ModelInfo) -> ModelInfo:
+    def _described(self, info: ModelInfo) -> ModelInfo:
+        """With the price that the price list has for it, and its provider's title."""
         prices = info.prices or self.prices.for_model(info.id)
-        return info if prices is info.prices else msgspec.structs.replace(info, prices=prices)
+        titles = {plugin.kind: plugin.title for plugin in self._plugins.providers()}
+        return msgspec.structs.replace(info, prices=prices, provider_title=titles.get(info.provider, ""))
 
     def _unknown(self, model_id: str) -> UnknownModel:
         looks_like_file = model_id.lower().endswith(".gguf") or "/" in model_id or "\\" in model_id
@@ -288,8 +289,8 @@ class ModelCatalog:
         return UnknownModel(message, hint="`workbench models` lists what can answer.")
 
 
-class _Priced:
-    """A provider's model, with the price that the price list has for it."""
+class _Described:
+    """A provider's model, with what is known here of it."""
 
     def __init__(self, model: ChatModel, info: ModelInfo) -> None:
         self._model = model

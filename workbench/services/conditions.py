@@ -59,9 +59,16 @@ def cut_answers(sides: Sequence[Side]) -> Iterator[Difference]:
 
 
 def token_limits(sides: Sequence[Side]) -> Iterator[Difference]:
-    yield from _unequal(
-        sides, "token_limits", "token limits for the answer", lambda run: run.sampling.get("max_tokens")
-    )
+    """Only where it could matter: an answer was at least half as long as the smallest limit. Some services want a limit
+    with every request, so limits differ often."""
+    limits = {side.title: side.run.sampling.get("max_tokens") for side in sides}
+    known = [limit for limit in limits.values() if limit]
+    if not known or len({side.run.sampling.get("max_tokens") for side in sides}) < 2:
+        return
+    longest = max(side.run.completion_tokens or 0 for side in sides)
+    if longest * 2 >= min(known) or any(side.run.finish_reason == "length" for side in sides):
+        listed = ", ".join(f"{title} {limit or 'none'}" for title, limit in limits.items())
+        yield _warning("token_limits", f"The token limits for the answer differ and were nearly needed: {listed}.")
 
 
 def context_limits(sides: Sequence[Side]) -> Iterator[Difference]:

@@ -31,7 +31,10 @@ ICON_ROLE = Qt.ItemDataRole.UserRole + 3
 
 
 def provider_title(info: ModelInfo) -> str:
-    return tr("On this machine") if not info.remote else info.provider.replace("_", " ").title()
+    """The group a model stands in: its provider, or this machine, whichever program answers there."""
+    if not info.remote:
+        return tr("On this machine")
+    return info.provider_title or info.provider.replace("_", " ").title()
 
 
 def detail(info: ModelInfo) -> str:

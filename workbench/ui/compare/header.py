@@ -16,14 +16,19 @@ from workbench.ui.widgets import ElidedLabel, label
 DRAG_TYPE = "application/x-workbench-column"
 BRIEF_BELOW = 52
 """Characters; a narrower column shows its numbers in their short form."""
+NARROW_BELOW = 34
+"""Characters; a narrower column has no button for its settings."""
 
 
 def where(info: ModelInfo | None) -> str:
     """Where a model runs, and how it is quantised."""
     if info is None:
         return ""
+    provider = info.provider_title or info.provider.replace("_", " ").title()
     if info.remote:
-        return info.provider.replace("_", " ").title()
+        return provider
+    if info.provider != "local" and info.provider_title:  # another program on this machine
+        return tr("local · {program}", program=provider)
     return tr("local · {quantization}", quantization=info.quantization) if info.quantization else tr("local")
 
 
@@ -94,6 +99,7 @@ class ColumnHeader(QFrame):
         self.setObjectName("columnHeader")
         self.key = key
         self._pressed: QPoint | None = None
+        self._hidden = False
         column = QVBoxLayout(self)
         column.setContentsMargins(12, 8, 8, 8)
         column.setSpacing(4)
@@ -161,6 +167,12 @@ class ColumnHeader(QFrame):
         brief = self.width() < self.fontMetrics().horizontalAdvance("n") * BRIEF_BELOW
         for stat in (self.speed, self.first, self.tokens, self.cost):
             stat.set_brief(brief)
+        self._fit_buttons()
+
+    def _fit_buttons(self) -> None:
+        """The model's name goes first: in a narrow column the settings are reached by the menu and the keyboard."""
+        narrow = self.width() < self.fontMetrics().horizontalAdvance("n") * NARROW_BELOW
+        self.settings.setVisible(not self._hidden and not narrow)
 
     # --- what the column sets ---------------------------------------------------------------------------------
     def show_model(self, name: str, info: ModelInfo | None, special: str, title: str) -> None:
@@ -177,7 +189,8 @@ class ColumnHeader(QFrame):
         self.badge.setVisible(bool(place))
         self.place.show()
         self.summary.set_text(special)
-        self.settings.show()
+        self._hidden = False
+        self._fit_buttons()
 
     def show_hidden(self, name: str) -> None:
         """Nothing here tells who answers."""
@@ -191,7 +204,8 @@ class ColumnHeader(QFrame):
         self.summary.set_text("")
         self.place.hide()
         self.numbers.hide()
-        self.settings.hide()
+        self._hidden = True
+        self._fit_buttons()
         self.clear_numbers()
         self.set_marks(fastest=False, cheapest=False)
 
