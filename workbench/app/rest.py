@@ -18,6 +18,7 @@ import workbench.ui.window_actions  # noqa: F401 - so that the UI thread finds t
 from workbench.app.automatic_backup import AutomaticBackups
 from workbench.app.crash import CrashReporter
 from workbench.app.opener import Opener
+from workbench.app.purging import Purging
 from workbench.app.signals import Signals
 from workbench.core.errors import ErrorInfo, WorkbenchError
 from workbench.core.paths import bundled
@@ -65,6 +66,7 @@ class Rest(QObject):
     def _open_services(self) -> None:
         program = self._program
         self._backups = AutomaticBackups(self._paths, program.settings, program.jobs, self._tell_backup, self)
+        self._purging = Purging(program.slot, program.jobs, self)
         self._opener = Opener(self._paths, program.settings, program.slot, program.jobs, self._window, self)
         self._opener.opened.connect(self._services_open)
         self._opener.restart_wanted.connect(program.restart)
@@ -80,6 +82,7 @@ class Rest(QObject):
     def _services_open(self) -> None:
         self.open_files(self._program.files)
         self._backups.start()
+        self._purging.start()
 
     @Slot(list)
     def open_files(self, files: list[str]) -> None:

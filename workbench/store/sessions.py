@@ -121,6 +121,10 @@ class SessionTables(Tables):
     def purge_deleted(self, before: str | None = None) -> None:
         """Remove what was deleted (before this time, ISO 8601) for good, and overwrite its bytes."""
         limit = before or "9999"
+        tables = ("sessions", "messages", "runs")
+        wanted = " UNION ALL ".join(f"SELECT 1 FROM {table} WHERE deleted_at < ?" for table in tables)
+        if self._one(f"{wanted} LIMIT 1", [limit] * len(tables)) is None:
+            return
 
         def write(db: sqlite3.Connection) -> None:
             db.execute("DELETE FROM runs WHERE deleted_at < ?", [limit])
