@@ -211,7 +211,7 @@ class TestIds:
 
     def test_preset_provider_needs_no_configuration(self, catalog: ModelCatalog) -> None:
         assert catalog.get("cloud:anything").info == ModelInfo(
-            id="cloud:anything", name="anything", provider="cloud", remote=True
+            id="cloud:anything", name="anything", provider="cloud", provider_title="Cloud", remote=True
         )
         assert "cloud:priced" not in ids(catalog), "nothing is listed without a key"
 
