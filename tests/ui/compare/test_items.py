@@ -1,0 +1,37 @@
+"""What stands in a column's head and above its first token."""
+
+from __future__ import annotations
+
+import pytest
+
+from workbench.core.models import ModelInfo
+from workbench.services.run_buffer import Cursor, RunBuffer
+from workbench.ui.compare.header import where
+from workbench.ui.compare.items import status_text
+
+
+def test_a_retry_is_seen_until_the_first_token() -> None:
+    buffer = RunBuffer()
+    notice = "Trying again in 4.0 s (attempt 2 of 4): Groq limits how often it may be asked."
+    buffer.add_notice(notice)
+    delta = buffer.read(Cursor())
+    assert delta.notices == (notice,)
+    assert status_text(delta, [], delta.notices[-1]) == notice
+    assert status_text(delta, []) == "Waiting for the model…"
+    assert status_text(delta, ["Llama"], notice) == "Waits for Llama"
+    buffer.add_text("Hi", 1.0)
+    assert status_text(buffer.read(Cursor()), [], notice) == ""
+
+
+@pytest.mark.parametrize(
+    ("fields", "told"),
+    [
+        ({"provider": "openai", "provider_title": "OpenAI", "remote": True}, "OpenAI"),
+        ({"provider": "my_server", "remote": True}, "My Server"),
+        ({"provider": "lmstudio", "provider_title": "LM Studio"}, "local · LM Studio"),
+        ({"provider": "local", "quantization": "Q4_K_M"}, "local · Q4_K_M"),
+        ({"provider": "local"}, "local"),
+    ],
+)
+def test_where_a_model_runs(fields: dict, told: str) -> None:
+    assert where(ModelInfo(id="x", name="x", **fields)) == told
