@@ -16,6 +16,7 @@ import os
 import sys
 import types
 from collections import deque
+from pathlib import Path
 from typing import Any
 
 _PACKAGE = "llama_cpp"
@@ -43,13 +44,17 @@ lib: Any = _import_bindings()
 """The low-level bindings: functions and structs under llama.cpp's own names."""
 
 
+def _folder() -> Path:
+    """Where the package lies."""
+    return Path(next(iter(importlib.util.find_spec(_PACKAGE).submodule_search_locations)))  # type: ignore[union-attr,arg-type]
+
+
 def json_schema_to_gbnf(schema_json: str) -> str:
     """llama.cpp's converter. Raises nearly anything for schemas it does not know."""
-    path = next(iter(importlib.util.find_spec(_PACKAGE).submodule_search_locations))  # type: ignore[union-attr,arg-type]
     name = "llama_cpp.llama_grammar"
     module = sys.modules.get(name)
     if module is None:
-        spec = importlib.util.spec_from_file_location(name, os.path.join(path, "llama_grammar.py"))  # noqa: PTH118
+        spec = importlib.util.spec_from_file_location(name, _folder() / "llama_grammar.py")
         assert spec is not None and spec.loader is not None
         module = importlib.util.module_from_spec(spec)
         sys.modules[name] = module
@@ -93,9 +98,26 @@ class LlamaLog:
 log = LlamaLog()
 
 
+def load_backends(folder: Path, libllama: Any) -> bool:
+    """Load the backend that suits this processor, where there is a file for each kind: in the installers' build.
+
+    A build for one machine has its backend linked in: False, and nothing is to do. By itself llama.cpp would look
+    beside the program and in the working directory, whose files are not ours.
+    """
+    if not any(folder.glob("*ggml-cpu-*")):
+        return False
+    name = "ggml_backend_load_all_from_path"
+    library = libllama if hasattr(libllama, name) else ctypes.CDLL(str(folder / "ggml.dll"))  # Windows: not passed on
+    load = getattr(library, name)
+    load.restype, load.argtypes = None, [ctypes.c_char_p]
+    load(os.fsencode(folder))
+    return True
+
+
 def start_backend() -> None:
     """Initialise llama.cpp once for the process; everything it logs goes through `log`."""
     log.install()
+    load_backends(_folder() / "lib", lib._lib)
     lib.llama_backend_init()
 
 
