@@ -232,7 +232,7 @@ class ModelCatalog:
             name=name,
             config=config,
             network=self._settings.value.network,
-            key=_KeyReader(self._keys, name, plugin.key_variable),
+            key=_KeyReader(self._keys, name, key_variable_of(name, plugin)),
         )
 
     def _known_models(self, name: str, plugin: ProviderPlugin, config: Provider) -> list[ModelInfo]:
@@ -298,6 +298,12 @@ class _Described:
 
     def stream(self, request: ChatRequest, cancel: CancelToken) -> Iterator[StreamEvent]:
         return self._model.stream(request, cancel)
+
+
+def key_variable_of(name: str, plugin: ProviderPlugin) -> str:
+    """The environment variable that may hold a service's key. The vendor's variable is for the vendor: a service that
+    the user added under another name may be anywhere, and does not get that key."""
+    return plugin.key_variable if name in plugin.presets or not plugin.presets else ""
 
 
 class _KeyReader:
