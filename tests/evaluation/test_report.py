@@ -54,7 +54,7 @@ def report(tmp_path: Path) -> str:
             )
     money = break_even(cases_per_month=9_000, api_usd_per_1000=1.0, local_seconds_per_case=0.5, machine=Machine())
     return html_report(
-        spec, analyse(answers, "api", 0.05), answers, money=[money], conditions=["different context limits"]
+        spec, analyse(answers, "api", 0.05), answers, money=[("local", money)], conditions=["different context limits"]
     )
 
 

@@ -17,11 +17,12 @@ from workbench.core.errors import BadInput
 from workbench.evaluation.analysis import Analysis, analyse
 from workbench.evaluation.answers import Answer
 from workbench.evaluation.decision import Decision, Estimate, decide, estimate_run
+from workbench.evaluation.exports import report_of
+from workbench.evaluation.findings import settling, smallest, unjudged
 from workbench.evaluation.grading import Grading
 from workbench.evaluation.model_graders import model_graders
 from workbench.evaluation.promptfoo import looks_like_promptfoo, read_promptfoo
 from workbench.evaluation.recorded import freeze
-from workbench.evaluation.report import html_report
 from workbench.evaluation.running import Evaluation
 from workbench.evaluation.running import Progress as EvaluationProgress
 from workbench.evaluation.spec import EvalSpec, read_spec
@@ -98,7 +99,7 @@ def evaluate(resume: str | None, as_json: bool, report: Path | None, freeze_path
         analysis = analyse(evaluation.answers, spec.baseline.name if spec.baseline else None, spec.margin / 100)
         decision = decide(spec, analysis)
         if report is not None:
-            _write(report, html_report(spec, analysis, evaluation.answers))
+            _write(report, report_of(workbench.store, row, spec, evaluation.answers))
         if freeze_path is not None:
             _freeze(spec, evaluation.answers, freeze_path)
         outcome = Outcome(
@@ -171,6 +172,13 @@ def _line(at: EvaluationProgress) -> str:
 def _print(spec: EvalSpec, outcome: Outcome, decision: Decision) -> None:
     for line in outcome.sentences:
         write(line + "\n\n")
+    analysis = outcome.analysis
+    found = [settling(comparison, analysis.arms) for comparison in analysis.comparisons]
+    for line in filter(None, dict.fromkeys([*found, smallest(analysis)])):
+        write(line + "\n")
+    waiting = unjudged(analysis.arms)
+    if waiting:
+        write(f"{waiting} answers wait for your judgement: open the evaluation in the window, “Judge blind”.\n")
     rows = [
         (
             arm.contestant,

@@ -4,6 +4,11 @@ from __future__ import annotations
 
 import msgspec
 
+from workbench.evaluation.analysis import Analysis
+
+CASES_PER_MONTH = 10_000
+"""Assumed until the user says otherwise."""
+
 
 class Machine(msgspec.Struct, frozen=True, kw_only=True):
     """The user's own numbers; the defaults are those of a desktop computer in Europe and are shown as assumptions."""
@@ -44,3 +49,29 @@ def break_even(
         months_until_paid=months,
         fits_in_a_month=hours <= 720,
     )
+
+
+def break_evens(
+    analysis: Analysis,
+    baseline: str,
+    *,
+    cases_per_month: int = CASES_PER_MONTH,
+    api_usd_per_1000: float | None = None,
+    machine: Machine | None = None,
+) -> list[tuple[str, BreakEven]]:
+    """(model, what it costs) of every local model that was timed, against the baseline's price as measured or as
+    given."""
+    paid = next((arm.cost_per_1000_usd for arm in analysis.arms if arm.contestant == baseline), None)
+    found = []
+    for arm in analysis.arms:
+        seconds = arm.seconds_for_each if arm.seconds_for_each is not None else arm.latency_median_s
+        if arm.remote or arm.recorded or seconds is None:
+            continue
+        result = break_even(
+            cases_per_month=cases_per_month,
+            api_usd_per_1000=paid if api_usd_per_1000 is None else api_usd_per_1000,
+            local_seconds_per_case=seconds,
+            machine=machine or Machine(),
+        )
+        found.append((f"{arm.contestant} · {arm.prompt}", result))
+    return found

@@ -10,12 +10,14 @@ from pathlib import Path
 import msgspec
 
 from workbench.core.errors import BadInput
+from workbench.evaluation.analysis import analyse
 from workbench.evaluation.answers import Answer
-from workbench.evaluation.break_even import BreakEven
+from workbench.evaluation.break_even import BreakEven, break_evens
+from workbench.evaluation.findings import conditions_of
 from workbench.evaluation.recorded import freeze
 from workbench.evaluation.report import html_report
 from workbench.evaluation.spec import EvalSpec, to_document
-from workbench.evaluation.stored import read_analysis, read_answers, read_spec_of
+from workbench.evaluation.stored import read_answers, read_spec_of
 from workbench.store import EvaluationRow, Store, now
 
 CSV_COLUMNS = (
@@ -38,14 +40,14 @@ CSV_COLUMNS = (
 SUFFIX = {"report": "html", "csv": "csv", "jsonl": "jsonl", "yaml": "yaml", "baseline": "jsonl"}
 
 
-def exported(store: Store, row: EvaluationRow, what: str, money: Sequence[BreakEven] = ()) -> str:
+def exported(store: Store, row: EvaluationRow, what: str, money: Sequence[tuple[str, BreakEven]] = ()) -> str:
     """The text of an export: report, csv, jsonl, yaml or baseline. Raises BadInput."""
     spec = read_spec_of(row)
     if what == "yaml":
         return evaluation_file(spec, Path(str(row.config.get("folder", ""))))
     answers = read_answers(store, row, spec)
     if what == "report":
-        return html_report(spec, read_analysis(store, row, spec), answers, money=money)
+        return report_of(store, row, spec, answers, money)
     if what == "baseline":
         if spec.baseline is None:
             raise BadInput("This evaluation has no baseline to freeze.")
@@ -53,6 +55,21 @@ def exported(store: Store, row: EvaluationRow, what: str, money: Sequence[BreakE
     if what == "csv":
         return answers_csv(answers)
     return "".join(msgspec.json.encode(answer).decode() + "\n" for answer in answers)
+
+
+def report_of(
+    store: Store,
+    row: EvaluationRow,
+    spec: EvalSpec,
+    answers: Sequence[Answer],
+    money: Sequence[tuple[str, BreakEven]] = (),
+) -> str:
+    """The report with what the database knows: conditions, judges."""
+    analysis = analyse(answers, spec.baseline.name if spec.baseline else None, spec.margin / 100)
+    conditions, judges = conditions_of(store, row, spec, answers), store.judges_asked(row.id)
+    if not money:
+        money = break_evens(analysis, spec.baseline.name if spec.baseline else "")
+    return html_report(spec, analysis, answers, conditions=conditions, judges=judges, money=money)
 
 
 def evaluation_file(spec: EvalSpec, folder: Path) -> str:

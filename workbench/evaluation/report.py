@@ -9,10 +9,19 @@ from typing import Any
 
 from workbench import __version__
 from workbench.core.paths import bundled
-from workbench.evaluation.analysis import Analysis, ArmSummary, Comparison
+from workbench.evaluation.analysis import Analysis, ArmSummary, Comparison, Slice
 from workbench.evaluation.answers import Answer
 from workbench.evaluation.break_even import BreakEven
 from workbench.evaluation.cases import TestCase
+from workbench.evaluation.findings import (
+    OUTCOME_WORDS,
+    comparison_warnings,
+    explanation,
+    left_the_machine,
+    settling,
+    size_text,
+    smallest,
+)
 from workbench.evaluation.spec import EvalSpec
 from workbench.evaluation.verdict import Outcome, sentence
 
@@ -26,15 +35,19 @@ def html_report(
     answers: Sequence[Answer],
     *,
     conditions: Sequence[str] = (),
-    money: Sequence[BreakEven] = (),
+    judges: Sequence[tuple[str, bool, int]] = (),
+    money: Sequence[tuple[str, BreakEven]] = (),
     created: datetime | None = None,
 ) -> str:
-    """All text of models and files is escaped; nothing is fetched, no script runs."""
+    """All text of models and files is escaped; nothing is fetched, no script runs. `judges`: (model, remote, how many
+    questions); `money`: (model, what it costs)."""
     from jinja2 import Environment, FileSystemLoader  # noqa: PLC0415  only reports need it
     from markupsafe import Markup  # noqa: PLC0415
 
-    environment = Environment(loader=FileSystemLoader(bundled("resources") / "report"), autoescape=True)
-    comparisons = [_comparison(spec, c, answers) for c in analysis.comparisons]
+    environment = Environment(
+        loader=FileSystemLoader(bundled("resources") / "report"), autoescape=True, trim_blocks=True, lstrip_blocks=True
+    )
+    comparisons = [_comparison(spec, c, analysis, answers) for c in analysis.comparisons]
     for shown, comparison in zip(comparisons, analysis.comparisons, strict=True):
         shown["picture"] = Markup(interval_svg(comparison))
     return environment.get_template("report.html.j2").render(
@@ -42,11 +55,13 @@ def html_report(
         n_cases=len(spec.selected_cases()),
         created=(created or datetime.now(UTC)).strftime("%Y-%m-%d %H:%M UTC"),
         comparisons=comparisons,
-        arms=[_arm(arm) for arm in analysis.arms],
-        money=[money_line(item) for item in money],
-        ledger=_ledger(answers),
+        arms=[{**_arm(arm), "bar": Markup(rate_svg(arm))} for arm in analysis.arms],
+        smallest=smallest(analysis),
+        money=[(name, money_line(item)) for name, item in money],
+        ledger=left_the_machine(analysis.arms, judges),
         conditions=list(conditions),
         limits=limits_of(spec, analysis),
+        graders=[grader.grader for grader in spec.graders],
         version=__version__,
     )
 
@@ -56,54 +71,93 @@ def interval_svg(comparison: Comparison) -> str:
     verdict = comparison.verdict
     interval, margin = verdict.difference, verdict.margin * 100
     low, estimate, high = interval.low * 100, interval.estimate * 100, interval.high * 100
-    span = max(abs(low), abs(high), margin) * 1.25
-    width, left = 720, 20
+    left_end, right_end = scale_of(low, high, margin)
+    width, side = 720, 16
 
     def x(points: float) -> float:
-        return round(left + (points + span) / (2 * span) * (width - 2 * left), 1)
+        return round(side + (points - left_end) / (right_end - left_end) * (width - 2 * side), 1)
 
     colour = {Outcome.REPLACEABLE: "good", Outcome.NOT_REPLACEABLE: "bad"}.get(verdict.outcome, "open")
     label = f"Difference {estimate:+.1f} points, interval {low:+.1f} to {high:+.1f}, margin {-margin:g}"
+    near = x(0) - x(-margin) < 70
+    equal_at, equal_anchor = (x(0) + 4, "start") if near else (x(0), "middle")
+    mark_at, mark_anchor = (x(-margin) - 4, "end") if near else (x(-margin), "middle")
+    estimate_at = min(max(x(estimate), 40), width - 40)
     return (
-        f'<svg role="img" aria-label="{label}" viewBox="0 0 {width} 84" width="100%">'
-        f'<rect x="{x(-span)}" y="14" width="{x(-margin) - x(-span):.1f}" height="40" fill="var(--bad-bg)"/>'
-        f'<line x1="{x(0)}" y1="10" x2="{x(0)}" y2="58" stroke="var(--line)" stroke-width="2"/>'
-        f'<line x1="{x(-margin)}" y1="10" x2="{x(-margin)}" y2="58" stroke="var(--bad)" stroke-width="2" '
-        'stroke-dasharray="4 3"/>'
-        f'<line x1="{x(low)}" y1="34" x2="{x(high)}" y2="34" stroke="var(--{colour})" stroke-width="6" '
+        f'<svg role="img" aria-label="{label}" viewBox="0 0 {width} 106" width="100%">'
+        f'<rect x="{side}" y="22" width="{x(-margin) - side:.1f}" height="34" rx="5" fill="var(--bad-bg)"/>'
+        f'<rect x="{x(-margin)}" y="22" width="{width - side - x(-margin):.1f}" height="34" rx="5" '
+        'fill="var(--good-bg)"/>'
+        f'<line x1="{x(0)}" y1="18" x2="{x(0)}" y2="60" stroke="var(--muted)"/>'
+        f'<line x1="{x(-margin)}" y1="18" x2="{x(-margin)}" y2="60" stroke="var(--bad)" stroke-width="2" '
+        'stroke-dasharray="5 4"/>'
+        f'<line x1="{x(low)}" y1="39" x2="{x(high)}" y2="39" stroke="var(--{colour})" stroke-width="6" '
         'stroke-linecap="round"/>'
-        f'<circle cx="{x(estimate)}" cy="34" r="7" fill="var(--{colour})"/>'
-        f'<text x="{x(-margin) - 4:.1f}" y="76" text-anchor="end">margin −{margin:g}</text>'
-        f'<text x="{x(0) + 4:.1f}" y="76">equal</text>'
-        f'<text x="{width - left}" y="76" text-anchor="end">candidate better →</text></svg>'
+        f'<circle cx="{x(estimate)}" cy="39" r="7.5" fill="var(--{colour})" stroke="var(--panel)" stroke-width="2"/>'
+        f'<text class="strong" x="{estimate_at}" y="13" text-anchor="middle">{estimate:+.1f} points</text>'
+        f'<text class="bad" x="{mark_at:.1f}" y="76" text-anchor="{mark_anchor}">your margin −{margin:g}</text>'
+        f'<text x="{equal_at:.1f}" y="76" text-anchor="{equal_anchor}">equal</text>'
+        f'<text x="{side}" y="98">← worse than the baseline</text>'
+        f'<text x="{width - side}" y="98" text-anchor="end">better than the baseline →</text></svg>'
     )
 
 
-def _comparison(spec: EvalSpec, comparison: Comparison, answers: Sequence[Answer]) -> dict[str, Any]:
+def scale_of(low: float, high: float, margin: float) -> tuple[float, float]:
+    """The ends of the picture's scale in points: the interval, the margin and zero, with some air, within ±105."""
+    ends = min(low, -margin, 0.0), max(high, margin / 2, 0.0)
+    air = max(0.12 * (ends[1] - ends[0]), margin * 0.4)
+    return max(ends[0] - air, -105.0), min(ends[1] + air, 105.0)
+
+
+def rate_svg(arm: ArmSummary) -> str:
+    """A score with its interval between 0 and 100."""
+    rate = arm.rate
+    if math.isnan(rate.estimate):
+        return ""
+    low, estimate, high = (max(0.0, min(1.0, value)) * 140 + 4 for value in (rate.low, rate.estimate, rate.high))
+    return (
+        '<svg class="rate" aria-hidden="true" viewBox="0 0 148 16" width="148" height="16">'
+        '<line x1="4" y1="8" x2="144" y2="8" stroke="var(--line)" stroke-width="4" stroke-linecap="round"/>'
+        f'<line x1="{low:.1f}" y1="8" x2="{high:.1f}" y2="8" stroke="var(--accent)" stroke-opacity=".55" '
+        'stroke-width="4" stroke-linecap="round"/>'
+        f'<circle cx="{estimate:.1f}" cy="8" r="4" fill="var(--accent)"/></svg>'
+    )
+
+
+def _comparison(
+    spec: EvalSpec, comparison: Comparison, analysis: Analysis, answers: Sequence[Answer]
+) -> dict[str, Any]:
     verdict = comparison.verdict
     candidate, baseline = comparison.candidate[0], comparison.baseline[0]
-    warnings = []
-    if comparison.left_out:
-        warnings.append(f"{comparison.left_out} cases are left out: one side gave no valid answer.")
-    if comparison.if_errors_were_wrong is not verdict.outcome:
-        words = comparison.if_errors_were_wrong.value.replace("_", " ")
-        warnings.append(f"Had failed answers been counted as wrong, the verdict would be: {words}.")
-    explanation = (
-        f"{verdict.only_candidate} cases only {candidate} gets right, {verdict.only_baseline} only {baseline}. "
-        f"The bar is where the true difference lies with {verdict.difference.confidence:.0%} confidence; to the right "
-        "of the dashed line it is within the margin."
-    )
     shown = comparison.differing[:MAX_DIFFERING]
     return {
         "candidate": candidate,
         "baseline": baseline,
         "outcome": verdict.outcome.value,
+        "badge": OUTCOME_WORDS[verdict.outcome],
+        "prompt": comparison.candidate[1] if len(spec.prompts) > 1 else "",
         "sentence": sentence(verdict, candidate, baseline),
-        "explanation": explanation,
-        "warnings": warnings,
+        "explanation": explanation(comparison),
+        "settling": settling(comparison, analysis.arms),
+        "method": verdict.difference.method,
+        "p": None if verdict.p_value is None else f"{verdict.p_value:.2g}",
+        "warnings": comparison_warnings(comparison),
+        "slices": [_slice(item, verdict.margin) for item in comparison.slices],
         "cases": [_case(spec, case, comparison, answers) for case in shown],
         "cases_note": f"{len(comparison.differing)} cases differ"
         + (f"; the first {MAX_DIFFERING} are shown." if len(comparison.differing) > MAX_DIFFERING else "."),
+    }
+
+
+def _slice(item: Slice, margin: float) -> dict[str, Any]:
+    interval = item.difference
+    tone = "good" if interval.low > -margin else "bad" if interval.high < -margin else "open"
+    return {
+        "tag": item.tag,
+        "n": item.n,
+        "difference": f"{interval.estimate * 100:+.1f}",
+        "interval": f"{interval.low * 100:+.1f} to {interval.high * 100:+.1f}",
+        "tone": tone,
     }
 
 
@@ -111,14 +165,14 @@ def _case(spec: EvalSpec, case_id: str, comparison: Comparison, answers: Sequenc
     case = next((c for c in spec.cases if c.id == case_id), TestCase(id=case_id))
     sides = []
     for arm in (comparison.candidate, comparison.baseline):
-        answer = next((a for a in answers if a.arm == arm and a.case_id == case_id and a.score is not None), None)
+        answer = next((a for a in answers if a.arm == arm and a.case_id == case_id and not a.error), None)
         if answer is not None:
             reason = "; ".join(grade.reason for grade in answer.grades if grade.reason)
             sides.append(
                 {
                     "name": arm[0],
                     "text": _cut(answer.text),
-                    "score": f"score {answer.score:.2f}",
+                    "score": "" if answer.score is None else f"score {answer.score:.2f}",
                     "reason": _cut(reason),
                 }
             )
@@ -145,6 +199,7 @@ def _arm(arm: ArmSummary) -> dict[str, Any]:
         "errors": arm.errors,
         "median": _seconds(arm.latency_median_s),
         "p95": _seconds(arm.latency_p95_s),
+        "file": f"{arm.quantization} {size_text(arm.file_bytes)}".strip() if arm.file_bytes else "",
         "speed": "–" if arm.tokens_per_s is None else f"{arm.tokens_per_s:.1f}",
         "cost": "unknown" if arm.cost_per_1000_usd is None else f"${arm.cost_per_1000_usd:.2f}",
         "place": place,
@@ -165,16 +220,6 @@ def money_line(item: BreakEven) -> str:
     return line
 
 
-def _ledger(answers: Sequence[Answer]) -> list[str]:
-    sent: dict[str, int] = {}
-    for answer in answers:
-        if answer.remote and not answer.reused and not answer.recorded:
-            sent[answer.model or answer.contestant] = sent.get(answer.model or answer.contestant, 0) + 1
-    if not sent:
-        return ["Nothing: no prompt of this evaluation was sent to another machine."]
-    return [f"{count} prompts were sent to {model}." for model, count in sorted(sent.items())]
-
-
 def limits_of(spec: EvalSpec, analysis: Analysis) -> list[str]:
     """What the reader should keep in mind, in plain sentences."""
     limits = [
@@ -183,10 +228,18 @@ def limits_of(spec: EvalSpec, analysis: Analysis) -> list[str]:
     ]
     if any(arm.recorded for arm in analysis.arms):
         limits.append("Recorded answers are from their day; the service may answer differently now.")
-    if any(arm.remote for arm in analysis.arms):
+    if any(arm.seconds_for_each is not None and not arm.remote for arm in analysis.arms):
+        limits.append("Times on this machine were taken with several answers at once; one alone comes faster.")
+    if any(arm.truncated for arm in analysis.arms):
+        cut = sum(arm.truncated for arm in analysis.arms)
+        limits.append(f"{cut} answers were cut off by their token limit; a larger limit may score otherwise.")
+    if any(arm.remote and not arm.recorded for arm in analysis.arms):
         limits.append("A closed service can change without notice; repeat the run to see whether it did.")
     if len(analysis.comparisons) > 1:
-        limits.append(f"{len(analysis.comparisons)} comparisons were made; one in twenty may mislead by chance alone.")
+        limits.append(
+            f"{len(analysis.comparisons)} comparisons were judged together (Holm): the chance that any of them calls a "
+            "candidate replaceable that is not stays as low as for one."
+        )
     if any(case.sealed for case in spec.cases) and spec.part != "sealed":
         limits.append("Cases used while tuning flatter the candidate; the sealed part is the honest test.")
     return limits

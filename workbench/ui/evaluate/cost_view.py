@@ -5,8 +5,8 @@ from __future__ import annotations
 from PySide6.QtCore import Slot
 from PySide6.QtWidgets import QDoubleSpinBox, QGridLayout, QSpinBox, QVBoxLayout, QWidget
 
-from workbench.evaluation.analysis import Analysis, ArmSummary
-from workbench.evaluation.break_even import BreakEven, Machine, break_even
+from workbench.evaluation.analysis import Analysis
+from workbench.evaluation.break_even import CASES_PER_MONTH, BreakEven, Machine, break_evens
 from workbench.evaluation.report import money_line
 from workbench.evaluation.spec import EvalSpec
 from workbench.ui.evaluate.parts import card, field, padded, wrapped
@@ -28,7 +28,7 @@ class CostView(QWidget):
         self.cases = QSpinBox()
         self.cases.setRange(1, 100_000_000)
         self.cases.setGroupSeparatorShown(True)
-        self.cases.setValue(10_000)
+        self.cases.setValue(CASES_PER_MONTH)
         self.watts = _number(0, 5_000, Machine().watts, 0, " W")
         self.power = _number(0, 10, Machine().usd_per_kwh, 2, " $/kWh")
         self.price = _number(0, 1_000_000, Machine().price_usd, 0, " $")
@@ -60,22 +60,13 @@ class CostView(QWidget):
         """(model, what it costs) of every local model that was timed."""
         if self._analysis is None or self._spec is None:
             return []
-        baseline = self._spec.baseline.name if self._spec.baseline else ""
-        paid = next((arm for arm in self._analysis.arms if arm.contestant == baseline), None)
-        api = self.api.value() or (paid.cost_per_1000_usd if paid is not None else None)
-        machine = Machine(watts=self.watts.value(), usd_per_kwh=self.power.value(), price_usd=self.price.value())
-        found = []
-        for arm in self._analysis.arms:
-            seconds = _seconds(arm)
-            if seconds is not None:
-                result = break_even(
-                    cases_per_month=self.cases.value(),
-                    api_usd_per_1000=api,
-                    local_seconds_per_case=seconds,
-                    machine=machine,
-                )
-                found.append((f"{arm.contestant} · {arm.prompt}", result))
-        return found
+        return break_evens(
+            self._analysis,
+            self._spec.baseline.name if self._spec.baseline else "",
+            cases_per_month=self.cases.value(),
+            api_usd_per_1000=self.api.value() or None,
+            machine=Machine(watts=self.watts.value(), usd_per_kwh=self.power.value(), price_usd=self.price.value()),
+        )
 
     @Slot()
     def _compute(self) -> None:
@@ -84,11 +75,6 @@ class CostView(QWidget):
             self.text.setText(tr("No local model was timed in this evaluation."))
             return
         self.text.setText("\n\n".join(f"{name}: {translated(money_line(item))}" for name, item in items))
-
-
-def _seconds(arm: ArmSummary) -> float | None:
-    """Time a case takes here. Several are decoded at once, so the median of single answers says rather too much."""
-    return None if arm.remote or arm.recorded else arm.latency_median_s
 
 
 def _number(low: float, high: float, value: float, decimals: int, suffix: str) -> QDoubleSpinBox:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from workbench.evaluation.analysis import Analysis, analyse
+from workbench.evaluation.findings import conditions_of
 from workbench.evaluation.human import Calibration, calibrate, read_votes
 from workbench.evaluation.spec import EvalSpec
 from workbench.evaluation.stored import Line, read_answers, read_lines, read_spec_of
@@ -18,6 +19,9 @@ class Loaded:
     analysis: Analysis | None = None
     """None until it has been computed."""
     lines: list[Line] = field(default_factory=list)
+    conditions: list[str] = field(default_factory=list)
+    judges: list[tuple[str, bool, int]] = field(default_factory=list)
+    """(model, whether its questions left the machine, how many) of the models that judged."""
 
 
 def load_head(store: Store, evaluation_id: str) -> Loaded | None:
@@ -32,5 +36,7 @@ def load_analysis(store: Store, loaded: Loaded) -> tuple[Analysis, list[Calibrat
     """The verdicts, and how far the graders agree with the user's blind votes."""
     spec = loaded.spec
     answers = read_answers(store, loaded.row, spec)
+    loaded.conditions = conditions_of(store, loaded.row, spec, answers)
+    loaded.judges = store.judges_asked(loaded.row.id)
     analysis = analyse(answers, spec.baseline.name if spec.baseline else None, spec.margin / 100)
     return analysis, calibrate(answers, read_votes(store.results(loaded.row.id)))

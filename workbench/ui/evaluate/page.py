@@ -141,7 +141,7 @@ class EvaluatePage(Page):
         suffix = SUFFIX[what]
         name, _ = QFileDialog.getSaveFileName(self, tr("Export"), f"{loaded.row.name}.{suffix}", f"*.{suffix}")
         if name:
-            store, money = backend.store, [item for _model, item in self.results.cost.items()]
+            store, money = backend.store, self.results.cost.items()
             self.state.write_file(Path(name), lambda: exported(store, loaded.row, what, money))
 
     @Slot(object)

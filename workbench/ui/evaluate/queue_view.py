@@ -9,6 +9,7 @@ from PySide6.QtCore import QEvent, Qt, Signal, Slot
 from PySide6.QtGui import QKeyEvent
 from PySide6.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
 
+from workbench.evaluation.answers import HUMAN
 from workbench.evaluation.human import queue, read_votes, save_vote
 from workbench.evaluation.stored import Line, answer_text
 from workbench.ui.context import Context
@@ -146,7 +147,8 @@ class QueueView(QWidget):
         contestants = [model for model in (*loaded.spec.models, loaded.spec.baseline) if model is not None]
         model = next((c.model for c in contestants if c.name == line.contestant), "")
         store, row = backend.store, loaded.row
-        self._write(lambda: save_vote(store, row.id, row.test_set_id or "", line, model, score))
+        decides = any(grader.grader == HUMAN for grader in loaded.spec.graders)
+        self._write(lambda: save_vote(store, row.id, row.test_set_id or "", line, model, score, decides=decides))
         self.done.append(self.waiting.pop(0))
         self._voted += 1
         announce(self, tr("Judged. {left} left.", left=len(self.waiting)))

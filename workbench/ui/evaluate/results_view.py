@@ -26,7 +26,7 @@ from workbench.ui.evaluate.cost_view import CostView
 from workbench.ui.evaluate.loaded import Loaded, load_analysis, load_head
 from workbench.ui.evaluate.parts import scrolled, wrapped
 from workbench.ui.evaluate.state import EvaluateState, Running
-from workbench.ui.evaluate.verdicts import Verdicts
+from workbench.ui.evaluate.verdicts import Findings, Verdicts
 from workbench.ui.formats import duration_text, exact_money, number
 from workbench.ui.icons import PushButton
 from workbench.ui.tr import mark, tr, trn
@@ -62,6 +62,7 @@ class ResultsView(QWidget):
         column.addLayout(self._segments())
         self.stack = QStackedWidget()
         self.verdicts = Verdicts(context.theme)
+        self.verdicts.judge_wanted.connect(lambda: self.queue_wanted.emit(self.loaded))
         inner = QWidget()
         box = QVBoxLayout(inner)
         box.setContentsMargins(0, 0, 8, 0)
@@ -201,7 +202,8 @@ class ResultsView(QWidget):
         )
 
     def _show_analysis(self, loaded: Loaded, analysis: Analysis, calibrations: list[Calibration]) -> None:
-        self.verdicts.show_analysis(loaded.spec, analysis, calibrations=calibrations)
+        findings = Findings(calibrations, loaded.conditions, loaded.judges)
+        self.verdicts.show_analysis(loaded.spec, analysis, findings=findings)
         self.cost.show_analysis(loaded.spec, analysis)
         self.answers.set_differing(frozenset(case for c in analysis.comparisons for case in c.differing))
 
@@ -220,6 +222,11 @@ class ResultsView(QWidget):
         self.bar.setRange(0, max(progress.total, 0))
         self.bar.setValue(progress.done)
         parts = [tr("{done} of {total} answers", done=number(progress.done), total=number(progress.total))]
+        if progress.to_judge:
+            judged = tr("{done} of {total} judged", done=f"{progress.judged:,}", total=f"{progress.to_judge:,}")
+            parts = [judged]
+            self.bar.setRange(0, progress.to_judge)
+            self.bar.setValue(progress.judged)
         if progress.errors:
             parts.append(trn("{count} error", "{count} errors", progress.errors))
         if progress.reused:

@@ -1,0 +1,152 @@
+"""What an evaluation found besides its verdicts, in sentences for the window and the report."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from workbench.core.models import ModelInfo
+from workbench.core.tr import tr
+from workbench.evaluation.analysis import Analysis, ArmSummary, Comparison, smallest_passing
+from workbench.evaluation.answers import Answer
+from workbench.evaluation.model_graders import same_vendor_warnings
+from workbench.evaluation.spec import EvalSpec
+from workbench.evaluation.verdict import Outcome, percent_of
+from workbench.services.conditions import Side, check_conditions
+from workbench.store import EvaluationRow, Store
+
+CASES_LOOKED_AT = 25
+"""Cases whose runs are compared for the same-conditions check."""
+MOST_CONDITIONS = 8
+OUTCOME_WORDS = {
+    Outcome.REPLACEABLE: "can replace",
+    Outcome.NOT_REPLACEABLE: "can't replace",
+    Outcome.NOT_ENOUGH_EVIDENCE: "not enough evidence",
+}
+
+
+def explanation(comparison: Comparison) -> str:
+    """How to read the picture, for someone who knows no statistics."""
+    verdict = comparison.verdict
+    candidate, baseline = comparison.candidate[0], comparison.baseline[0]
+    text = tr(
+        "{ours} cases only {candidate} gets right, {theirs} only {baseline}. Had you asked about all work of this kind "
+        "instead of these {n} cases, the difference would lie somewhere on the bar (with {confidence} confidence). "
+        "Right of the dashed line it is no worse than you allowed.",
+        ours=verdict.only_candidate,
+        theirs=verdict.only_baseline,
+        candidate=candidate,
+        baseline=baseline,
+        n=verdict.n,
+        confidence=percent_of(verdict.difference.confidence),
+    )
+    if comparison.together > 1:
+        text += " " + tr(
+            "{count} comparisons are judged together and so each more strictly: chance has more tries.",
+            count=comparison.together,
+        )
+    return text
+
+
+def settling(comparison: Comparison, arms: Sequence[ArmSummary]) -> str:
+    """What would settle an open verdict: cases, and what they would take. Empty where it is settled."""
+    verdict = comparison.verdict
+    if verdict.outcome is not Outcome.NOT_ENOUGH_EVIDENCE:
+        return ""
+    if verdict.more_cases is None:
+        return tr(
+            "What would settle it: hardly more cases. The difference seen lies almost on your margin; only a margin "
+            "chosen anew, for new cases, would give another answer."
+        )
+    text = tr(
+        "What would settle it: about {count} more cases like these, if the difference stays as it is.",
+        count=f"{verdict.more_cases:,}",
+    )
+    both = [arm for arm in arms if (arm.contestant, arm.prompt) in (comparison.candidate, comparison.baseline)]
+    usd = sum(arm.cost_per_1000_usd or 0.0 for arm in both if arm.remote) * verdict.more_cases / 1000
+    seconds = sum(arm.seconds_for_each or 0.0 for arm in both if not arm.remote) * verdict.more_cases
+    if usd:
+        text += " " + tr("They would cost about {usd}.", usd=f"${usd:,.2f}")
+    if seconds >= 60:
+        text += " " + tr("They would take this machine about {minutes} minutes.", minutes=f"{seconds / 60:,.0f}")
+    return text
+
+
+def comparison_warnings(comparison: Comparison) -> list[str]:
+    warnings = []
+    if comparison.left_out:
+        warnings.append(tr("{count} cases are left out: one side gave no valid answer.", count=comparison.left_out))
+    if comparison.if_errors_were_wrong is not comparison.verdict.outcome:
+        words = tr(OUTCOME_WORDS[comparison.if_errors_were_wrong])
+        warnings.append(tr("Had failed answers been counted as wrong, the verdict would be: {words}.", words=words))
+    return warnings
+
+
+def smallest(analysis: Analysis) -> str:
+    """The smallest local file that passes, among several; empty where there is no such question."""
+    arm = smallest_passing(analysis)
+    local = {a.file_bytes for a in analysis.arms if a.file_bytes and not a.remote}
+    if arm is None:
+        if len(local) < 2 or not analysis.comparisons:
+            return ""
+        return tr("None of the {count} files tried can replace the baseline by this evidence.", count=len(local))
+    return tr(
+        "The smallest that passes: {name} ({quantization}, {size}).",
+        name=arm.contestant,
+        quantization=arm.quantization or tr("unknown quantisation"),
+        size=size_text(arm.file_bytes or 0),
+    )
+
+
+def size_text(count: int) -> str:
+    return f"{count / 1e9:.1f} GB" if count >= 1e9 else f"{count / 1e6:.0f} MB"
+
+
+def left_the_machine(arms: Sequence[ArmSummary], judges: Sequence[tuple[str, bool, int]] = ()) -> list[str]:
+    """Which prompts left this machine, and to whom. `judges`: (model, remote, how many questions)."""
+    sent: dict[str, int] = {}
+    for arm in arms:
+        if arm.remote and not arm.recorded:
+            name = arm.model or arm.contestant
+            sent[name] = sent.get(name, 0) + arm.answered + arm.errors - arm.reused
+    lines = [
+        tr("{count} prompts were sent to {model}.", count=f"{count:,}", model=model)
+        for model, count in sorted(sent.items())
+        if count
+    ]
+    lines += [
+        tr("{count} questions to the judge {model}, with cases and answers in them.", count=f"{count:,}", model=model)
+        for model, remote, count in judges
+        if remote
+    ]
+    return lines or [tr("Nothing: no prompt of this evaluation was sent to another machine.")]
+
+
+def unjudged(arms: Sequence[ArmSummary]) -> int:
+    return sum(arm.unjudged for arm in arms)
+
+
+def conditions_of(store: Store, row: EvaluationRow, spec: EvalSpec, answers: Sequence[Answer]) -> list[str]:
+    """In what else than the model the contestants differed, over some of the cases, and judges that are no strangers
+    to a contestant. Raises StoreError."""
+    arms = list(dict.fromkeys(answer.arm for answer in answers if not answer.recorded))
+    by_place = {(answer.arm, answer.case_id): answer for answer in answers if answer.run_id and not answer.repeat}
+    found: dict[str, None] = {}
+    for case in spec.selected_cases()[:CASES_LOOKED_AT]:
+        sides = []
+        for arm in arms:
+            answer = by_place.get((arm, case.id))
+            run = store.run(answer.run_id) if answer is not None else None
+            if run is not None:
+                title = arm[0] if len(spec.prompts) == 1 else f"{arm[0]} ({arm[1]})"
+                sides.append(Side(title=title, run=run))
+        found.update(dict.fromkeys(difference.message for difference in check_conditions(sides)))
+    return [*_judge_warnings(spec, store.judges_asked(row.id)), *list(found)[:MOST_CONDITIONS]]
+
+
+def _judge_warnings(spec: EvalSpec, judges: Sequence[tuple[str, bool, int]]) -> list[str]:
+    contestants = [_info(model.model) for model in (*spec.models, spec.baseline) if model and model.model]
+    return [line for judge, _remote, _count in judges for line in same_vendor_warnings(_info(judge), contestants)]
+
+
+def _info(model_id: str) -> ModelInfo:
+    return ModelInfo(id=model_id, name=model_id.partition(":")[2] or model_id, provider=model_id.partition(":")[0])
