@@ -71,3 +71,11 @@ def test_warnings_come_first_and_name_the_column() -> None:
     found = check_conditions([side("A", dropped_messages=2, system_prompt="x"), side("B")])
     assert [difference.severity for difference in found] == ["warning", "note"]
     assert found[0].message.startswith("A did not see the whole conversation: 2 messages")
+
+
+def test_a_column_that_did_not_answer_at_all_is_told_apart() -> None:
+    found = check_conditions([side("A", text="All."), side("B", status="failed"), side("C", status="failed", text="P")])
+    assert [difference.message for difference in found] == [
+        "C did not finish; what stands there is a part of an answer.",
+        "B did not answer.",
+    ]

@@ -172,8 +172,14 @@ def model_versions(sides: Sequence[Side]) -> Iterator[Difference]:
 
 def failures(sides: Sequence[Side]) -> Iterator[Difference]:
     broken = [side for side in sides if side.run.status in ("failed", "cancelled", "interrupted")]
-    if broken and len(broken) < len(sides):
-        yield _warning("failures", f"{_names(broken)} did not finish; what stands there is a part of an answer.")
+    if len(broken) == len(sides):
+        return
+    for some, what in (
+        ([side for side in broken if side.run.text], "did not finish; what stands there is a part of an answer"),
+        ([side for side in broken if not side.run.text], "did not answer"),
+    ):
+        if some:
+            yield _warning("failures", f"{_names(some)} {what}.")
 
 
 RULES: tuple[Rule, ...] = (

@@ -5,9 +5,11 @@ from __future__ import annotations
 import pytest
 
 from workbench.core.models import ModelInfo
+from workbench.core.runs import RunRecord
 from workbench.services.run_buffer import Cursor, RunBuffer
-from workbench.ui.compare.header import where
+from workbench.ui.compare.header import cost_text, where
 from workbench.ui.compare.items import status_text
+from workbench.ui.formats import exact_money
 
 
 def test_a_retry_is_seen_until_the_first_token() -> None:
@@ -35,3 +37,19 @@ def test_a_retry_is_seen_until_the_first_token() -> None:
 )
 def test_where_a_model_runs(fields: dict, told: str) -> None:
     assert where(ModelInfo(id="x", name="x", **fields)) == told
+
+
+@pytest.mark.parametrize(
+    ("fields", "told"),
+    [
+        ({"cost_usd": 0.0123}, exact_money(0.0123, 4)),
+        ({"cost_usd": 0.00002}, f"<{exact_money(0.0001, 4)}"),  # never 0 for what costs something
+        ({"cost_usd": None, "text": "Hi"}, "cost unknown"),
+        ({"cost_usd": None, "status": "failed"}, ""),
+        ({"cost_usd": None, "status": "failed", "text": "Half"}, "cost unknown"),
+        ({"remote": False}, ""),
+    ],
+)
+def test_what_an_answer_cost(fields: dict, told: str) -> None:
+    known = {"remote": True, "status": "done", **fields}
+    assert cost_text(RunRecord(id="r", session_id="s", model="m", started_at="2026-01-01", **known)) == told

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from workbench.ui.transcript import TranscriptView
 
 MINIMUM_WIDTH = 236
+KEY_ERRORS = ("missing_key", "bad_key", "auth_failed")
 FRAMES_PER_NUMBER = 6
 """The numbers in the head change five times a second: faster ones can't be read."""
 
@@ -234,6 +235,10 @@ class ColumnPanel(QFrame):
         again = PushButton(tr("Try again"), icon_name="rotate-ccw")
         again.clicked.connect(self._ask)
         self._remedy_row.addWidget(again)
+        if record.error is not None and record.error.kind in KEY_ERRORS:
+            providers = PushButton(tr("Enter the key…"), icon_name="key")
+            providers.clicked.connect(self._open_providers)
+            self._remedy_row.addWidget(providers)
         if record.error is not None and record.error.kind == "context_overflow":
             drop = PushButton(tr("Drop the oldest turns"))
             drop.clicked.connect(self._ask_dropping)
@@ -352,6 +357,10 @@ class ColumnPanel(QFrame):
     @Slot()
     def _ask(self) -> None:
         self._state.ask_column(self.key)
+
+    @Slot()
+    def _open_providers(self) -> None:
+        self._context.actions["settings.providers"].trigger()
 
     @Slot()
     def _ask_dropping(self) -> None:

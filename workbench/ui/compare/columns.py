@@ -97,7 +97,13 @@ def summary(column: Column) -> str:
     if column.label:
         return column.label
     options, parts = column.options, []
-    for name, title in (("temperature", tr("temp")), ("top_p", "top-p"), ("top_k", "top-k"), ("seed", tr("seed"))):
+    for name, title in (
+        ("temperature", tr("temp")),
+        ("top_p", "top-p"),
+        ("top_k", "top-k"),
+        ("seed", tr("seed")),
+        ("max_tokens", tr("max")),
+    ):
         value = getattr(options.sampling, name)
         if value is not None:
             parts.append(f"{title} {value:g}")

@@ -8,7 +8,7 @@ from PySide6.QtWidgets import QApplication, QFrame, QHBoxLayout, QSizePolicy, QV
 
 from workbench.core.models import ModelInfo
 from workbench.core.runs import RunRecord
-from workbench.ui.formats import decimal, exact_money, number
+from workbench.ui.formats import decimal, exact_money, money, number
 from workbench.ui.icons import IconButton, IconLabel
 from workbench.ui.tr import tr, trn
 from workbench.ui.widgets import ElidedLabel, label
@@ -36,9 +36,10 @@ def cost_text(record: RunRecord) -> str:
     """The price of an answer; unknown is said, never 0. Local answers have none."""
     if not record.remote:
         return ""
-    if record.cost_usd is None:
-        return tr("cost unknown")
-    return exact_money(record.cost_usd, 4) if record.cost_usd < 1 else exact_money(record.cost_usd)
+    if record.cost_usd is None:  # without a single token there is nothing to ask about
+        nothing_came = record.status == "failed" and record.completion_tokens is None and not record.text
+        return "" if nothing_came else tr("cost unknown")
+    return money(record.cost_usd)
 
 
 def speed_text(tokens_per_s: float | None) -> str:
@@ -51,6 +52,19 @@ def first_token_text(seconds: float | None) -> str:
 
 def tokens_text(count: int | None) -> str:
     return trn("{count} token", "{count} tokens", count) if count else ""
+
+
+def _brief(value: float) -> str:
+    """With a digit after the point where it tells something."""
+    return decimal(value) if value < 100 else number(round(value))
+
+
+def _brief_count(count: int) -> str:
+    return number(count) if count < 1000 else f"{_brief(count / 1000)}k"
+
+
+def _brief_cost(usd: float) -> str:
+    return money(usd) if usd >= 0.001 else f"<{exact_money(0.001, 3)}"
 
 
 class Stat(QWidget):
@@ -100,6 +114,7 @@ class ColumnHeader(QFrame):
         self.key = key
         self._pressed: QPoint | None = None
         self._hidden = False
+        self._both_marks = False
         column = QVBoxLayout(self)
         column.setContentsMargins(12, 8, 8, 8)
         column.setSpacing(4)
@@ -147,7 +162,7 @@ class ColumnHeader(QFrame):
 
     def _build_stats(self) -> QWidget:
         self.numbers = QWidget()
-        row = QHBoxLayout(self.numbers)
+        row = self._stats_row = QHBoxLayout(self.numbers)
         row.setContentsMargins(1, 0, 4, 0)
         row.setSpacing(10)
         self.speed = Stat("zap", tr("Tokens a second"))
@@ -167,12 +182,18 @@ class ColumnHeader(QFrame):
         brief = self.width() < self.fontMetrics().horizontalAdvance("n") * BRIEF_BELOW
         for stat in (self.speed, self.first, self.tokens, self.cost):
             stat.set_brief(brief)
+        self._stats_row.setSpacing(6 if self._is_narrow else 10)
         self._fit_buttons()
+
+    @property
+    def _is_narrow(self) -> bool:
+        return self.width() < self.fontMetrics().horizontalAdvance("n") * NARROW_BELOW
 
     def _fit_buttons(self) -> None:
         """The model's name goes first: in a narrow column the settings are reached by the menu and the keyboard."""
-        narrow = self.width() < self.fontMetrics().horizontalAdvance("n") * NARROW_BELOW
-        self.settings.setVisible(not self._hidden and not narrow)
+        self.settings.setVisible(not self._hidden and not self._is_narrow)
+        # Two marks take the badge's room; the icon and the name's tool tip tell the same.
+        self.badge.setVisible(bool(self.badge.text()) and not (self._is_narrow and self._both_marks))
 
     # --- what the column sets ---------------------------------------------------------------------------------
     def show_model(self, name: str, info: ModelInfo | None, special: str, title: str) -> None:
@@ -186,7 +207,6 @@ class ColumnHeader(QFrame):
         self.name.set_title(tr("Model: {name}. Choose another", name=title))
         self.name.setToolTip(f"{title} – {place}" if place else title)
         self.badge.setText(place)
-        self.badge.setVisible(bool(place))
         self.place.show()
         self.summary.set_text(special)
         self._hidden = False
@@ -216,16 +236,16 @@ class ColumnHeader(QFrame):
     def show_record(self, record: RunRecord) -> None:
         self._set(record.completion_tokens, record.decode_tokens_per_s, record.time_to_first_token_s)
         cost = cost_text(record)
-        self.cost.set_text(cost, "?" if cost and record.cost_usd is None else cost)
+        self.cost.set_text(cost, cost and ("?" if record.cost_usd is None else _brief_cost(record.cost_usd)))
 
     def show_live(self, tokens: int, tokens_per_s: float | None, first_s: float | None) -> None:
         self._set(tokens, tokens_per_s if tokens > 3 else None, first_s)
         self.cost.set_text("")
 
     def _set(self, tokens: int | None, tokens_per_s: float | None, first_s: float | None) -> None:
-        self.speed.set_text(speed_text(tokens_per_s), f"{tokens_per_s:.1f}/s" if tokens_per_s else "")
-        self.first.set_text(first_token_text(first_s), f"{first_s:.2f} s" if first_s is not None else "")
-        self.tokens.set_text(tokens_text(tokens), number(tokens) if tokens else "")
+        self.speed.set_text(speed_text(tokens_per_s), f"{_brief(tokens_per_s)}/s" if tokens_per_s else "")
+        self.first.set_text(first_token_text(first_s), f"{decimal(first_s, 2)} s" if first_s is not None else "")
+        self.tokens.set_text(tokens_text(tokens), _brief_count(tokens) if tokens else "")
         self.none.setVisible(not (tokens or tokens_per_s or first_s is not None))
 
     def clear_numbers(self) -> None:
@@ -237,6 +257,8 @@ class ColumnHeader(QFrame):
         for mark, shown, text in ((self.fastest, fastest, tr("fastest")), (self.cheapest, cheapest, tr("cheapest"))):
             mark.setText(text if shown else "")
             mark.setVisible(shown)
+        self._both_marks = fastest and cheapest
+        self._fit_buttons()
 
     def set_running(self, running: bool) -> None:
         self.retry.set_icon("square" if running else "rotate-ccw")

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from workbench.evaluation.tally import Tally
 
 
+RIGHT = Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter
 LEAST_VOTES = 10
 """Fewer votes say nothing about the order of three or more."""
 
@@ -59,6 +60,11 @@ class TallyDialog(QDialog):
         self.table.setAccessibleName(tr("Votes for each model"))
         titles = (tr("Model"), tr("Shown"), tr("Won"), tr("Lost"), tr("Tie"), tr("All bad"), tr("Share won, 95 %"))
         self.table.setHorizontalHeaderLabels(list(titles))
+        self.table.setStyleSheet("QTableWidget::item { padding: 0 8px; }")
+        for place, text in enumerate(titles[1:-1], start=1):
+            title = QTableWidgetItem(text)
+            title.setTextAlignment(RIGHT)
+            self.table.setHorizontalHeaderItem(place, title)
         self.table.verticalHeader().hide()
         self.table.setEditTriggers(QTableWidget.EditTrigger.NoEditTriggers)
         self.table.setSelectionBehavior(QTableWidget.SelectionBehavior.SelectRows)
@@ -108,6 +114,8 @@ class TallyDialog(QDialog):
             for place, text in enumerate((standing.name, *map(str, numbers), share)):
                 item = QTableWidgetItem(text)
                 item.setToolTip(text if place == 0 else "")
+                if 0 < place <= len(numbers):
+                    item.setTextAlignment(RIGHT)
                 self.table.setItem(row, place, item)
         self.verdict.setText(verdict(result))
 
