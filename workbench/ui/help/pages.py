@@ -146,7 +146,7 @@ def html(page: HelpPage, text: str, image: Callable[[str], str]) -> str:
     md.add_render_rule("image", render_image)
     body = md.renderer.render(tokens, md.options, {})
     body = body.replace("<table>", '<table cellspacing="0" cellpadding="6" width="100%">')
-    body = re.sub(r"<code>(.*?)</code>", r'<span class="code">&nbsp;\1&nbsp;</span>', body)
+    body = re.sub(r"<code>(.*?)</code>", r'<span class="code">&#8201;\1&#8201;</span>', body)
     return f"<h1>{escape(page.title)}</h1>\n{body}"
 
 

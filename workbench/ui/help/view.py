@@ -40,6 +40,7 @@ def style(tokens: Tokens, scale: int) -> str:
         f"p {{ margin: 0 0 10px 0; }} li {{ margin: 0 0 5px 0; }}"
         f"h1 {{ font-size: {px[21]}px; font-weight: 600; margin: 4px 0 12px 0; color: {tokens.text}; }}"
         f"h2 {{ font-size: {px[16]}px; font-weight: 600; margin: 18px 0 6px 0; color: {tokens.text}; }}"
+        f"strong {{ font-weight: 600; }}"
         f"a {{ color: {tokens.link}; text-decoration: none; }}"
         f".code {{ font-family: 'JetBrains Mono', monospace; font-size: {px[12]}px; background-color: {tokens.chip}; }}"
         f".caption {{ color: {tokens.muted}; font-size: {px[12]}px; }}"
@@ -66,6 +67,7 @@ class HelpView(QTextBrowser):
             Qt.TextInteractionFlag.TextBrowserInteraction | Qt.TextInteractionFlag.TextSelectableByKeyboard
         )
         self.setSearchPaths([])
+        self.setCursorWidth(0)  # the keyboard selects text, and nothing is written here
         self.anchorClicked.connect(self._clicked)
         self._resized = QTimer(self)
         self._resized.setSingleShot(True)

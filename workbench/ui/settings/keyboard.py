@@ -126,7 +126,6 @@ class KeyboardSection(SettingsSection):
         inner = field.findChild(QLineEdit)
         if inner is not None:
             inner.setAccessibleName(accessible)
-            inner.setPlaceholderText(tr("None"))
         field.setProperty("action", action_id)
         field.editingFinished.connect(self._edited)
         name.setBuddy(field)
@@ -158,6 +157,7 @@ class KeyboardSection(SettingsSection):
         with QSignalBlocker(row.field):
             if not row.field.hasFocus():
                 row.field.setKeySequence(sequences[0] if sequences else QKeySequence())
+                _say_none(row.field)
         native = QKeySequence.SequenceFormat.NativeText
         row.also.setText(" ".join(tr("or {keys}", keys=keys.toString(native)) for keys in sequences[1:]))
 
@@ -258,3 +258,10 @@ class KeyboardSection(SettingsSection):
     @Slot()
     def _show_map(self) -> None:
         self.context.shell.show_help("keyboard")
+
+
+def _say_none(field: QtWidgets.QKeySequenceEdit) -> None:
+    """Qt writes its own words into an empty field each time the keys are set."""
+    inner = field.findChild(QLineEdit)
+    if inner is not None:
+        inner.setPlaceholderText(tr("None"))

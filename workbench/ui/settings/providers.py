@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from msgspec.structs import replace
@@ -14,6 +15,7 @@ from workbench.core.cancel import CancelToken
 from workbench.core.errors import ErrorInfo
 from workbench.core.models import ModelInfo
 from workbench.core.settings import Provider
+from workbench.services.catalog import key_variable_of
 from workbench.ui.backend import Backend
 from workbench.ui.context import Context
 from workbench.ui.icons import IconButton, IconLabel, PushButton
@@ -37,7 +39,11 @@ class ProviderState:
     key_place: str
     """keyring, environment, file, or empty without a key."""
     own: bool
-    """Configured by the user, not a preset."""
+    """Configured by the user."""
+    preset: bool
+    """Known to the program: without the user's entry its own address counts again."""
+    models: tuple[str, ...] = ()
+    """That the user added by hand."""
 
 
 def read_providers(backend: Backend) -> tuple[list[ProviderState], list[tuple[str, str]], str]:
@@ -50,16 +56,18 @@ def read_providers(backend: Backend) -> tuple[list[ProviderState], list[tuple[st
         own = {name: entry for name, entry in configured.items() if entry.kind == plugin.kind}
         entries: dict[str, Provider] = {**plugin.presets, **own}
         for name, entry in entries.items():
-            place = backend.keys.where(name, plugin.key_variable if name not in own else "")
+            place = backend.keys.where(name, key_variable_of(name, plugin))
             states.append(
                 ProviderState(
                     name=name,
                     kind=plugin.kind,
                     title=plugin.title,
-                    key_variable=plugin.key_variable,
+                    key_variable=key_variable_of(name, plugin),
                     base_url=entry.base_url,
                     key_place=str(place or ""),
                     own=name in own,
+                    preset=name in plugin.presets,
+                    models=entry.models,
                 )
             )
     states.sort(key=lambda state: (not state.key_place, state.name))
@@ -71,7 +79,11 @@ class ProviderCard(QFrame):
 
     key_entered = Signal(str, str)
     test_requested = Signal(str)
+    edit_requested = Signal(str)
+    forget_requested = Signal(str)
+    """The key."""
     remove_requested = Signal(str)
+    """The user's entry."""
 
     def __init__(self, state: ProviderState) -> None:
         super().__init__()
@@ -91,8 +103,17 @@ class ProviderCard(QFrame):
         places["file"] = tr("Key in a file")
         if state.key_place:
             head.addWidget(label(places.get(state.key_place, tr("Key found")), "badgeGood"))
-        elif state.key_variable:
+        elif state.key_variable or state.own:
             head.addWidget(label(tr("No key"), "badge"))
+        self.edit = IconButton("pencil", tr("Address and models of {name}", name=state.name), size=14)
+        self.edit.clicked.connect(self._edit)
+        head.addWidget(self.edit)
+        if state.own:
+            back = tr("Back to the own address of {name}", name=state.name)
+            title = back if state.preset else tr("Remove {name}", name=state.name)
+            self.remove = IconButton("undo-2" if state.preset else "trash-2", title, size=14)
+            self.remove.clicked.connect(self._remove)
+            head.addWidget(self.remove)
         column.addLayout(head)
         if state.base_url:
             column.addWidget(label(state.base_url, "small", selectable=True))
@@ -115,10 +136,10 @@ class ProviderCard(QFrame):
         self.test.setAccessibleName(tr("Test {name}", name=state.name))
         self.test.clicked.connect(self._test)
         row.addWidget(self.test)
-        if state.key_place in ("keyring", "file") or state.own:
-            remove = IconButton("trash-2", tr("Forget the key of {name}", name=state.name))
-            remove.clicked.connect(self._remove)
-            row.addWidget(remove)
+        if state.key_place in ("keyring", "file"):
+            self.forget = IconButton("x", tr("Forget the key of {name}", name=state.name))
+            self.forget.clicked.connect(self._forget)
+            row.addWidget(self.forget)
         column.addLayout(row)
         self.result = label("", "small", wrap=True, selectable=True)
         self.result.hide()
@@ -145,6 +166,14 @@ class ProviderCard(QFrame):
     @Slot()
     def _test(self) -> None:
         self.test_requested.emit(self.state.name)
+
+    @Slot()
+    def _edit(self) -> None:
+        self.edit_requested.emit(self.state.name)
+
+    @Slot()
+    def _forget(self) -> None:
+        self.forget_requested.emit(self.state.name)
 
     @Slot()
     def _remove(self) -> None:
@@ -211,6 +240,8 @@ class ProvidersSection(SettingsSection):
             card = ProviderCard(state)
             card.key_entered.connect(self._save_key)
             card.test_requested.connect(self._test)
+            card.edit_requested.connect(self._edit)
+            card.forget_requested.connect(self._forget)
             card.remove_requested.connect(self._remove)
             if self._results.get(state.name, ("", ""))[0]:
                 card.tell(*self._results[state.name])
@@ -265,37 +296,104 @@ class ProvidersSection(SettingsSection):
             )
 
     @Slot(str)
-    def _remove(self, name: str) -> None:
+    def _forget(self, name: str) -> None:
         backend = self.context.backend.value
         if backend is None:
             return
-        keys, settings = backend.keys, self.context.settings
-        own = {key: value for key, value in settings.value.providers.items() if key != name}
-        if own != settings.value.providers:
-            settings.save(replace(settings.value, providers=own))
-        self._run(lambda: keys.delete(name), lambda _result: self.reload(), name)
+        keys = backend.keys
+
+        def work() -> str:
+            secret = keys.get(name) or ""
+            keys.delete(name)
+            return secret
+
+        def done(secret: str) -> None:
+            self.reload()
+            if secret:
+                back = partial(self._save_key, name, secret)
+                self.context.shell.toast(tr("The key of {name} was forgotten", name=name), tr("Undo"), back)
+
+        self._run(work, done, name)
+
+    @Slot(str)
+    def _remove(self, name: str) -> None:
+        """Take the user's entry away. Its key goes too, unless the program knows a provider of that name."""
+        before = self.context.settings.value.providers
+        if name not in before:
+            return
+        card = self.cards.get(name)
+        self._save_entries({key: entry for key, entry in before.items() if key != name})
+        text = tr("{name} was removed", name=name)
+        if card is not None and card.state.preset:
+            text = tr("{name} has its own address again", name=name)
+        elif card is not None and card.state.key_place in ("keyring", "file"):
+            self._forget_with_entry(name, before, text)
+            return
+        self.context.shell.toast(text, tr("Undo"), partial(self._save_entries, before))
+
+    def _forget_with_entry(self, name: str, before: dict[str, Provider], text: str) -> None:
+        backend = self.context.backend.value
+        if backend is None:
+            return
+        keys = backend.keys
+
+        def work() -> str:
+            secret = keys.get(name) or ""
+            keys.delete(name)
+            return secret
+
+        def done(secret: str) -> None:
+            def undo() -> None:
+                self._save_entries(before)
+                self._save_key(name, secret)
+
+            self.context.shell.toast(text, tr("Undo"), undo)
+
+        self._run(work, done, name)
 
     @Slot()
     def _add(self) -> None:
-        dialog = ProviderDialog(self._kinds, set(self.cards), self)
-        dialog.accepted.connect(lambda: self._add_entry(dialog))
+        self._ask(ProviderDialog(self._kinds, set(self.cards), self))
+
+    @Slot(str)
+    def _edit(self, name: str) -> None:
+        card = self.cards.get(name)
+        if card is not None:
+            self._ask(ProviderDialog(self._kinds, set(), self, state=card.state))
+
+    def _ask(self, dialog: ProviderDialog) -> None:
+        self.dialog = dialog
+        dialog.accepted.connect(lambda: self._save_entry(dialog))
         dialog.open()
 
-    def _add_entry(self, dialog: ProviderDialog) -> None:
+    def _save_entry(self, dialog: ProviderDialog) -> None:
+        providers = dict(self.context.settings.value.providers)
+        name, models = dialog.name.text().strip(), dialog.model_names()
+        before = providers.get(name, Provider(kind=dialog.kind.currentData()))
+        url = dialog.base_url.text().strip()
+        providers[name] = replace(before, kind=dialog.kind.currentData(), base_url=url, models=models)
+        self._save_entries(providers)
+
+    def _save_entries(self, providers: dict[str, Provider]) -> None:
         settings = self.context.settings
-        models = tuple(name.strip() for name in dialog.models.text().split(",") if name.strip())
-        entry = Provider(kind=dialog.kind.currentData(), base_url=dialog.base_url.text().strip(), models=models)
-        providers = {**settings.value.providers, dialog.name.text().strip(): entry}
         self.context.shell.banner("settings", settings.save(replace(settings.value, providers=providers)))
 
 
 class ProviderDialog(QtWidgets.QDialog):
-    """A provider of the user's own: a kind, a name, an address."""
+    """A provider of the user's own, or the address and models of one that is there (`state`)."""
 
-    def __init__(self, kinds: list[tuple[str, str]], taken: set[str], parent: QtWidgets.QWidget | None = None) -> None:
+    def __init__(
+        self,
+        kinds: list[tuple[str, str]],
+        taken: set[str],
+        parent: QtWidgets.QWidget | None = None,
+        *,
+        state: ProviderState | None = None,
+    ) -> None:
         super().__init__(parent)
-        self.setWindowTitle(tr("Add a provider"))
-        self.setAccessibleName(tr("Add a provider"))
+        title = tr("Add a provider") if state is None else tr("Address and models of {name}", name=state.name)
+        self.setWindowTitle(title)
+        self.setAccessibleName(title)
         self._taken = taken
         form = QtWidgets.QFormLayout(self)
         form.setContentsMargins(20, 20, 20, 20)
@@ -314,20 +412,32 @@ class ProviderDialog(QtWidgets.QDialog):
             field.setAccessibleName(title)
             field.setMinimumWidth(320)
             form.addRow(title, field)
+        if state is not None:
+            self.kind.setCurrentIndex(self.kind.findData(state.kind))
+            self.kind.setEnabled(False)
+            self.name.setText(state.name)
+            self.name.setReadOnly(True)
+            self.base_url.setText(state.base_url)
+            self.models.setText(", ".join(state.models))
         self.problem = label("", "bad", wrap=True)
         form.addRow(self.problem)
+        warning = tr("Prompts and the key are sent to this address.")
+        form.addRow(label(warning, "small", wrap=True))
         buttons = QHBoxLayout()
         buttons.addStretch(1)
         cancel = PushButton(tr("Cancel"))
         cancel.clicked.connect(self.reject)
         buttons.addWidget(cancel)
-        add = PushButton(tr("Add"), primary=True)
+        add = PushButton(tr("Add") if state is None else tr("Save"), primary=True)
         add.setDefault(True)
         add.clicked.connect(self._check)
         buttons.addWidget(add)
         form.addRow(buttons)
         form.setFieldGrowthPolicy(QtWidgets.QFormLayout.FieldGrowthPolicy.ExpandingFieldsGrow)
         form.setLabelAlignment(Qt.AlignmentFlag.AlignLeft)
+
+    def model_names(self) -> tuple[str, ...]:
+        return tuple(name.strip() for name in self.models.text().split(",") if name.strip())
 
     @Slot()
     def _check(self) -> None:
