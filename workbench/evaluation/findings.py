@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from workbench.core.models import ModelInfo
-from workbench.core.tr import tr
 from workbench.evaluation.analysis import Analysis, ArmSummary, Comparison, smallest_passing
 from workbench.evaluation.answers import Answer
 from workbench.evaluation.model_graders import same_vendor_warnings
@@ -28,22 +27,15 @@ def explanation(comparison: Comparison) -> str:
     """How to read the picture, for someone who knows no statistics."""
     verdict = comparison.verdict
     candidate, baseline = comparison.candidate[0], comparison.baseline[0]
-    text = tr(
-        "{ours} cases only {candidate} gets right, {theirs} only {baseline}. Had you asked about all work of this kind "
-        "instead of these {n} cases, the difference would lie somewhere on the bar (with {confidence} confidence). "
-        "Right of the dashed line it is no worse than you allowed.",
-        ours=verdict.only_candidate,
-        theirs=verdict.only_baseline,
-        candidate=candidate,
-        baseline=baseline,
-        n=verdict.n,
-        confidence=percent_of(verdict.difference.confidence),
+    confidence, count = percent_of(verdict.difference.confidence), comparison.together
+    text = (
+        f"{verdict.only_candidate} cases only {candidate} gets right, {verdict.only_baseline} only {baseline}. "
+        f"Had you asked about all work of this kind instead of these {verdict.n} cases, the difference would lie "
+        f"somewhere on the bar (with {confidence} confidence). Right of the dashed line it is no worse than you "
+        "allowed."
     )
-    if comparison.together > 1:
-        text += " " + tr(
-            "{count} comparisons are judged together and so each more strictly: chance has more tries.",
-            count=comparison.together,
-        )
+    if count > 1:
+        text += f" {count} comparisons are judged together and so each more strictly: chance has more tries."
     return text
 
 
@@ -53,31 +45,29 @@ def settling(comparison: Comparison, arms: Sequence[ArmSummary]) -> str:
     if verdict.outcome is not Outcome.NOT_ENOUGH_EVIDENCE:
         return ""
     if verdict.more_cases is None:
-        return tr(
+        return (
             "What would settle it: hardly more cases. The difference seen lies almost on your margin; only a margin "
             "chosen anew, for new cases, would give another answer."
         )
-    text = tr(
-        "What would settle it: about {count} more cases like these, if the difference stays as it is.",
-        count=f"{verdict.more_cases:,}",
-    )
+    more = f"{verdict.more_cases:,}"
+    text = f"What would settle it: about {more} more cases like these, if the difference stays as it is."
     both = [arm for arm in arms if (arm.contestant, arm.prompt) in (comparison.candidate, comparison.baseline)]
     usd = sum(arm.cost_per_1000_usd or 0.0 for arm in both if arm.remote) * verdict.more_cases / 1000
-    seconds = sum(arm.seconds_for_each or 0.0 for arm in both if not arm.remote) * verdict.more_cases
+    minutes = sum(arm.seconds_for_each or 0.0 for arm in both if not arm.remote) * verdict.more_cases / 60
     if usd:
-        text += " " + tr("They would cost about {usd}.", usd=f"${usd:,.2f}")
-    if seconds >= 60:
-        text += " " + tr("They would take this machine about {minutes} minutes.", minutes=f"{seconds / 60:,.0f}")
+        text += f" They would cost about ${usd:,.2f}."
+    if minutes >= 1:
+        text += f" They would take this machine about {minutes:,.0f} minutes."
     return text
 
 
 def comparison_warnings(comparison: Comparison) -> list[str]:
     warnings = []
     if comparison.left_out:
-        warnings.append(tr("{count} cases are left out: one side gave no valid answer.", count=comparison.left_out))
+        warnings.append(f"{comparison.left_out} cases are left out: one side gave no valid answer.")
     if comparison.if_errors_were_wrong is not comparison.verdict.outcome:
-        words = tr(OUTCOME_WORDS[comparison.if_errors_were_wrong])
-        warnings.append(tr("Had failed answers been counted as wrong, the verdict would be: {words}.", words=words))
+        words = OUTCOME_WORDS[comparison.if_errors_were_wrong]
+        warnings.append(f"Had failed answers been counted as wrong, the verdict would be: {words}.")
     return warnings
 
 
@@ -88,13 +78,9 @@ def smallest(analysis: Analysis) -> str:
     if arm is None:
         if len(local) < 2 or not analysis.comparisons:
             return ""
-        return tr("None of the {count} files tried can replace the baseline by this evidence.", count=len(local))
-    return tr(
-        "The smallest that passes: {name} ({quantization}, {size}).",
-        name=arm.contestant,
-        quantization=arm.quantization or tr("unknown quantisation"),
-        size=size_text(arm.file_bytes or 0),
-    )
+        return f"None of the {len(local)} files tried can replace the baseline by this evidence."
+    file = f"{arm.quantization} {size_text(arm.file_bytes or 0)}".strip()
+    return f"The smallest that passes: {arm.contestant} ({file})."
 
 
 def size_text(count: int) -> str:
@@ -108,17 +94,13 @@ def left_the_machine(arms: Sequence[ArmSummary], judges: Sequence[tuple[str, boo
         if arm.remote and not arm.recorded:
             name = arm.model or arm.contestant
             sent[name] = sent.get(name, 0) + arm.answered + arm.errors - arm.reused
-    lines = [
-        tr("{count} prompts were sent to {model}.", count=f"{count:,}", model=model)
-        for model, count in sorted(sent.items())
-        if count
-    ]
+    lines = [f"{count:,} prompts were sent to {model}." for model, count in sorted(sent.items()) if count]
     lines += [
-        tr("{count} questions to the judge {model}, with cases and answers in them.", count=f"{count:,}", model=model)
+        f"{count:,} questions went to the judge {model}, with cases and answers in them."
         for model, remote, count in judges
         if remote
     ]
-    return lines or [tr("Nothing: no prompt of this evaluation was sent to another machine.")]
+    return lines or ["Nothing: no prompt of this evaluation was sent to another machine."]
 
 
 def unjudged(arms: Sequence[ArmSummary]) -> int:

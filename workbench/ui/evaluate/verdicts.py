@@ -95,7 +95,7 @@ class Verdicts(QWidget):
         self._add_lines(tr("Left this machine"), left_the_machine(analysis.arms, found.judges))
         if found.conditions:
             self._add_lines(tr("Same conditions?"), found.conditions)
-        self._add_lines(tr("What this can't know"), [translated(line) for line in limits_of(spec, analysis)])
+        self._add_lines(tr("What this can't know"), limits_of(spec, analysis))
 
     def _add_verdicts(self, spec: EvalSpec, analysis: Analysis) -> None:
         waiting = unjudged(analysis.arms)
@@ -115,12 +115,12 @@ class Verdicts(QWidget):
         text = smallest(analysis)
         if text:
             frame, column = card()
-            column.addWidget(wrapped(text, "verdict"))
+            column.addWidget(wrapped(translated(text), "verdict"))
             self.column.addWidget(frame)
 
     def _add_lines(self, title: str, lines: Sequence[str]) -> None:
         frame, column = card(title)
-        for line in lines:
+        for line in map(translated, lines):
             column.addWidget(wrapped(line if len(lines) == 1 else f"• {line}", "muted"))
         self.column.addWidget(frame)
 
@@ -146,12 +146,12 @@ class Verdicts(QWidget):
         self.sentences.append(text)
         column.addWidget(wrapped(text, "verdict"))
         column.addWidget(IntervalPlot(self._theme, verdict))
-        column.addWidget(wrapped(explanation(comparison), "small"))
+        column.addWidget(wrapped(translated(explanation(comparison)), "small"))
         more = settling(comparison, analysis.arms)
         if more:
-            column.addWidget(wrapped(more))
+            column.addWidget(wrapped(translated(more)))
         for warning in comparison_warnings(comparison):
-            column.addWidget(wrapped(warning, "warn"))
+            column.addWidget(wrapped(translated(warning), "warn"))
         frame.setAccessibleName(text)
         return frame
 
