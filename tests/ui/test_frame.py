@@ -500,3 +500,26 @@ def test_the_palette_knows_other_words_too(window: Driver, query: str, action_id
     palette.field.setText(query)
     assert palette.list.currentIndex().data(ACTION_ROLE).objectName() == action_id
     palette.close_palette()
+
+
+def test_quitting_asks_while_an_answer_is_written(window: Driver) -> None:
+    window.use("fake:slow")
+    window.type("go on")
+    window.press("Return")
+    window.wait(lambda: window.state.running_here and "word3" in window.state.running_here.buffer.text)
+    leaving = window.program.rest._leaving
+    window.window.close()
+    assert window.window.isVisible() and leaving.question is not None
+    assert "Writing" in leaving.question.informativeText()
+    window.click(next(button for button in leaving.question.buttons() if button.text() == "Go on working"))
+    window.wait(lambda: leaving.question is None)
+    assert window.window.isVisible() and window.state.running_here is not None
+    window.window.close()
+    window.click(next(button for button in leaving.question.buttons() if button.text() == "Quit"))
+    window.wait(lambda: not window.window.isVisible())
+
+
+def test_quitting_without_work_does_not_ask(window: Driver) -> None:
+    window.send("hello")
+    window.window.close()
+    assert not window.window.isVisible()

@@ -152,11 +152,17 @@ class Program(QObject):
     @Slot()
     def _start_over(self) -> None:
         self.starts_over = True
-        self.window.close()
+        self._leave()
 
     @Slot(object)
     def restart(self, work: Callable[[], str]) -> None:
         self.between = work
+        self._leave()
+
+    def _leave(self) -> None:
+        """Close the window, whatever is under way."""
+        if hasattr(self, "rest"):
+            self.rest.leave()
         self.window.close()
 
     @property
@@ -167,7 +173,7 @@ class Program(QObject):
     def close(self) -> None:
         """Wait for what is being written, stop the runs and the models, close the database."""
         self._closed = True
-        self.window.close()
+        self._leave()
         if hasattr(self, "rest"):
             self.rest.close()
         self._collector.close()

@@ -17,6 +17,7 @@ import workbench.ui.status
 import workbench.ui.window_actions  # noqa: F401 - so that the UI thread finds them imported
 from workbench.app.automatic_backup import AutomaticBackups
 from workbench.app.crash import CrashReporter
+from workbench.app.leaving import Leaving
 from workbench.app.opener import Opener
 from workbench.app.purging import Purging
 from workbench.app.signals import Signals
@@ -39,6 +40,11 @@ class Rest(QObject):
         super().__init__(program)
         self._program, self._window, self._paths = program, program.window, program.paths
 
+    def leave(self) -> None:
+        """Close the window without a question."""
+        if hasattr(self, "_leaving"):
+            self._leaving.leave()
+
     # --- the second part of a start ---------------------------------------------------------------------------
     def steps(self) -> list[Callable[[], None]]:
         """What to do, one after the other, in turns of the event loop."""
@@ -56,7 +62,8 @@ class Rest(QObject):
         self._crash = CrashReporter(self._paths, lambda: self._window.place, self)
         self._crash.reported.connect(self._show_report)
         self._crash.install()
-        self._signals = Signals(self._window.close, self)
+        self._leaving = Leaving(self._window)
+        self._signals = Signals(self._leaving.leave, self)
         self._window.model_files_dropped.connect(self.open_files)
         if program.settings.file.problem:
             self._window.banner("settings", ErrorInfo(kind="settings", message=program.settings.file.problem))

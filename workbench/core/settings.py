@@ -25,6 +25,9 @@ class Appearance(msgspec.Struct, frozen=True, kw_only=True):
     theme: Annotated[Literal["system", "light", "dark"], Meta(description="Colours of the window.")] = "system"
     text_scale: Annotated[int, Meta(ge=80, le=200, description="Text size in percent.")] = 100
     language: Annotated[str, Meta(description="Language tag, empty for the system's.")] = ""
+    notifications: Annotated[
+        bool, Meta(description="Tell the desktop when long work is done while the window is not in front.")
+    ] = True
 
 
 class Engine(msgspec.Struct, frozen=True, kw_only=True):

@@ -56,8 +56,11 @@ class Shell(Protocol):
     def conceal_models(self, concealed: bool) -> None:
         """Say nowhere in the frame which models are loaded: answers are being judged blindly."""
 
-    def set_work(self, key: str, text: str, fraction: float | None, stop: Callable[[], object] | None) -> None:
-        """Running work in the status bar; empty text takes it away. `fraction` None: unknown."""
+    def set_work(
+        self, key: str, text: str, fraction: float | None, stop: Callable[[], object] | None, done: str = ""
+    ) -> None:
+        """Running work in the status bar; empty text takes it away. `fraction` None: unknown. With the empty text,
+        `done` says what came of it: users whose window is not in front are told if it took long."""
 
 
 class SettingsModel(QObject):

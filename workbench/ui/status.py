@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
 import msgspec
-from PySide6.QtCore import QTimer, Slot
+from PySide6.QtCore import QTimer, Signal, Slot
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QProgressBar
 
 from workbench.ui.backend import BackendSlot
@@ -18,6 +19,8 @@ from workbench.ui.tr import tr
 from workbench.ui.widgets import label
 
 REFRESH_MS = 2000
+LONG_WORK_S = 10.0
+"""Work that took longer is worth a notification."""
 GIB = 1024**3
 
 
@@ -31,6 +34,8 @@ class MachineState:
 
 @dataclass(slots=True)
 class Work:
+    began_s: float
+    """Of the monotonic clock."""
     text: str
     fraction: float | None
     stop: Callable[[], object] | None
@@ -47,6 +52,9 @@ def read_machine(slot: BackendSlot) -> MachineState:
 
 
 class StatusBar(QFrame):
+    long_work_done = Signal(str)
+    """Work that took longer than `LONG_WORK_S` has ended, with what came of it."""
+
     def __init__(self, slot: BackendSlot, settings: SettingsModel, jobs: Jobs, show_help: Callable[[], object]) -> None:
         super().__init__()
         self.setObjectName("statusBar")
@@ -105,12 +113,22 @@ class StatusBar(QFrame):
         else:
             self.refresh()
 
-    def set_work(self, key: str, text: str, fraction: float | None, stop: Callable[[], object] | None) -> None:
+    def set_work(
+        self, key: str, text: str, fraction: float | None, stop: Callable[[], object] | None, done: str = ""
+    ) -> None:
+        """Empty text: the work has ended. `done` says what came of it, for users who are elsewhere."""
+        old = self._work.pop(key, None)
+        began_s = old.began_s if old is not None else time.monotonic()
         if text:
-            self._work[key] = Work(text, fraction, stop)
-        else:
-            self._work.pop(key, None)
+            self._work[key] = Work(began_s, text, fraction, stop)
+        elif done and time.monotonic() - began_s >= LONG_WORK_S:
+            self.long_work_done.emit(done)
         self._show_work()
+
+    @property
+    def running(self) -> list[str]:
+        """What is under way, in words."""
+        return [work.text for work in self._work.values()]
 
     @Slot()
     def refresh(self) -> None:

@@ -68,6 +68,7 @@ class MainWindow(QMainWindow):
         self._state: UiState | None = None
         self._messages: Messages | None = None
         self._help: HelpWindow | None = None
+        self._notifier: Any = None
         self._painted = False
         self._list_open = opening.list_open
         self._list_wanted = False
@@ -148,6 +149,7 @@ class MainWindow(QMainWindow):
                 paths, settings, self._theme, jobs, self.registry, state, backend, self
             )
             self.status = ui("workbench.ui.status").StatusBar(backend, settings, jobs, self.show_help)
+            self.status.long_work_done.connect(self._tell_desktop)
             self._column.replaceWidget(self._status_place, self.status)
             self._status_place.deleteLater()
             self._status_place = self.status
@@ -300,8 +302,17 @@ class MainWindow(QMainWindow):
     def banner_texts(self) -> list[str]:
         return self._messages.banner_texts if self._messages is not None else []
 
-    def set_work(self, key: str, text: str, fraction: float | None, stop: Callable[[], object] | None) -> None:
-        self.status.set_work(key, text, fraction, stop)
+    def set_work(
+        self, key: str, text: str, fraction: float | None, stop: Callable[[], object] | None, done: str = ""
+    ) -> None:
+        self.status.set_work(key, text, fraction, stop, done)
+
+    @Slot(str)
+    def _tell_desktop(self, text: str) -> None:
+        if self.context.settings.value.appearance.notifications:
+            if self._notifier is None:
+                self._notifier = importlib.import_module("workbench.ui.notifications").Notifier(self)
+            self._notifier.notify(text)
 
     @Slot()
     def start_over(self) -> None:

@@ -32,6 +32,8 @@ def add_window_actions(window: MainWindow, places: Iterable[Place]) -> None:
     add("fullscreen", tr("Full screen"), partial(_toggle_full_screen, window), "F11", icon="monitor", group=group)
     offline = tr("Go offline or online")
     add("network.toggle", offline, lambda: toggle_offline(settings), icon="wifi-off", group=group)
+    tell = partial(_toggle_notifications, window)
+    add("notifications.toggle", tr("Notifications on or off"), tell, icon="message-square", group=group)
     undo = tr("Undo the last deletion")
     add("undo.toast", undo, window.toaster.undo, "Ctrl+Shift+Z", icon="undo-2", group=group)
     add("work.stop", tr("Stop the running work"), status.stop.click, icon="square", group=group)
@@ -66,6 +68,13 @@ def change_appearance(window: MainWindow, **changes: object) -> None:
     problem = settings.save(replace(settings.value, appearance=appearance))
     if problem is not None:
         window.banner("settings", problem)
+
+
+def _toggle_notifications(window: MainWindow) -> None:
+    wanted = not window.context.settings.value.appearance.notifications
+    change_appearance(window, notifications=wanted)
+    on, off = tr("You are told when long work is done."), tr("You are no longer told when long work is done.")
+    window.toast(on if wanted else off)
 
 
 def _toggle_full_screen(window: MainWindow) -> None:

@@ -145,6 +145,7 @@ class Composer(QFrame):
         self._model = model
         name = model.name if model else tr("the model")
         self.edit.setPlaceholderText(tr("Ask {name}…   Enter to send, Shift+Enter for a new line", name=name))
+        self.edit.viewport().update()  # Qt paints a placeholder anew only where there was none before
         self._show_attachments()
 
     def set_busy(self, busy: bool) -> None:

@@ -27,6 +27,10 @@ if TYPE_CHECKING:
     from workbench.ui.transcript import TranscriptView
 
 
+NEWS_LENGTH = 120
+"""Characters of an answer in a notification."""
+
+
 class Stream:
     """One running answer and how far it has been shown."""
 
@@ -177,8 +181,8 @@ class Conversation(QWidget):
             stream.cursor = delta.cursor
             self._show_delta(stream, delta)
             self.view.flush()
-        self._context.shell.set_work(stream.run.id, "", None, None)
         record, message_id = stream.run.record, stream.message_id
+        self._context.shell.set_work(stream.run.id, "", None, None, self._news_of(record))
         before = stream.item
         error = translated_error(record.error) if record.error else None
         item = replace(before, streaming=False, status="", text=before.text + record.text, error=error)
@@ -207,12 +211,22 @@ class Conversation(QWidget):
         for message_id in waiting:
             run = self._state.active[message_id]
             if run.done:
-                self._context.shell.set_work(run.id, "", None, None)
+                self._context.shell.set_work(run.id, "", None, None, self._news_of(run.record))
                 self._state.finish(message_id)
             else:
                 name = self._state.model_name(run.record.model)
                 self._context.shell.set_work(run.id, tr("{name} answers in another chat", name=name), None, run.cancel)
         return bool(waiting)
+
+    def _news_of(self, record: RunRecord) -> str:
+        """What came of a run, for users who are elsewhere; nothing where they stopped it themselves."""
+        name = record.model_name or self._state.model_name(record.model)
+        first = record.text.strip().partition("\n")[0]
+        if record.error is not None:
+            return tr("{name} could not answer: {reason}", name=name, reason=record.error.message)
+        if record.finish_reason == "cancelled":
+            return ""
+        return tr("{name} has answered: {text}", name=name, text=first[:NEWS_LENGTH])
 
     # --- what the page asks ----------------------------------------------------------------------------------
     def last_answer(self) -> str | None:

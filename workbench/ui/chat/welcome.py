@@ -79,6 +79,7 @@ class Welcome(QWidget):
         column.addWidget(self.title)
         self.hint = label("", "muted", wrap=True)
         set_number(self.hint, CENTERED)
+        self._reserve()
         column.addWidget(self.hint)
         column.addSpacing(20)
         self.buttons: list[PromptButton] = []
@@ -90,6 +91,15 @@ class Welcome(QWidget):
         column.addStretch(3)
         outer.addWidget(middle, 10)
         outer.addStretch(1)
+
+    def changeEvent(self, event: QEvent) -> None:
+        super().changeEvent(event)
+        if event.type() in (QEvent.Type.FontChange, QEvent.Type.StyleChange):
+            self._reserve()
+
+    def _reserve(self) -> None:
+        """Room for two lines, so that nothing moves when the model is known."""
+        self.hint.setMinimumHeight(2 * self.hint.fontMetrics().lineSpacing())
 
     def set_model(self, model: ModelInfo | None, name: str, loading: bool, has_models_place: bool) -> None:
         """Say what answers, where it runs, and where to find more. `name` is the chosen one's, listed or not."""
