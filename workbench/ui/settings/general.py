@@ -46,6 +46,7 @@ class AppearanceSection(SettingsSection):
         keys = tr("From 80 to 200 percent. Ctrl and + or − change it anywhere.")
         add_row(box, tr("Text size"), keys, self.scale, self.scale_text)
         self._add_language(box)
+        self._add_notifications(box)
         self.column.addStretch(1)
         self.show_settings()
 
@@ -63,9 +64,16 @@ class AppearanceSection(SettingsSection):
         self.language.setAccessibleName(tr("Language"))
         self.restart.setAccessibleName(tr("Restart now"))
 
+    def _add_notifications(self, box: QVBoxLayout) -> None:
+        self.notifications = QCheckBox(tr("Tell me"))
+        self.notifications.clicked.connect(self._notifications_clicked)
+        hint = tr("When answers, downloads or evaluations that took long are done and the window is not in front.")
+        add_row(box, tr("Notifications"), hint, self.notifications)
+
     @Slot()
     def show_settings(self) -> None:
         appearance = self.context.settings.value.appearance
+        self.notifications.setChecked(appearance.notifications)
         self.language.setCurrentIndex(max(self.language.findData(appearance.language), 0))
         self.restart.setVisible(wanted_language(appearance.language) != language())
         self.theme.setCurrentIndex([theme for theme, _title in THEMES].index(appearance.theme))
@@ -76,6 +84,10 @@ class AppearanceSection(SettingsSection):
     @Slot()
     def _theme_chosen(self) -> None:
         self.save("appearance", theme=self.theme.currentData())
+
+    @Slot()
+    def _notifications_clicked(self) -> None:
+        self.save("appearance", notifications=self.notifications.isChecked())
 
     @Slot()
     def _language_chosen(self) -> None:
