@@ -86,7 +86,11 @@ def test_remove(filled: FakeHub) -> None:
     assert isinstance(run(commands.remove, "org/m-GGUF", "--yes").exception, BadInput), "two models have that name"
     assert isinstance(run(commands.remove, "nothing", "--yes").exception, UnknownModel)
     assert isinstance(run(commands.remove, "org/m-GGUF:Q2_K").exception, BadInput), "not asked, not deleted"
-    assert run(commands.remove, "local:m-Q2_K", "--dry-run").exit_code == 0
+    planned = run(commands.remove, "local:m-Q2_K", "--dry-run", "--json")
+    assert planned.exit_code == 0
+    told = json.loads(planned.stdout)
+    assert (told["name"], told["deleted"], told["owner"], told["used_by"]) == ("m-Q2_K", False, "", [])
+    assert told["frees_bytes"] > 0 and any(name.endswith("m-Q2_K.gguf") for name in told["files"])
     assert path.exists()
     result = run(commands.remove, "org/m-GGUF:q2_k", "--yes")
     assert result.exit_code == 0 and "Freed 10.0 kB" in result.stderr

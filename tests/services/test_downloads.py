@@ -178,3 +178,24 @@ def test_forget_takes_it_off_the_list(hub: FakeHub, tmp_path: Path) -> None:
     assert manager.wait(id_, 10)
     manager.forget(id_)
     assert manager.snapshots() == [] and start(hub, tmp_path).snapshots() == []
+
+
+def test_what_waits_can_be_let_first_and_the_order_survives(hub: FakeHub, tmp_path: Path) -> None:
+    manager = start(hub, tmp_path, parallel=1)
+    hub.fault("hang", on="resolve", times=99)
+    ids = [manager.start(*add(hub, name)) for name in ("a", "b", "c", "d")]
+    assert [manager.snapshot(id_).before for id_ in ids] == [0, 0, 1, 2]
+    manager.first(ids[3])
+    manager.first(ids[0])  # it runs: nothing to do
+    assert [manager.snapshot(id_).before for id_ in ids] == [0, 1, 2, 0]
+    manager.close()
+    again = start(hub, tmp_path, parallel=1)
+    hub.faults.clear()
+    finished: list[str] = []
+    again.subscribe(lambda told: finished.append(told.id) if told.state == "done" else None)
+    again.resume_all()
+    for id_ in ids:
+        assert again.wait(id_, 10)
+    again.close()
+    order = list(dict.fromkeys(finished))
+    assert order.index(ids[3]) < order.index(ids[1]) < order.index(ids[2])

@@ -93,3 +93,24 @@ def test_bandwidth_is_the_best_of_some_starts(tmp_path: Path, monkeypatch: pytes
     for expected in (10e9, 30e9, 30e9, 30e9, 30e9, 30e9):  # the sixth start measures nothing
         started = Experience(tmp_path / "machine.json")
         assert started.bandwidth() == started.bandwidth() == expected
+
+
+def test_two_who_ask_for_the_bandwidth_at_once_both_get_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    begun, go_on, calls, heard = threading.Event(), threading.Event(), [], []
+
+    def slowly() -> float:
+        calls.append(1)
+        begun.set()
+        go_on.wait(5)
+        return 7e9
+
+    monkeypatch.setattr(experience, "measure_bandwidth", slowly)
+    kept = Experience()
+    threads = [threading.Thread(target=lambda: heard.append(kept.bandwidth())) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    assert begun.wait(5)
+    go_on.set()
+    for thread in threads:
+        thread.join()
+    assert (heard, calls) == ([7e9, 7e9], [1])

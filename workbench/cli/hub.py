@@ -210,7 +210,8 @@ def _warn_of_architecture(details: RepoDetails) -> None:
 @click.argument("model")
 @click.option("--yes", is_flag=True, help="Don't ask.")
 @click.option("--dry-run", is_flag=True, help="Only say what would be deleted.")
-def remove(model: str, yes: bool, dry_run: bool) -> None:
+@click.option("--json", "as_json", is_flag=True, help="Print name, files, frees_bytes, used_by, owner and deleted.")
+def remove(model: str, yes: bool, dry_run: bool, as_json: bool) -> None:
     """Delete a model from this machine. Says what that frees and what else uses the file.
 
     MODEL is a name or id as `workbench models` lists it, a file, ORG/NAME, or ORG/NAME:QUANT.
@@ -221,13 +222,23 @@ def remove(model: str, yes: bool, dry_run: bool) -> None:
     print(removal.summary, file=sys.stderr)
     for name in removal.names:
         print(f"  {name}", file=sys.stderr)
-    if dry_run:
-        return
-    if not yes:
-        if not sys.stdin.isatty():
-            raise BadInput("Nothing was deleted.", hint="Add --yes to delete without being asked.")
-        click.confirm("Delete?", abort=True, err=True)
-    print(f"Freed {human_bytes(carry_out(removal))}.", file=sys.stderr)
+    if not dry_run:
+        if not yes:
+            if not sys.stdin.isatty():
+                raise BadInput("Nothing was deleted.", hint="Add --yes to delete without being asked.")
+            click.confirm("Delete?", abort=True, err=True)
+        print(f"Freed {human_bytes(carry_out(removal))}.", file=sys.stderr)
+    if as_json:
+        print_json(
+            {
+                "name": found.name,
+                "files": [str(name) for name in removal.names],
+                "frees_bytes": removal.frees_bytes,
+                "used_by": removal.used_by,
+                "owner": removal.owner,
+                "deleted": not dry_run,
+            }
+        )
 
 
 def _find(wanted: str, here: list[FoundModel]) -> FoundModel:

@@ -10,7 +10,7 @@ import hashlib
 import threading
 import time
 import uuid
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Literal
@@ -46,6 +46,8 @@ class Download(msgspec.Struct, kw_only=True):
     paths: dict[str, str] = {}
     """Finished files: name in the repository -> path in the cache."""
     added_at: str = ""
+    place: int = 0
+    """In the queue: lower ones start first, equal ones in the order they were asked for."""
 
 
 class DownloadSnapshot(msgspec.Struct, frozen=True, kw_only=True):
@@ -65,6 +67,8 @@ class DownloadSnapshot(msgspec.Struct, frozen=True, kw_only=True):
     error: ErrorInfo | None = None
     path: str = ""
     """The model's (first) file, once it is done."""
+    before: int = 0
+    """While queued: how many start before it."""
 
     @property
     def fraction(self) -> float:
@@ -145,6 +149,15 @@ class DownloadManager:
             if snapshot.state == "paused":
                 self.resume(snapshot.id)
 
+    def first(self, download_id: str) -> None:
+        """Let a queued download start before all others that wait."""
+        with self._lock:
+            entry = self._entry(download_id)
+            if entry.item.state != "queued":
+                return
+            entry.item.place = min(other.item.place for other in self._entries.values()) - 1
+        self._changed(entry)
+
     def forget(self, download_id: str) -> None:
         """Take a download off the list. A running one is paused first; files stay."""
         self.pause(download_id)
@@ -171,12 +184,13 @@ class DownloadManager:
     def snapshot(self, download_id: str) -> DownloadSnapshot:
         """Raises BadInput for an id that is not on the list."""
         with self._lock:
-            return self._entry(download_id).snapshot()
+            return self._entry(download_id).snapshot(self._queue())
 
     def snapshots(self) -> list[DownloadSnapshot]:
         """All downloads on the list, oldest first."""
         with self._lock:
-            return [entry.snapshot() for entry in self._entries.values()]
+            queue = self._queue()
+            return [entry.snapshot(queue) for entry in self._entries.values()]
 
     def subscribe(self, listener: Listener) -> Callable[[], None]:
         """Call `listener` on every change, at most ten times a second for each download, in its thread.
@@ -210,14 +224,18 @@ class DownloadManager:
         """Start queued downloads while there is room."""
         with self._lock:
             running = sum(entry.item.state == "running" for entry in self._entries.values())
-            queued = [entry for entry in self._entries.values() if entry.item.state == "queued"]
-            for entry in queued[: max(0, self._parallel - running)]:
+            for entry in self._queue()[: max(0, self._parallel - running)]:
                 if self._closed or (entry.thread is not None and entry.thread.is_alive()):
                     continue
                 entry.item.state, entry.wish = "running", "paused"
                 entry.cancel = CancelToken()
                 entry.thread = threading.Thread(target=self._run, args=(entry,), name=f"download-{entry.item.id[:6]}")
                 entry.thread.start()
+
+    def _queue(self) -> list[_Entry]:
+        """What waits, in the order it starts."""
+        queued = [entry for entry in self._entries.values() if entry.item.state == "queued"]
+        return sorted(queued, key=lambda entry: entry.item.place)
 
     def _run(self, entry: _Entry) -> None:
         error: ErrorInfo | None = None
@@ -362,7 +380,7 @@ class DownloadManager:
 
     def _tell(self, entry: _Entry) -> None:
         with self._lock:
-            snapshot, listeners = entry.snapshot(), list(self._listeners)
+            snapshot, listeners = entry.snapshot(self._queue()), list(self._listeners)
         for listener in listeners:
             listener(snapshot)
 
@@ -383,7 +401,7 @@ class _Entry:
         self.idle.set()
         self.meter = SpeedMeter()
 
-    def snapshot(self) -> DownloadSnapshot:
+    def snapshot(self, queue: Sequence[_Entry] = ()) -> DownloadSnapshot:
         item = self.item
         total = sum(file.size_bytes for file in item.files)
         speed = self.meter.bytes_per_s if item.state == "running" else 0.0
@@ -400,6 +418,7 @@ class _Entry:
             remaining_s=(total - self.done) / speed if speed > 0 else None,
             error=item.error,
             path=item.paths.get(item.files[0].path, "") if item.state == "done" else "",
+            before=queue.index(self) if self in queue else 0,
         )
 
 

@@ -59,6 +59,7 @@ class Experience:
         self._file = file
         self._machine = machine or this_machine_name()
         self._lock = threading.RLock()
+        self._measuring = threading.Lock()
         self._measured = False
         self._kept = self._read()[0]
 
@@ -101,18 +102,18 @@ class Experience:
     # --- bandwidth --------------------------------------------------------------------------------------------
     def bandwidth(self) -> float:
         """Bytes/s of this machine's memory, the best of what was measured. Takes about 0.1 s the first time."""
-        with self._lock:
-            if self._kept.measurements >= BANDWIDTH_MEASUREMENTS or self._measured:
+        with self._measuring:  # a second caller waits for the first one's result
+            if self._measured or self._kept.measurements >= BANDWIDTH_MEASUREMENTS:
                 return self._kept.bandwidth_bytes_per_s
+            measured = measure_bandwidth()
+
+            def change(kept: _Kept) -> None:
+                kept.bandwidth_bytes_per_s = max(kept.bandwidth_bytes_per_s, measured)
+                kept.measurements += 1
+
+            self._change(change)
             self._measured = True
-        measured = measure_bandwidth()
-
-        def change(kept: _Kept) -> None:
-            kept.bandwidth_bytes_per_s = max(kept.bandwidth_bytes_per_s, measured)
-            kept.measurements += 1
-
-        self._change(change)
-        return self._kept.bandwidth_bytes_per_s
+            return self._kept.bandwidth_bytes_per_s
 
     # --- the file ---------------------------------------------------------------------------------------------
     def _read(self) -> tuple[_Kept, dict[str, Any]]:

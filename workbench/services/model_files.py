@@ -38,7 +38,7 @@ TITLES: dict[Source, str] = {
 
 
 class Place(msgspec.Struct, frozen=True):
-    """A folder to look into, and whose it is."""
+    """A folder to look into, and whose it is; or a single file that the user has added."""
 
     source: Source
     folder: Path
@@ -106,7 +106,7 @@ def usual_places(paths: Paths, folders: Folders) -> list[Place]:
     for place in wanted:
         with contextlib.suppress(OSError):
             real = place.folder.resolve()
-            if real not in seen and real.is_dir():
+            if real not in seen and (real.is_dir() or (place.source == "folder" and real.is_file())):
                 seen.add(real)
                 places.append(place)
     return places
@@ -132,6 +132,8 @@ def models_at(path: Path) -> list[FoundModel]:
 
 # --- folders of files ---------------------------------------------------------------------------------------------
 def _files(place: Place) -> list[FoundModel]:
+    if place.folder.is_file():
+        return models_at(place.folder)
     by_folder: dict[Path, list[Path]] = {}
     for file in _walk(place.folder):
         by_folder.setdefault(file.parent, []).append(file)

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 import msgspec
 
 from workbench.core.gguf import GgufHeader
+from workbench.services.repacking import repacked_share, repacked_types
 
 CACHE_BYTES: dict[str, float] = {
     "f32": 4.0,
@@ -21,11 +22,6 @@ CACHE_BYTES: dict[str, float] = {
     "iq4_nl": 18 / 32,
 }
 """Bytes for each value of the KV cache, by its type; llama.cpp's block sizes."""
-REPACKED_TYPES = frozenset({"Q4_0", "Q4_K", "IQ4_NL"})
-"""Types of which llama.cpp's CPU backend keeps a copy rearranged for the processor. The originals stay mapped and count
-as the process's memory, though the system can take them back. Measured on x86 with AVX2."""
-_REPACKED_SHARE = {"Q4_0": 1.0, "IQ4_NL": 1.0, "Q4_K_S": 0.9, "Q4_K_M": 0.65}
-"""By a file's label: the share of its layers that is of such a type."""
 _BLOCK = re.compile(r"blk\.(\d+)\.")
 
 
@@ -67,19 +63,21 @@ class ModelShape(msgspec.Struct, frozen=True, kw_only=True):
         layers = facts.layers or 0
         by_layer = [0] * layers
         embeddings = other = experts = repacked = 0
-        tied = True
+        tied, copied = True, repacked_types()
+        embeddings_copied = 0
         for tensor in tensors:
             size = tensor.size_bytes or 0
             block = _BLOCK.match(tensor.name)
             if block and int(block[1]) < layers:
                 by_layer[int(block[1])] += size
                 experts += size if "_exps." in tensor.name else 0
-                repacked += size if tensor.type in REPACKED_TYPES else 0
+                repacked += size if tensor.type in copied else 0
             elif tensor.name.startswith("token_embd"):
                 embeddings += size
+                embeddings_copied += size if tensor.type in copied else 0
             else:
                 other += size
-                repacked += size if tensor.type in REPACKED_TYPES else 0
+                repacked += size if tensor.type in copied else 0
                 tied = tied and tensor.name != "output.weight"
         used, count = first.number(f"{arch}.expert_used_count"), first.number(f"{arch}.expert_count")
         k_values, v_values = _cache_values(first, arch, layers)
@@ -100,7 +98,8 @@ class ModelShape(msgspec.Struct, frozen=True, kw_only=True):
             n_ff=first.number(f"{arch}.feed_forward_length") or first.number(f"{arch}.expert_feed_forward_length") or 0,
             n_head=facts.heads or 0,
             n_vocab=facts.vocabulary or 0,
-            repacked_bytes=repacked,
+            # as an output matrix the embeddings are copied; as a table to look up in they are not
+            repacked_bytes=repacked + (embeddings_copied if tied else 0),
         )
 
     @property
@@ -119,7 +118,8 @@ class ModelShape(msgspec.Struct, frozen=True, kw_only=True):
     def scaled(self, weights_bytes: int, label: str) -> ModelShape:
         """The same model in another quantisation, of this size in all."""
         factor = weights_bytes / max(1, self.weights_bytes)
-        repacked = (sum(self.layer_bytes) + self.output_bytes) * factor * _REPACKED_SHARE.get(label, 0.0)
+        multiplied = sum(self.layer_bytes) + self.output_bytes + (self.input_bytes if self.tied else 0)
+        repacked = multiplied * factor * repacked_share(label)
         return msgspec.structs.replace(
             self,
             quantization=label or self.quantization,

@@ -50,6 +50,10 @@ class FolderWatch:
         seen = set()
         for place in self._places:
             base = len(place.folder.parts)
+            with contextlib.suppress(OSError):
+                if place.folder.is_file():
+                    status = place.folder.stat()
+                    seen.add((str(place.folder), status.st_mtime_ns, status.st_size))
             for parent, folders, names in os.walk(place.folder):
                 folder = Path(parent)
                 if len(folder.parts) - base >= DEEPEST:

@@ -12,6 +12,7 @@ from PySide6.QtGui import QAction
 from tests.fakes.fake_hub import FakeHub
 from tests.ui.models.conftest import TINY, ModelsDriver
 from tests.ui.models.hub_scene import header
+from workbench.core.cancel import CancelToken
 
 MODEL = "org/big-GGUF"
 
@@ -155,3 +156,40 @@ def test_the_palette_reaches_the_downloads(driver: ModelsDriver, hub: FakeHub) -
     driver.wait(lambda: driver.models.segments.current == "downloads")
     driver.qtbot.keyClick(driver.models.segments.buttons["downloads"], Qt.Key.Key_Left)
     assert driver.models.segments.current == "discover"
+
+
+def test_the_speed_limit_is_chosen_where_the_downloads_are(driver: ModelsDriver, hub: FakeHub) -> None:
+    add_big(hub, 3_000_000)
+    begin_download(driver, before=lambda: slow(hub))
+    limit = driver.models.downloads.limit
+    assert limit.currentText() == "No speed limit"
+    limit.setFocus()
+    driver.qtbot.keyClick(limit, Qt.Key.Key_Down)
+    assert limit.currentText() == "At most 1 MB/s"
+    assert driver.program.settings.value.network.download_limit_kib_s == 977
+    access = driver.models.state.hub.access
+    assert access is not None
+    assert access.downloads.downloader.limit.bytes_per_s == 977 * 1024
+
+
+def test_what_waits_can_be_started_next(driver: ModelsDriver, hub: FakeHub) -> None:
+    for number in range(5):
+        hub.add(
+            f"org/model-{number}-GGUF", {f"model-{number}-Q4_K_M.gguf": header(1_000_000, layers=2) + b"x" * 900_000}
+        )
+    page = driver.open_models("discover")
+    hub.fault("hang", on="resolve", method="HEAD", times=99)
+    access = page.state.hub.access
+    assert access is not None
+    for number in range(5):
+        details = access.client.details(f"org/model-{number}-GGUF", CancelToken(), card=False)
+        page.state.transfers.start(details.id, details.quantizations[0])
+        driver.wait(lambda number=number: len(page.state.transfers.snapshots) == number + 1)
+    driver.click(page.segments.buttons["downloads"])
+    cards = {card.snapshot.repo_id: card for card in page.downloads.cards.values()}
+    last = cards["org/model-4-GGUF"]
+    assert (cards["org/model-3-GGUF"].badge.text(), last.badge.text()) == ("Next", "Waiting, 1 before it")
+    driver.click(last.buttons["first"])
+    driver.wait(lambda: last.badge.text() == "Next")
+    assert cards["org/model-3-GGUF"].badge.text() == "Waiting, 1 before it"
+    assert not last.buttons["first"].isVisible()

@@ -9,11 +9,14 @@ from typing import Any
 import pytest
 from PySide6.QtCore import QMimeData, QPointF, Qt, QUrl
 from PySide6.QtGui import QDropEvent
-from PySide6.QtWidgets import QDialog
+from PySide6.QtWidgets import QDialog, QLabel
 
 from tests.engine.child import tiny_models
 from tests.ui.models.conftest import ModelsDriver
 from tests.ui.models.hub_scene import header
+from workbench.core.cancel import CancelToken
+from workbench.core.messages import Message, TextPart
+from workbench.core.requests import ChatRequest, Sampling
 from workbench.ui.models import removals
 from workbench.ui.models.installed_table import MODEL_ROLE, SIZE
 from workbench.ui.models.state import ModelsState
@@ -65,6 +68,49 @@ def test_a_dropped_folder_is_searched_from_now_on(driver: ModelsDriver, folder: 
     assert driver.program.settings.value.folders.model_folders == (str(folder),)
     assert driver.models.installed.problems.isVisible()
     assert "broken.gguf" in driver.models.installed.problems.hint.text().replace("\u200b", "")
+
+
+def test_a_dropped_file_is_used_where_it_is_and_its_neighbours_are_not(driver: ModelsDriver, folder: Path) -> None:
+    tiny_models.llama(folder / "other-F16.gguf")
+    page = driver.open_models()
+    drop(driver, folder / "tiny-F16.gguf")
+    driver.wait(lambda: page.installed.model is not None and page.installed.model.name == "tiny-F16")
+    assert "other-F16" not in names(driver)
+    assert driver.program.settings.value.folders.model_folders == (str(folder / "tiny-F16.gguf"),)
+    assert "used where it is" in driver.window.toaster.text.text()
+    drop(driver, folder / "tiny-F16.gguf")
+    driver.wait(lambda: "in the list already" in driver.window.toaster.text.text())
+
+
+def test_a_dropped_file_that_is_no_model_is_told_of_and_not_added(driver: ModelsDriver, folder: Path) -> None:
+    driver.open_models()
+    (folder / "broken.gguf").write_bytes(b"\0" * 100)
+    drop(driver, folder / "broken.gguf")
+    driver.wait(lambda: any("GGUF" in text for text in driver.window.banner_texts))
+    assert not driver.program.settings.value.folders.model_folders
+
+
+def test_it_says_what_a_model_needs_here_and_learns_from_its_runs(driver: ModelsDriver, folder: Path) -> None:
+    page = driver.open_models()
+    drop(driver, folder / "tiny-F16.gguf")
+    choose(driver, "tiny-F16")
+
+    def facts() -> str:
+        return " ".join(label.accessibleName() for label in page.installed.panel.findChildren(QLabel))
+
+    driver.wait(lambda: "not run here yet" in facts())
+    assert "Needs: " in facts() and "tokens of context" in facts()
+    backend = driver.program.slot.value
+    assert backend is not None
+    request = ChatRequest(
+        messages=(Message(role="user", parts=(TextPart(text="the cat"),)),),
+        sampling=Sampling(max_tokens=32, temperature=0.0, seed=1),
+    )
+    for _ in backend.catalog.get("local:tiny-F16").stream(request, CancelToken()):  # what chat, compare, evaluate do
+        pass
+    backend.catalog.learner.close()
+    page.state.expect(page.installed.model)
+    driver.wait(lambda: "from 1 run here" in facts())
 
 
 def test_load_and_unload(driver: ModelsDriver, folder: Path) -> None:

@@ -118,7 +118,8 @@ class DiscoverView(QWidget):
         for combo, name in names:
             combo.setAccessibleName(name)
             combo.setToolTip(name)
-            combo.activated.connect(self._filtered)
+            # the bundled list has no downloads or dates: an order is a question to the Hub
+            combo.activated.connect(self.run if combo is self.sort else self._filtered)
             row.addWidget(combo)
         self.fits = QCheckBox(tr("Fits this machine"))
         self.fits.setToolTip(tr("Leave out what would not fit into the memory that is free now. A guess by size."))

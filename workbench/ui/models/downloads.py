@@ -5,8 +5,18 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+import msgspec
 from PySide6.QtCore import Qt, Signal, Slot
-from PySide6.QtWidgets import QFrame, QHBoxLayout, QProgressBar, QScrollArea, QStackedWidget, QVBoxLayout, QWidget
+from PySide6.QtWidgets import (
+    QComboBox,
+    QFrame,
+    QHBoxLayout,
+    QProgressBar,
+    QScrollArea,
+    QStackedWidget,
+    QVBoxLayout,
+    QWidget,
+)
 
 from workbench.ui.context import Context
 from workbench.ui.formats import duration_text, size_text
@@ -14,13 +24,14 @@ from workbench.ui.icons import IconButton, PushButton
 from workbench.ui.models.formats import repo_title
 from workbench.ui.models.parts import EmptyState, Notice, set_badge
 from workbench.ui.models.state import ModelsState
-from workbench.ui.tr import tr, translated, translated_error
+from workbench.ui.tr import tr, translated, translated_error, trn
 from workbench.ui.widgets import ElidedLabel, label, restyle
 
 if TYPE_CHECKING:
     from workbench.services.downloads import DownloadSnapshot
 
-COLUMN_WIDTH = 920
+LIMITS_KIB_S = (0, 977, 1953, 4883, 9766, 24414, 48828)
+"""None, then 1, 2, 5, 10, 25 and 50 MB/s."""
 
 
 class DownloadCard(QFrame):
@@ -45,6 +56,7 @@ class DownloadCard(QFrame):
         self.buttons: dict[str, PushButton | IconButton] = {}
         texts = (
             ("chat", "message-square", tr("Chat with it")),
+            ("first", "arrow-up", tr("Start next")),
             ("pause", "pause", tr("Pause")),
             ("resume", "play", tr("Resume")),
             ("retry", "refresh-cw", tr("Try again")),
@@ -82,7 +94,7 @@ class DownloadCard(QFrame):
         self.snapshot = snapshot
         state = snapshot.state
         shown = {
-            "queued": ("pause", "cancel"),
+            "queued": ("first", "pause", "cancel") if snapshot.before else ("pause", "cancel"),
             "running": ("pause", "cancel"),
             "paused": ("resume", "cancel"),
             "failed": ("retry", "cancel"),
@@ -129,8 +141,12 @@ class DownloadCard(QFrame):
         state = self.snapshot.state
         if state == "running":
             return phases.get(self.snapshot.phase, tr("Downloading")), "badge"
+        before = self.snapshot.before
         return {
-            "queued": (tr("Waiting for its turn"), "badge"),
+            "queued": (
+                trn("Waiting, {count} before it", "Waiting, {count} before it", before) if before else tr("Next"),
+                "badge",
+            ),
             "paused": (tr("Paused"), "badgeWarn"),
             "failed": (tr("Stopped by an error"), "badgeBad"),
             "done": (tr("Complete, checksum verified"), "badgeGood"),
@@ -188,6 +204,11 @@ class DownloadsView(QWidget):
         head.setSpacing(8)
         self.summary = label("", "stat")
         head.addWidget(self.summary, 1)
+        self.limit = QComboBox()
+        self.limit.setAccessibleName(tr("Speed limit of all downloads together"))
+        self.limit.setToolTip(self.limit.accessibleName())
+        self.limit.activated.connect(self._set_limit)
+        head.addWidget(self.limit)
         self.pause_all = PushButton(tr("Pause all"), icon_name="pause")
         self.pause_all.clicked.connect(self._state.transfers.pause_all)
         self.resume_all = PushButton(tr("Resume all"), icon_name="play")
@@ -197,6 +218,8 @@ class DownloadsView(QWidget):
         for button in (self.pause_all, self.resume_all, self.clear):
             head.addWidget(button)
         outer.addLayout(head)
+        self._show_limit()
+        self._context.settings.changed.connect(self._show_limit)
         self.offline = Notice("card")
         self.offline.add_button(tr("Go online"), lambda: self._context.actions["network.toggle"].trigger())
         outer.addWidget(self.offline)
@@ -252,6 +275,23 @@ class DownloadsView(QWidget):
             parts.append(tr("{size} free on the disk", size=size_text(free)))
         self.summary.setText(" · ".join(parts))
 
+    @Slot()
+    def _show_limit(self) -> None:
+        """The usual limits, and the one that was chosen in the settings."""
+        chosen = self._context.settings.value.network.download_limit_kib_s
+        self.limit.clear()
+        for limit in sorted({*LIMITS_KIB_S, chosen}):
+            speed = size_text(limit * 1024)
+            self.limit.addItem(tr("At most {speed}/s", speed=speed) if limit else tr("No speed limit"), limit)
+        self.limit.setCurrentIndex(self.limit.findData(chosen))
+
+    @Slot()
+    def _set_limit(self) -> None:
+        settings = self._context.settings
+        network = msgspec.structs.replace(settings.value.network, download_limit_kib_s=self.limit.currentData())
+        problem = settings.save(msgspec.structs.replace(settings.value, network=network))
+        self._context.shell.banner("settings", problem)
+
     @Slot(str, str)
     def _act(self, download_id: str, action: str) -> None:
         transfers = self._state.transfers
@@ -268,6 +308,7 @@ class DownloadsView(QWidget):
         else:
             do: dict[str, Callable[[str], object]] = {
                 "pause": transfers.pause,
+                "first": transfers.first,
                 "resume": transfers.resume,
                 "retry": transfers.resume,
                 "verify": transfers.verify,

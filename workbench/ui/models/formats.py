@@ -87,6 +87,14 @@ def owner_of(repo_id: str) -> str:
     return repo_id.rpartition("/")[0]
 
 
+SLOW_TOKENS_PER_S = 3.0
+"""Below this an answer is slower than reading it aloud."""
+
+
+def is_slow(fit: Fit) -> bool:
+    return fit.verdict != "no" and fit.tokens_per_s < SLOW_TOKENS_PER_S
+
+
 TASKS: tuple[tuple[str, str], ...] = (
     ("", mark("Any task")),
     ("text-generation", mark("Chat and text")),

@@ -81,6 +81,9 @@ class InstalledView(QWidget):
         state.loaded_changed.connect(self.panel.show_loaded)
         state.duplicates_changed.connect(self._show_same)
         state.load_failed.connect(self._load_failed)
+        state.expected_changed.connect(self.panel.show_expected)
+        state.hub.machine_changed.connect(self._expect)
+        state.file_added.connect(self._file_added)
         context.settings.changed.connect(self._settings_changed)
         context.theme.changed.connect(self._size_columns)
         self._size_columns()
@@ -229,6 +232,12 @@ class InstalledView(QWidget):
             self.table.selectionModel().SelectionFlag.ClearAndSelect | self.table.selectionModel().SelectionFlag.Rows,
         )
         self.panel.show_model(index.data(MODEL_ROLE))
+        self._expect()
+
+    @Slot()
+    def _expect(self) -> None:
+        if self.panel.model is not None:
+            self._state.expect(self.panel.model)
 
     @Slot(QModelIndex, QModelIndex)
     def _row_changed(self, current: QModelIndex, _previous: QModelIndex) -> None:
@@ -236,6 +245,7 @@ class InstalledView(QWidget):
         if model is not None:
             self._chosen = model.id
             self.panel.show_model(model)
+            self._expect()
 
     @Slot(str, object)
     def _load_failed(self, model_id: str, error: ErrorInfo) -> None:
@@ -247,6 +257,7 @@ class InstalledView(QWidget):
     @Slot()
     def _settings_changed(self) -> None:
         self.panel.show_model(self.panel.model)
+        self._expect()
 
     # --- doing -----------------------------------------------------------------------------------------------
     @Slot(str)
@@ -308,12 +319,31 @@ class InstalledView(QWidget):
             self.add(path)
 
     def add(self, path: str) -> None:
-        """Look into a folder from now on; a file's folder for a file."""
-        folder = Path(path) if Path(path).is_dir() else Path(path).parent
-        if self._state.add_folder(str(folder)):
-            self._context.shell.toast(tr("{folder} is searched for models from now on.", folder=folder.name or folder))
+        """Look into a folder from now on, or use a file where it is."""
+        if not Path(path).is_dir():
+            self._state.add_file(path)
+        elif self._state.add_folder(path):
+            name = Path(path).name or path
+            self._context.shell.toast(tr("{folder} is searched for models from now on.", folder=name))
         else:
             self._context.shell.toast(tr("This folder is searched already."))
+
+    @Slot(str, bool)
+    def _file_added(self, path: str, new: bool) -> None:
+        name = Path(path).name
+
+        def show() -> None:
+            inventory = self._state.inventory
+            model = inventory.by_path(path) if inventory is not None else None
+            if model is not None:
+                self.choose(model.id)
+
+        if new:
+            self._state.refresh(show)
+            self._context.shell.toast(tr("{file} is used where it is.", file=name))
+        else:
+            show()
+            self._context.shell.toast(tr("{file} is in the list already.", file=name))
 
     @Slot()
     def _show_problems(self) -> None:

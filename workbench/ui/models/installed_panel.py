@@ -8,7 +8,8 @@ from PySide6.QtWidgets import QGridLayout, QProgressBar, QScrollArea, QVBoxLayou
 from workbench.core.requests import LoadOptions
 from workbench.ui.formats import count_text, number, size_text
 from workbench.ui.icons import PushButton
-from workbench.ui.models.formats import age_text
+from workbench.ui.models.expected import Expected
+from workbench.ui.models.formats import age_text, memory_text, speed_text, verdict_text
 from workbench.ui.models.inventory import InstalledModel
 from workbench.ui.models.parts import Notice, breakable, set_badge
 from workbench.ui.models.state import ModelsState
@@ -27,7 +28,7 @@ class InstalledPanel(QScrollArea):
         super().__init__()
         self._state = state
         self.model: InstalledModel | None = None
-        self._shown: tuple[InstalledModel, LoadOptions] | None = None
+        self._shown: tuple[InstalledModel, LoadOptions, Expected | None] | None = None
         self.setObjectName("sidePanel")
         self.setWidgetResizable(True)
         self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
@@ -101,7 +102,7 @@ class InstalledPanel(QScrollArea):
         self._content.setVisible(model is not None)
         if model is None:
             return
-        shown = (model, self._state.defaults_of(model.id))
+        shown = (model, self._state.defaults_of(model.id), self._state.expected.get(model.id))
         if shown != self._shown:  # making the rows anew costs some milliseconds
             self._shown = shown
             self.title.setText(breakable(model.name))
@@ -109,6 +110,10 @@ class InstalledPanel(QScrollArea):
             self.buttons["delete"].setVisible(not model.bundled)
         self._show_duplicates(model)
         self.show_loaded()
+
+    @Slot()
+    def show_expected(self) -> None:
+        self.show_model(self.model)
 
     @Slot()
     def show_loaded(self) -> None:
@@ -147,6 +152,8 @@ class InstalledPanel(QScrollArea):
         own = ", ".join(f"{name} = {getattr(defaults, name)}" for name in names)
         rows = (
             (tr("Size"), size_text(found.size_bytes)),
+            (tr("Needs"), self._needs(model)),
+            (tr("Speed"), self._speed(model)),
             (tr("Parameters"), count_text(info.parameters)),
             (tr("Quantisation"), info.quantization),
             (tr("Architecture"), info.architecture),
@@ -169,6 +176,26 @@ class InstalledPanel(QScrollArea):
             text = ElidedLabel(value) if long else label(breakable(value), wrap=True, selectable=True)
             text.setAccessibleName(f"{name}: {value}")
             self._facts.addWidget(text, at, 1)
+
+    def _needs(self, model: InstalledModel) -> str:
+        """Memory it takes here, and whether that is free."""
+        expected = self._state.expected.get(model.id)
+        if expected is None:
+            return ""
+        fit = expected.fit
+        context = tr("with {count} tokens of context", count=number(fit.n_ctx))
+        text = f"{memory_text(fit)} {context}"
+        return text if fit.verdict in ("ram", "vram") else f"{text}. {verdict_text(fit.verdict)}."
+
+    def _speed(self, model: InstalledModel) -> str:
+        """What it was measured to do, or what is expected of it."""
+        expected = self._state.expected.get(model.id)
+        if expected is None or not expected.fit.tokens_per_s or model.info.capabilities == frozenset({"embeddings"}):
+            return ""
+        speed = speed_text(expected.fit.tokens_per_s)
+        if not expected.runs:
+            return tr("{speed}, not run here yet", speed=speed)
+        return trn("{speed}, from 1 run here", "{speed}, from {count} runs here", expected.runs, speed=speed)
 
     def _show_duplicates(self, model: InstalledModel) -> None:
         self.duplicate.setVisible(False)

@@ -133,8 +133,8 @@ class ModelsPage(Page):
 
     @Slot()
     def _ask_machine(self) -> None:
-        """What fits here is shown beside every model that could be downloaded."""
-        if self.segments.current == "discover":
+        """What fits here is shown beside every model."""
+        if self.segments.current != "downloads":
             self.state.hub.ask_machine()
 
     def _focus(self, part: str) -> None:

@@ -6,6 +6,7 @@ import importlib
 import threading
 from collections.abc import Callable
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -13,7 +14,7 @@ from PySide6.QtCore import QObject, QTimer, Signal, Slot
 
 from workbench.core.cancel import CancelToken
 from workbench.core.errors import Cancelled, ErrorInfo, WorkbenchError
-from workbench.core.requests import LoadOptions
+from workbench.core.requests import LoadOptions, merged
 from workbench.ui.backend import Backend
 from workbench.ui.context import Context
 from workbench.ui.jobs import Job
@@ -26,6 +27,7 @@ from workbench.ui.tr import tr
 if TYPE_CHECKING:
     from workbench.services.model_files import FoundModel
     from workbench.services.model_watch import FolderWatch
+    from workbench.ui.models.expected import Expected
 
 LOOK_MS = 1000
 """How often what is in memory is looked at while the place is shown."""
@@ -39,6 +41,9 @@ class ModelsState(QObject):
     duplicates_changed = Signal()
     failed = Signal(object)
     """ErrorInfo of something that belongs to no single row."""
+    file_added = Signal(str, bool)
+    """(path of a file that was dropped or chosen, whether it is new here)"""
+    expected_changed = Signal()
     load_failed = Signal(str, object)
     """(model id, ErrorInfo)"""
 
@@ -54,6 +59,8 @@ class ModelsState(QObject):
         self.loading: dict[str, float] = {}
         """Model id -> fraction."""
         self.duplicates: list[list[FoundModel]] = []
+        self.expected: dict[str, Expected] = {}
+        """Model id -> how it would run with what it is loaded with now."""
         self._load_jobs: dict[str, Job] = {}
         self._progress: dict[str, float] = {}
         self._watch: FolderWatch | None = None
@@ -188,6 +195,27 @@ class ModelsState(QObject):
 
         self.context.jobs.run_cancellable(work, done, owner=self, key="models-duplicates")
 
+    def expect(self, model: InstalledModel) -> None:
+        """Find out how a model would run here; tells with `expected_changed`."""
+        backend, access, machine = self.backend, self.hub.access, self.hub.machine
+        if backend is None or access is None or machine is None:
+            return
+        options = merged(backend.settings.value.engine.load, self.defaults_of(model.id))
+        path, experience = model.found.path, access.experience
+        freed = sum(loaded.memory_bytes for loaded in self.loaded.values() if not loaded.gpu_layers)
+
+        def work() -> Expected:
+            module = importlib.import_module("workbench.ui.models.expected")
+            found: Expected = module.read_expected(path, options, machine, experience, freed)
+            return found
+
+        def done(expected: Expected) -> None:
+            if self.expected.get(model.id) != expected:
+                self.expected[model.id] = expected
+                self.expected_changed.emit()
+
+        self.context.jobs.run(work, done, owner=self, key="models-expected")
+
     # --- memory ----------------------------------------------------------------------------------------------
     def load(self, model: InstalledModel) -> None:
         """Bring a model into memory ahead of its first prompt."""
@@ -263,8 +291,20 @@ class ModelsState(QObject):
         engine = msgspec.structs.replace(engine, per_model=per_model)
         self.context.shell.banner("settings", settings.save(msgspec.structs.replace(settings.value, engine=engine)))
 
+    def add_file(self, path: str) -> None:
+        """Use this file from now on, where it is. What can't be used is told of and not added."""
+
+        def added(_header: object) -> None:
+            new = self.inventory is None or self.inventory.by_path(path) is None
+            if new:
+                self.add_folder(path)
+            self.file_added.emit(path, new)
+
+        gguf = importlib.import_module("workbench.core.gguf")
+        self.context.jobs.run(lambda: gguf.read_header(Path(path)), added, self.failed.emit, owner=self)
+
     def add_folder(self, folder: str) -> bool:
-        """Look into this folder too, from now on. False: it was known."""
+        """Look into this folder (or at this file) too, from now on. False: it was known."""
         settings = self.context.settings
         known = settings.value.folders.model_folders
         if folder in known:

@@ -80,6 +80,9 @@ class Transfers(QObject):
     def resume(self, download_id: str) -> None:
         self._do(lambda manager: manager.resume(download_id))
 
+    def first(self, download_id: str) -> None:
+        self._do(lambda manager: manager.first(download_id))
+
     def cancel(self, download_id: str) -> None:
         self._do(lambda manager: manager.cancel(download_id))
 
