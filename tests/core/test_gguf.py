@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from tests.core.gguf_bytes import Typed, gguf_file, text
 from workbench.core import gguf as reader
 from workbench.core.errors import BadModelFile
-from workbench.core.gguf import GgufHeader, LazyArray, NeedMoreBytes, parse_header, read_header
+from workbench.core.gguf import GgufHeader, LazyArray, ModelFacts, NeedMoreBytes, parse_header, read_header, split_parts
 
 TOKENS = [f"token {number} é" for number in range(400)]
 METADATA: dict[str, Any] = {
@@ -258,6 +258,12 @@ def test_mutations_never_do_anything_else(seed: int) -> None:
 @given(st.binary(max_size=200))
 def test_random_bytes_after_the_magic(data: bytes) -> None:
     outcome(b"GGUF" + struct.pack("<I", 3) + data)
+
+
+def test_a_number_of_parts_that_no_name_can_hold_is_refused_at_once(tmp_path: Path) -> None:
+    path = tmp_path / "m-00001-of-00002.gguf"
+    with pytest.raises(BadModelFile, match="4294967295 parts"):
+        split_parts(path, ModelFacts(split_count=2**32 - 1))
 
 
 def test_a_large_vocabulary_is_read_once_in_few_steps() -> None:

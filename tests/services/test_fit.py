@@ -6,6 +6,8 @@ import importlib.util
 from pathlib import Path
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from workbench.core.gguf import GgufHeader, TensorInfo, read_header
 from workbench.core.requests import LoadOptions
@@ -94,6 +96,37 @@ def test_split_models_are_added_up() -> None:
     second = header("", {"blk.1.a": 20, "output.weight": 7})
     made = ModelShape.of([first, second])
     assert (made.layer_bytes, made.weights_bytes, made.tied) == ((10, 20), 42, False)
+
+
+# fmt: off
+_NUMBERS = (
+    "block_count", "context_length", "embedding_length", "feed_forward_length", "vocab_size", "expert_count",
+    "expert_used_count", "full_attention_interval", "attention.head_count", "attention.head_count_kv",
+    "attention.key_length", "attention.value_length", "attention.kv_lora_rank", "attention.key_length_mla",
+    "attention.shared_kv_layers", "rope.dimension_count", "ssm.conv_kernel", "ssm.inner_size", "ssm.state_size",
+    "ssm.group_count", "shortconv.l_cache", "wkv.head_size", "token_shift_count", "kda.head_dim",
+)
+# fmt: on
+_ANYTHING = st.one_of(
+    st.sampled_from([0, 1, -1, 7, 2**31, 2**32 - 1, 2**63, -(2**63), True, "8", 1.5, float("nan")]),
+    st.lists(st.sampled_from([0, 2, -3, 2**62, "x", 1.5]), max_size=4).map(tuple),
+)
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.dictionaries(st.sampled_from(_NUMBERS), _ANYTHING, max_size=8), st.integers(0, 2**40))
+def test_whatever_a_header_says_judging_it_stays_bounded(numbers: dict[str, object], size: int) -> None:
+    tensors = {"blk.0.a": size, "blk.5000.b": 9, "token_embd.weight": 5}
+    keys = {"general.architecture": "x"} | {f"x.{name}": value for name, value in numbers.items()}
+    infos = tuple(TensorInfo(name, (length,), "I8", 0, length) for name, length in tensors.items())
+    made = ModelShape.of(
+        [GgufHeader(version=3, big_endian=False, metadata=keys, tensors=infos, header_bytes=0, data_offset=0)]
+    )
+    assert len(made.layer_bytes) == len(made.k_values) <= 4096
+    assert made.weights_bytes == sum(tensors.values())
+    for where in (machine(), machine(vram=8)):
+        fit = judge(made, where)
+        assert fit.ram_bytes >= 0 and fit.tokens_per_s >= 0 and fit.advice
 
 
 def test_verdicts() -> None:

@@ -34,6 +34,8 @@ LARGEST_NAME = 64 * 1024
 MOST_KEYS = 8_192
 MOST_TENSORS = 262_144
 MOST_DIMENSIONS = 8
+MOST_PARTS = 99_999
+"""What five digits of a part's name can count."""
 MOST_ELEMENTS = 8_000_000
 """Texts and nested arrays walked over in one header. The largest vocabularies have half a million."""
 DEEPEST_NESTING = 4
@@ -226,6 +228,8 @@ def split_parts(path: Path, facts: ModelFacts) -> list[Path]:
     if facts.split_count <= 1 or match is None:
         return [path]
     count = facts.split_count
+    if count > MOST_PARTS:
+        raise BadModelFile(f"{path.name} says it is one of {count} parts.", hint="Download the file again.")
     parts = [path.with_name(f"{match[1]}-{number:05}-of-{count:05}{match[2]}") for number in range(1, count + 1)]
     missing = [part for part in parts if not part.is_file()]
     if missing:

@@ -22,6 +22,9 @@ CACHE_BYTES: dict[str, float] = {
     "iq4_nl": 18 / 32,
 }
 """Bytes for each value of the KV cache, by its type; llama.cpp's block sizes."""
+MOST_LAYERS = 4096
+MOST = 1 << 30
+"""Of any other number in a header."""
 _BLOCK = re.compile(r"blk\.(\d+)\.")
 
 
@@ -60,7 +63,7 @@ class ModelShape(msgspec.Struct, frozen=True, kw_only=True):
         facts = first.facts
         arch = facts.architecture
         tensors = [tensor for header in headers for tensor in header.tensors]
-        layers = facts.layers or 0
+        layers = min(max(0, facts.layers or 0), MOST_LAYERS)
         by_layer = [0] * layers
         embeddings = other = experts = repacked = 0
         tied, copied = True, repacked_types()
@@ -79,25 +82,25 @@ class ModelShape(msgspec.Struct, frozen=True, kw_only=True):
                 other += size
                 repacked += size if tensor.type in copied else 0
                 tied = tied and tensor.name != "output.weight"
-        used, count = first.number(f"{arch}.expert_used_count"), first.number(f"{arch}.expert_count")
+        used, count = _number(first, f"{arch}.expert_used_count"), _number(first, f"{arch}.expert_count")
         k_values, v_values = _cache_values(first, arch, layers)
         return cls(
             architecture=arch,
             quantization=facts.quantization,
-            context_length=facts.context_length or 0,
+            context_length=_number(first, f"{arch}.context_length"),
             layer_bytes=tuple(by_layer),
             input_bytes=embeddings,
             output_bytes=other,
             tied=tied,
             expert_bytes=experts,
-            expert_share=used / count if used and count else 1.0,
+            expert_share=min(1.0, used / count) if used and count else 1.0,
             k_values=k_values,
             v_values=v_values,
             state_bytes=_state_bytes(first, arch, k_values),
-            n_embd=facts.embedding_length or 0,
-            n_ff=first.number(f"{arch}.feed_forward_length") or first.number(f"{arch}.expert_feed_forward_length") or 0,
-            n_head=facts.heads or 0,
-            n_vocab=facts.vocabulary or 0,
+            n_embd=_number(first, f"{arch}.embedding_length"),
+            n_ff=_number(first, f"{arch}.feed_forward_length") or _number(first, f"{arch}.expert_feed_forward_length"),
+            n_head=_number(first, f"{arch}.attention.head_count"),
+            n_vocab=min(max(0, facts.vocabulary or 0), MOST),
             # as an output matrix the embeddings are copied; as a table to look up in they are not
             repacked_bytes=repacked + (embeddings_copied if tied else 0),
         )
@@ -135,7 +138,7 @@ def _cache_values(header: GgufHeader, arch: str, layers: int) -> tuple[tuple[int
     """Values for each token that the layers' K and V caches keep."""
 
     def number(key: str) -> int:
-        return header.number(f"{arch}.{key}") or 0
+        return _number(header, f"{arch}.{key}")
 
     heads = number("attention.head_count")
     head = number("embedding_length") // heads if heads else 0
@@ -160,8 +163,14 @@ def _cache_values(header: GgufHeader, arch: str, layers: int) -> tuple[tuple[int
 def _by_layer(header: GgufHeader, key: str, layers: int, default: int) -> tuple[int, ...]:
     value = header.metadata.get(key)
     if isinstance(value, tuple) and len(value) == layers:
-        return tuple(int(item) for item in value)
-    return (header.number(key) or default,) * layers
+        return tuple(item if isinstance(item, int) and 0 <= item <= MOST else 0 for item in value)
+    return (_number(header, key) or default,) * layers
+
+
+def _number(header: GgufHeader, key: str) -> int:
+    """0 where there is none, or none that a model could have: headers are written by strangers."""
+    value = header.number(key) or 0
+    return value if 0 < value <= MOST else 0
 
 
 def _state_bytes(header: GgufHeader, arch: str, k_values: tuple[int, ...]) -> int:
@@ -171,7 +180,7 @@ def _state_bytes(header: GgufHeader, arch: str, k_values: tuple[int, ...]) -> in
     """
 
     def number(key: str) -> int:
-        return header.number(f"{arch}.{key}") or 0
+        return _number(header, f"{arch}.{key}")
 
     recurrent = sum(1 for values in k_values if values == 0) or len(k_values)  # Falcon-H1's layers do both
     n_embd, heads = number("embedding_length"), number("attention.head_count")
