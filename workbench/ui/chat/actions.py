@@ -52,7 +52,7 @@ ANSWER: tuple[MessageEntry, ...] = (
         mark("Regenerate with another model…"),
         "Ctrl+Shift+R",
     ),
-    COMPARE._replace(last_title=mark("Compare the last prompt…"), keys="Ctrl+Shift+M"),
+    COMPARE._replace(last_title=mark("Compare the last prompt…"), keys="Ctrl+Shift+E"),
     MessageEntry(
         "add_to_test_set", mark("Add to test set…"), "list-checks", mark("Add the last answer to a test set…")
     ),
