@@ -4,6 +4,7 @@ What the program imports by name or late can be missing from a bundle without an
 """
 
 import importlib
+import os
 import pkgutil
 import sys
 
@@ -25,7 +26,8 @@ names = [
     for module in pkgutil.walk_packages(workbench.__path__, "workbench.", onerror=lambda _name: None)
     if not module.name.startswith(("workbench.engine.child", "workbench.__main__"))
 ]
-for name in [*names, *LATE]:
+late = os.environ.get("WORKBENCH_LATE_IMPORTS", "").split()  # of late_imports.py
+for name in [*names, *LATE, *late]:
     importlib.import_module(name)
 
 from workbench.core.paths import bundled  # noqa: E402
@@ -47,10 +49,14 @@ from ziamath import Latex  # noqa: E402
 Latex(r"\frac{1}{2}").svg()
 stats.binomtest(3, 10).proportion_ci()
 HfApi()
+resources = bundled("resources")
+for pattern in ("languages/*.mo", "help/*.md", "help/images/*.png", "fonts/*.ttf", "icons/*.svg", "prices.json"):
+    if not any(resources.glob(pattern)):
+        broken.append(f"nothing of resources/{pattern} is there")
 if starter_path() is None:
     broken.append("the starter model is missing")
 if len(names) < 100 or not plugins.loaded:
     broken.append(f"only {len(names)} modules and {len(plugins.loaded)} plugins were found")
 if broken:
     sys.exit("\n".join(broken))
-print(f"{len(names)} modules, {len(plugins.loaded)} plugins, {len(LATE)} late packages: all there")
+print(f"{len(names)} modules, {len(plugins.loaded)} plugins, {len(LATE) + len(late)} late imports: all there")

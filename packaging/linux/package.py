@@ -25,8 +25,14 @@ ROOT = Path(__file__).resolve().parent.parent.parent
 HERE = Path(__file__).resolve().parent
 DESKTOP = ROOT / "resources" / "desktop"
 NAME = "model-workbench"
-MAINTAINER = "The Model Workbench developers <maintainers@modelworkbench.org>"
-HOMEPAGE = "https://modelworkbench.org/"
+MAINTAINER = "{} <{}>".format(
+    os.environ.get("DEBFULLNAME", "The Model Workbench developers"),
+    os.environ.get("DEBEMAIL", "maintainers@model-workbench.invalid"),
+)
+"""Who answers for the package: Debian's usual variables. Without them an address that says that there is none."""
+HOMEPAGE = os.environ.get("WORKBENCH_HOMEPAGE", "")
+METAINFO = "local.model_workbench.workbench.metainfo.xml"
+"""AppStream wants a reversed domain. The project has none, and a made-up one may become somebody's: hence `local`."""
 RECOMMENDS = (
     "fonts-dejavu-core | fonts-noto-core",
     "gnome-keyring | kwalletmanager | keepassxc",
@@ -95,7 +101,7 @@ def desktop_files(share: Path, icons: Path) -> None:
     """Menu entry, icons, file type and description for software centres, below a share folder."""
     for name, folder in (
         (f"{NAME}.desktop", "applications"),
-        ("org.modelworkbench.Workbench.metainfo.xml", "metainfo"),
+        (METAINFO, "metainfo"),
     ):
         (share / folder).mkdir(parents=True, exist_ok=True)
         shutil.copyfile(DESKTOP / name, share / folder / name)
@@ -121,7 +127,7 @@ def copyright_text(bundle: Path) -> str:
         [
             "Format: https://www.debian.org/doc/packaging-manuals/copyright-format/1.0/",
             "Upstream-Name: Model Workbench",
-            f"Source: {HOMEPAGE}",
+            *([f"Source: {HOMEPAGE}"] if HOMEPAGE else []),
             "Comment:",
             " The bundle holds Python (PSF-2.0), Qt (LGPL-3.0, replaceable files in",
             f" /usr/lib/{NAME}/_internal/PySide6/Qt/lib), llama.cpp (MIT) and these",
@@ -155,14 +161,22 @@ def make_deb(bundle: Path, icons: Path, output: Path, work: Path, version: str, 
     size_kib = sum(-(-path.lstat().st_size // 1024) for path in tree.rglob("*") if not path.is_dir())
     control = tree / "DEBIAN"
     control.mkdir()
-    (control / "control").write_text(
-        f"Package: {NAME}\nVersion: {version}\nArchitecture: {architecture}\nMaintainer: {MAINTAINER}\n"
-        f"Installed-Size: {size_kib}\nDepends: {', '.join(depends)}\n"
-        f"Recommends: {', '.join([*RECOMMENDS, *recommends])}\n"
-        f"Suggests: {', '.join(SUGGESTS)}\nSection: science\nPriority: optional\nHomepage: {HOMEPAGE}\n"
-        f"Description: {DESCRIPTION}",
-        encoding="utf-8",
-    )
+    fields = {
+        "Package": NAME,
+        "Version": version,
+        "Architecture": architecture,
+        "Maintainer": MAINTAINER,
+        "Installed-Size": str(size_kib),
+        "Depends": ", ".join(depends),
+        "Recommends": ", ".join([*RECOMMENDS, *recommends]),
+        "Suggests": ", ".join(SUGGESTS),
+        "Section": "science",
+        "Priority": "optional",
+        "Homepage": HOMEPAGE,
+        "Description": DESCRIPTION.rstrip(),
+    }
+    lines = [f"{name}: {value}" for name, value in fields.items() if value]
+    (control / "control").write_text("\n".join([*lines, ""]), encoding="utf-8")
     sums = subprocess.run(
         "find usr -type f -print0 | sort -z | xargs -0 md5sum", shell=True, cwd=tree, capture_output=True
     )

@@ -29,12 +29,14 @@ function Add-Signature([string[]]$files) {
 New-Item -ItemType Directory -Force -Path $work, (Join-Path $root "dist") | Out-Null
 if (-not (Test-Path $python)) { Invoke-Checked py -3 -m venv (Join-Path $work "venv") }
 
-# For every x86-64 CPU with AVX2, not for the one that compiles; pip's cache may hold a wheel for this machine only.
+# A library for each kind of x86-64 processor; the engine loads the best that the machine can run. pip's cache may hold a
+# wheel for this machine only. Without OpenMP, whose library would have to be installed; llama.cpp has threads of its own.
 $line = Select-String -Path pyproject.toml -Pattern '^\s*"(llama-cpp-python[^"]*)",$' | Select-Object -First 1
 $wanted = $line.Matches[0].Groups[1].Value
-$wheels = Join-Path $work "wheels"
+$wheels = Join-Path $work "wheels-all-cpus"
 if (-not (Test-Path (Join-Path $wheels "llama_cpp_python-*.whl"))) {
-    $env:CMAKE_ARGS = "-DGGML_NATIVE=OFF"
+    $env:CMAKE_ARGS = "-DGGML_NATIVE=OFF -DGGML_BACKEND_DL=ON -DGGML_CPU_ALL_VARIANTS=ON -DGGML_OPENMP=OFF " +
+        "-DLLAVA_BUILD=OFF -DCMAKE_INSTALL_BINDIR=llama_cpp/lib"
     Invoke-Checked $python -m pip wheel --no-cache-dir --no-deps --no-binary llama-cpp-python -w $wheels $wanted
 }
 Invoke-Checked $python -m pip install --quiet --no-index --no-deps --find-links $wheels $wanted

@@ -197,7 +197,7 @@ def test_the_package_holds_the_program_the_menu_entry_and_what_it_needs(
     assert (tree / "usr/lib/model-workbench/_internal/llama_cpp/lib/libllama.so").read_bytes() == b"the same"
     for path in (
         "applications/model-workbench.desktop",
-        "metainfo/org.modelworkbench.Workbench.metainfo.xml",
+        "metainfo/local.model_workbench.workbench.metainfo.xml",
         "mime/packages/model-workbench.xml",
         "icons/hicolor/48x48/mimetypes/application-x-gguf.png",
         "man/man1/workbench.1.gz",
