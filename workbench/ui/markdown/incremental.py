@@ -190,7 +190,7 @@ class MarkdownDocument:
         writer = DocumentWriter(
             cursor, self.style, self._math, counters=self._counters, breaks=self._breaks, open_code=open_code
         )
-        boundary = None if final else _freeze_boundary(tokens, tail.count("\n"))
+        boundary = None if final else _freeze_boundary(tokens, tail.split("\n"))
         if boundary is not None:
             tokens = self._write_frozen(writer, tokens, boundary, tail)
             tail = self.source[self._frozen_chars :]
@@ -335,10 +335,15 @@ def _last_top_level(tokens: list[Token]) -> Token:
     return next(token for token in reversed(tokens) if token.level == 0 and token.nesting >= 0)
 
 
-def _freeze_boundary(tokens: list[Token], complete_lines: int) -> int | None:
-    """Index of the token from which on everything stays open: a top-level block or an item of the last list."""
+def _freeze_boundary(tokens: list[Token], lines: list[str]) -> int | None:
+    """Index of the token from which on everything stays open: a top-level block or an item of the last list.
+
+    `lines` are those of the open text; the last one is not complete.
+    """
+    complete_lines = len(lines) - 1
     tops = [i for i, token in enumerate(tokens) if token.level == 0 and token.nesting >= 0 and token.map]
-    settled = [i for i in tops if _is_settled(tokens[i], complete_lines)]
+    before = [None, *(tokens[i] for i in tops)]
+    settled = [i for i, block in zip(tops, before, strict=False) if _begins_here(tokens[i], block, lines)]
     if not settled:
         return None
     last = settled[-1]
@@ -357,14 +362,20 @@ def _first_line(token: Token) -> int:
     return token.map[0] if token.map else 0
 
 
-def _is_settled(token: Token, complete_lines: int) -> bool:
-    """Whether this block will begin here and be what it is, whatever follows."""
+def _begins_here(token: Token, before: Token | None, lines: list[str]) -> bool:
+    """Whether a block will begin here, whatever follows. It stays open itself, so it may still become another one.
+
+    Behind a blank line its first character says so, unless a list comes before: "3" may become its next item, "3.".
+    """
     assert token.map is not None
+    first, complete_lines = token.map[0], len(lines) - 1
+    if before is not None and before.type not in _LIST_OPEN and not lines[first - 1].strip():
+        return True
     if token.type == "table_open":
-        return token.map[0] + 1 < complete_lines
+        return first + 1 < complete_lines
     if token.type == "math_block":
         return bool(token.meta.get("closed")) and token.map[1] <= complete_lines
-    return token.map[0] < complete_lines
+    return first < complete_lines
 
 
 def _open_code(tokens: list[Token], text: str) -> Token | None:
