@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import csv
 import json
+import mimetypes
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
@@ -15,12 +16,14 @@ from typing import Any
 import msgspec
 
 from workbench.core.errors import BadInput
-from workbench.core.messages import Message
+from workbench.core.messages import Attachment, AudioPart, FilePart, ImagePart, Message, Part
 from workbench.evaluation.cases import TestCase, with_unique_ids
 
 MAX_FILE_BYTES = 200_000_000
 MAX_CASES = 200_000
+MAX_ATTACHMENT_BYTES = 20_000_000
 SPECIAL = {"id", "expected", "__expected", "tags", "cluster", "weight", "sealed", "messages", "variables", "vars"}
+SPECIAL |= {"attachments"}
 SUFFIXES = {".csv", ".tsv", ".jsonl", ".ndjson", ".json", ".yaml", ".yml", ".xlsx"}
 
 
@@ -35,17 +38,20 @@ def read_cases(path: Path) -> list[TestCase]:
         raise BadInput(f"{path} can't be read: {error.strerror}.") from None
     if size > MAX_FILE_BYTES:
         raise BadInput(f"{path.name} has {size // 1_000_000} MB; test sets hold at most {MAX_FILE_BYTES // 1_000_000}.")
-    return parse_rows(_rows(path, suffix), path.name)
+    return parse_rows(_rows(path, suffix), path.name, path.parent)
 
 
-def parse_rows(rows: Iterable[tuple[int, Any]], source: str) -> list[TestCase]:
-    """Cases from (row number, mapping) pairs. `source` names the file in errors."""
+def parse_rows(rows: Iterable[tuple[int, Any]], source: str, folder: Path | None = None) -> list[TestCase]:
+    """Cases from (row number, mapping) pairs. `source` names the file in errors; attachments' names lead from
+    `folder` and stay within it."""
     cases: list[TestCase] = []
     for number, row in rows:
         if len(cases) >= MAX_CASES:
             raise BadInput(f"{source} has more than {MAX_CASES} cases.")
         try:
-            cases.append(_case(row))
+            cases.append(_case(row, folder))
+        except BadInput as error:
+            raise BadInput(f"{source}, row {number}: {error}") from None
         except (ValueError, TypeError, msgspec.ValidationError) as error:
             raise BadInput(f"{source}, row {number}: {error}.") from None
     if not cases:
@@ -153,7 +159,7 @@ def _excel(path: Path) -> Iterator[tuple[int, Any]]:
         book.close()
 
 
-def _case(row: Any) -> TestCase:
+def _case(row: Any, folder: Path | None) -> TestCase:
     if not isinstance(row, dict):
         raise ValueError("a case is an object with names and values")
     variables = dict(row.get("variables") or row.get("vars") or {})
@@ -164,7 +170,7 @@ def _case(row: Any) -> TestCase:
     return TestCase(
         id=str(row.get("id") or ""),
         variables=variables,
-        messages=_messages(row.get("messages") or ()),
+        messages=(*_messages(row.get("messages") or ()), *_attached(row.get("attachments") or (), folder)),
         expected=row.get("expected", row.get("__expected")),
         tags=tuple(map(str, tags)),
         cluster=str(row["cluster"]) if row.get("cluster") not in (None, "") else None,
@@ -183,6 +189,43 @@ def _messages(value: Any) -> tuple[Message, ...]:
             item = {"role": item.get("role"), "parts": [{"type": "text", "text": item["content"]}]}
         messages.append(msgspec.convert(item, Message))
     return tuple(messages)
+
+
+def _attached(names: Any, folder: Path | None) -> tuple[Message, ...]:
+    """Files beside the test set as a user message without text: it becomes one with the prompt."""
+    if isinstance(names, str):
+        names = [name.strip() for name in names.split(";") if name.strip()]
+    if not names:
+        return ()
+    if folder is None:
+        raise ValueError("attachments can only be named in a file")
+    parts = []
+    for name in names:
+        path = (folder / str(name)).resolve()
+        if not path.is_relative_to(folder.resolve()):
+            raise ValueError(f"the attachment {name} is not in the test set's folder")
+        parts.append(part_of_file(path))
+    return (Message("user", tuple(parts)),)
+
+
+def part_of_file(path: Path) -> Part:
+    """A file as a part of a message. Raises BadInput for one that can't be read or is too large."""
+    try:
+        if path.stat().st_size > MAX_ATTACHMENT_BYTES:
+            raise BadInput(f"{path.name} is larger than {MAX_ATTACHMENT_BYTES // 1_000_000} MB.")
+        data = path.read_bytes()
+    except OSError as error:
+        raise BadInput(f"{path} can't be read: {error.strerror}.") from None
+    media_type = mimetypes.guess_type(path.name)[0] or "application/octet-stream"
+    attachment = Attachment.of(data, media_type, path.name)
+    if media_type.startswith("image/"):
+        return ImagePart(attachment)
+    if media_type.startswith("audio/"):
+        return AudioPart(attachment)
+    try:
+        return FilePart(attachment, data.decode("utf-8"))
+    except UnicodeDecodeError:
+        return FilePart(attachment)
 
 
 def _weight(value: Any) -> float:

@@ -10,7 +10,7 @@ from typing import Any
 import msgspec
 
 from workbench.core.errors import BadInput
-from workbench.core.messages import Message
+from workbench.core.messages import Message, Part, TextPart
 
 NEAR_DUPLICATE = 90
 """Similarity in percent (rapidfuzz token-sort ratio) from which two cases count as nearly the same."""
@@ -35,6 +35,15 @@ class TestCase(msgspec.Struct, frozen=True, kw_only=True):
     def text(self) -> str:
         """What makes this case itself: the values and messages that go into the prompt."""
         return "\n".join([*(str(value) for value in self.variables.values()), *(m.text for m in self.messages)])
+
+
+def with_attachments(case: TestCase) -> tuple[tuple[Message, ...], tuple[Part, ...]]:
+    """(the messages before the prompt, the files that go with the prompt): these stand as a user message without
+    text at the end of the case's messages."""
+    last = case.messages[-1] if case.messages else None
+    if last is None or last.role != "user" or any(isinstance(part, TextPart) for part in last.parts):
+        return case.messages, ()
+    return case.messages[:-1], last.parts
 
 
 class NearDuplicate(msgspec.Struct, frozen=True):

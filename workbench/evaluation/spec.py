@@ -157,7 +157,7 @@ def _cases(value: Any, path: Path) -> list[TestCase]:
     if isinstance(value, str):
         return read_cases(path.parent / value)
     if isinstance(value, list):
-        return parse_rows(enumerate(value, 1), f"{path.name}, cases")
+        return parse_rows(enumerate(value, 1), f"{path.name}, cases", path.parent)
     raise BadInput(f"{path.name} needs 'cases': a list, or the name of a CSV, JSONL, YAML or Excel file.")
 
 

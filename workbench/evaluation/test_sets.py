@@ -45,8 +45,13 @@ def load_test_set(store: Store, id: str) -> TestSet | None:
     if row is None:
         return None
     newest: dict[str, PromptSpec] = {}
+    removed: set[str] = set()
     for template in store.prompt_templates(id):
-        newest.setdefault(template.name, _prompt(template.name, template.messages))
+        if template.name not in newest and template.name not in removed:
+            if template.messages:
+                newest[template.name] = _prompt(template.name, template.messages)
+            else:
+                removed.add(template.name)
     return TestSet(
         id=id,
         name=row.name,
@@ -57,12 +62,20 @@ def load_test_set(store: Store, id: str) -> TestSet | None:
 
 
 def save_test_set(store: Store, test_set: TestSet) -> None:
-    """Cases and prompts; a prompt that changed becomes a new version of itself."""
+    """Cases and prompts; a prompt that changed becomes a new version of itself, one that was removed an empty one, so
+    that its earlier versions stay."""
     old = store.test_set(test_set.id)
+    before = load_test_set(store, test_set.id) if old is not None else None
     row = TestSetRow(id=test_set.id, name=test_set.name, created_at=old.created_at if old else "")
     store.save_test_set(row, [row_of_case(test_set.id, i, case) for i, case in enumerate(test_set.cases)])
     for prompt in test_set.prompts:
         store.save_prompt_template(test_set.id, prompt.name, _messages(prompt))
+    kept = {prompt.name for prompt in test_set.prompts}
+    earlier = {prompt.name for prompt in before.prompts} if before is not None else set()
+    for template in store.prompt_templates(test_set.id) if earlier - kept else ():
+        if template.name not in kept and template.messages and template.name in earlier:
+            store.save_prompt_template(test_set.id, template.name, [])
+            kept.add(template.name)
 
 
 def prompt_versions(store: Store, test_set_id: str, name: str) -> list[PromptVersion]:
@@ -70,7 +83,7 @@ def prompt_versions(store: Store, test_set_id: str, name: str) -> list[PromptVer
     return [
         PromptVersion(version=row.version, prompt=_prompt(row.name, row.messages), created_at=row.created_at)
         for row in store.prompt_templates(test_set_id)
-        if row.name == name
+        if row.name == name and row.messages
     ]
 
 
@@ -141,13 +154,15 @@ def to_csv(cases: Sequence[TestCase]) -> str:
     names = list(dict.fromkeys(name for case in cases for name in case.variables))
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(["id", *names, "expected", "tags", "cluster", "weight", "sealed"])
+    with_messages = any(case.messages for case in cases)
+    head = ["id", *names, "expected", "tags", "cluster", "weight", "sealed"]
+    writer.writerow([*head, "messages"] if with_messages else head)
     for case in cases:
         values = [case.variables.get(name, "") for name in names]
         expected = "" if case.expected is None else case.expected
-        writer.writerow(
-            [case.id, *values, expected, ", ".join(case.tags), case.cluster or "", case.weight, int(case.sealed)]
-        )
+        line = [case.id, *values, expected, ", ".join(case.tags), case.cluster or "", case.weight, int(case.sealed)]
+        messages = msgspec.json.encode(case.messages).decode() if case.messages else ""
+        writer.writerow([*line, messages] if with_messages else line)
     return text.getvalue()
 
 

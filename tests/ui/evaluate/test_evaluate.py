@@ -14,6 +14,7 @@ from PySide6.QtWidgets import QAbstractButton, QApplication, QFileDialog, QInput
 
 from tests.ui.evaluate.conftest import Evaluating
 from workbench.evaluation.case_files import read_cases
+from workbench.evaluation.cases import near_duplicates
 from workbench.evaluation.spec import EvalSpec, read_spec
 
 
@@ -374,13 +375,15 @@ def test_every_button_has_a_name(evaluating: Evaluating, spec: EvalSpec, quiz: P
     assert nameless == []
 
 
-@pytest.mark.parametrize("name", ["triage", "order-number"])
-def test_the_examples_are_whole_and_say_that_their_baseline_is_recorded(name: str) -> None:
+@pytest.mark.parametrize(("name", "cases", "chosen"), [("triage", 64, 64), ("year", 300, 200)])
+def test_the_examples_are_whole_and_say_that_their_baseline_is_recorded(name: str, cases: int, chosen: int) -> None:
     folder = Path(__file__).parents[3] / "resources" / "examples"
     spec = read_spec(folder / f"{name}.yaml")
-    assert len(spec.cases) == len(read_cases(folder / f"{name}-cases.jsonl")) == 64
+    assert len(spec.cases) == len(read_cases(folder / f"{name}-cases.jsonl")) == cases
+    assert len(spec.selected_cases()) == chosen
+    assert spec.margin == 5
     assert "Recorded" in spec.baseline.name
-    assert "written by hand" in spec.baseline.name
+    assert "not the output of any service" in " ".join(spec.notes.split())
     recorded = [json.loads(line) for line in (folder / spec.baseline.recorded).read_text().splitlines()]
     assert {item["case"] for item in recorded} == {case.id for case in spec.cases}
-    assert {item["model"] for item in recorded} == {"hand-written reference"}
+    assert near_duplicates(spec.cases) == []

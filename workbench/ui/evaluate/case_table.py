@@ -168,11 +168,15 @@ class CaseModel(QAbstractTableModel):
             text = value_text(case, column)
             if role == ROLE.EditRole:
                 return text
+            if column == "id" and case.messages:
+                return f"{text}  +{len(case.messages)}"
             if case.sealed and not self.sealed_open and column not in ("id", "weight"):
                 return HIDDEN if text else ""
             return " ".join(text.split()) if len(text) < 400 else " ".join(text[:400].split()) + " …"
         if role == ROLE.ForegroundRole and column == "id" and case.id in self.near:
             return QColor(self._theme.tokens.warn)
+        if role == ROLE.ToolTipRole and column == "id" and case.messages and case.id not in self.near:
+            return tr("With messages or files before the prompt: Edit case… shows them.")
         if role == ROLE.ToolTipRole:
             if case.id in self.near and column == "id":
                 return tr("Nearly the same case stands in the other part: whoever tuned on one has seen the other.")

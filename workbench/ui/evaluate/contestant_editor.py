@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import json
+from functools import partial
 from pathlib import Path
 
 import msgspec
-from PySide6.QtCore import Signal, Slot
+from PySide6.QtCore import Qt, Signal, Slot
 from PySide6.QtWidgets import (
+    QCheckBox,
     QComboBox,
     QFileDialog,
     QFrame,
     QGridLayout,
     QLineEdit,
+    QMenu,
     QPlainTextEdit,
     QVBoxLayout,
     QWidget,
@@ -20,7 +23,9 @@ from PySide6.QtWidgets import (
 
 from workbench.core.models import ModelInfo
 from workbench.core.requests import ResponseFormat, Sampling
+from workbench.evaluation import variations
 from workbench.evaluation.spec import ModelSpec
+from workbench.ui.evaluate.examples_editor import ExamplesEditor
 from workbench.ui.evaluate.parts import field, row
 from workbench.ui.icons import IconButton
 from workbench.ui.tr import mark, tr
@@ -38,6 +43,8 @@ FORMATS = (
 class ContestantEditor(QFrame):
     changed = Signal()
     copy_wanted = Signal(object)
+    variations_wanted = Signal(list)
+    """Further contestants (ModelSpec)."""
     remove_wanted = Signal(object)
 
     def __init__(self, spec: ModelSpec, models: list[ModelInfo], *, optional: bool = False) -> None:
@@ -63,7 +70,9 @@ class ContestantEditor(QFrame):
             copy.clicked.connect(lambda: self.copy_wanted.emit(self))
             remove = IconButton("x", tr("Remove this model"))
             remove.clicked.connect(lambda: self.remove_wanted.emit(self))
-            buttons += [copy, remove]
+            self.vary = IconButton("shuffle", tr("Variations of this model side by side"))
+            self.vary.clicked.connect(self._show_variations)
+            buttons += [self.vary, copy, remove]
         line = row(*buttons, stretch=False)
         line.setStretch(0, 1)
         column.addLayout(line)
@@ -97,6 +106,12 @@ class ContestantEditor(QFrame):
         self.system.setFixedHeight(58)
         self.system.setPlaceholderText(tr("As in the prompt"))
         grid.addWidget(field(tr("System prompt of its own"), self.system), 2, 0, 1, 4)
+        self.own_examples = QCheckBox(tr("Examples of its own instead of the prompt's"))
+        self.own_examples.toggled.connect(self._examples_toggled)
+        self.examples = ExamplesEditor()
+        self.examples.edited.connect(self._edited)
+        grid.addWidget(self.own_examples, 6, 0, 1, 4)
+        grid.addWidget(self.examples, 7, 0, 1, 4)
         self.format = QComboBox()
         for kind, title in FORMATS:
             self.format.addItem(tr(title), kind)
@@ -166,6 +181,9 @@ class ContestantEditor(QFrame):
         text = json.dumps(form.schema, indent=1, ensure_ascii=False) if form.schema else form.grammar or ""
         self.constraint.setPlainText(text)
         self.constraint.setVisible(form.kind in ("json_schema", "grammar"))
+        self.own_examples.setChecked(spec.examples is not None)
+        self.examples.set_examples(spec.examples or ())
+        self.examples.setVisible(spec.examples is not None)
         self._filling = False
 
     @Slot()
@@ -193,8 +211,9 @@ class ContestantEditor(QFrame):
             self._spec,
             label=self.label.text().strip(),
             sampling=sampling,
-            system=self.system.toPlainText().strip() or None,
+            system=self.system.toPlainText().strip() or ("" if self._spec.system == "" else None),
             response_format=self._format(),
+            examples=self.examples.examples() if self.own_examples.isChecked() else None,
         )
 
     def _format(self) -> ResponseFormat:
@@ -235,6 +254,39 @@ class ContestantEditor(QFrame):
         self.set_models(list(self._models.values()))
         self._fill()
         self.changed.emit()
+
+    @Slot(bool)
+    def _examples_toggled(self, own: bool) -> None:
+        self.examples.setVisible(own)
+        self._edited()
+
+    @Slot()
+    def _show_variations(self) -> None:
+        menu = self.variations_menu()
+        menu.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        menu.popup(self.vary.mapToGlobal(self.vary.rect().bottomLeft()))
+
+    def variations_menu(self) -> QMenu:
+        """Each action adds contestants that differ from this one in one thing."""
+        menu, spec = QMenu(self), self._spec
+        info = self._models.get(spec.model)
+        quantizations = variations.of_quantizations(spec, info, list(self._models.values())) if info else []
+        title = tr("Every other quantisation on this machine ({count})", count=len(quantizations))
+        choices = [
+            (title, quantizations),
+            (tr("Temperatures 0, 0.7 and 1"), variations.of_temperatures(spec)),
+            (tr("Without the system prompt"), [variations.without_system(spec)]),
+            (tr("Without the examples"), [variations.without_examples(spec)]),
+            (tr("With a grammar"), [variations.with_grammar(spec)]),
+        ]
+        for text, specs in choices:
+            action = menu.addAction(text)
+            action.setEnabled(bool(specs) and bool(spec.model))
+            action.triggered.connect(partial(self._vary, specs))
+        return menu
+
+    def _vary(self, specs: list[ModelSpec], _checked: bool = False) -> None:
+        self.variations_wanted.emit(specs)
 
     @Slot()
     def _format_chosen(self) -> None:

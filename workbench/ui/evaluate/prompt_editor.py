@@ -12,10 +12,11 @@ from workbench.evaluation.prompts import build_request
 from workbench.evaluation.spec import ModelSpec, PromptSpec
 from workbench.evaluation.test_sets import PromptVersion, prompt_versions
 from workbench.ui.context import Context
+from workbench.ui.evaluate.examples_editor import ExamplesEditor
 from workbench.ui.evaluate.parts import field, row
 from workbench.ui.icons import IconButton, PushButton
 from workbench.ui.tr import tr, translated_error
-from workbench.ui.widgets import label
+from workbench.ui.widgets import Section, label
 
 PREVIEW_AFTER_MS = 150
 SAVE_AFTER_MS = 1_500
@@ -39,11 +40,13 @@ class PromptEditor(QWidget):
         self.choice.activated.connect(self._fill)
         add = IconButton("plus", tr("Another prompt to compare"))
         add.clicked.connect(self._add)
+        rename = IconButton("pencil", tr("Rename this prompt"))
+        rename.clicked.connect(self._rename)
         remove = IconButton("trash-2", tr("Remove this prompt"))
         remove.clicked.connect(self._remove)
         self.versions = PushButton(tr("Versions"), icon_name="history")
         self.versions.clicked.connect(self._show_versions)
-        line = row(self.choice, add, remove, self.versions, stretch=False)
+        line = row(self.choice, add, rename, remove, self.versions, stretch=False)
         line.setStretch(0, 1)
         column.addLayout(line)
         self.system = QPlainTextEdit()
@@ -52,6 +55,11 @@ class PromptEditor(QWidget):
         self.system.setFixedHeight(64)
         self.system.setPlaceholderText(tr("Optional"))
         column.addWidget(field(tr("System prompt"), self.system))
+        self.examples = ExamplesEditor()
+        self.examples.edited.connect(self._edited)
+        self.examples_section = Section(tr("Examples (few-shot)"), opened=False)
+        self.examples_section.content.addWidget(self.examples)
+        column.addWidget(self.examples_section)
         self.text = QPlainTextEdit()
         self.text.setObjectName("code")
         self.text.setTabChangesFocus(True)
@@ -109,6 +117,8 @@ class PromptEditor(QWidget):
         self._filling = True
         self.system.setPlainText(prompt.system)
         self.text.setPlainText(prompt.text)
+        self.examples.set_examples(prompt.examples)
+        self.examples_section.set_open(bool(prompt.examples))
         self._filling = False
         self._preview()
 
@@ -118,7 +128,10 @@ class PromptEditor(QWidget):
             return
         index = max(self.choice.currentIndex(), 0)
         self._prompts[index] = msgspec.structs.replace(
-            self._prompts[index], system=self.system.toPlainText(), text=self.text.toPlainText()
+            self._prompts[index],
+            system=self.system.toPlainText(),
+            text=self.text.toPlainText(),
+            examples=self.examples.examples(),
         )
         self._later.start()
         self._save.start()
@@ -147,6 +160,17 @@ class PromptEditor(QWidget):
         if accepted and name and all(prompt.name != name for prompt in self._prompts):
             self._prompts.append(msgspec.structs.replace(self._prompts[self.choice.currentIndex()], name=name))
             self._names(len(self._prompts) - 1)
+            self.changed.emit()
+
+    @Slot()
+    def _rename(self) -> None:
+        """Its versions stay under the old name."""
+        old = self.choice.currentText()
+        name, accepted = QInputDialog.getText(self, tr("Rename this prompt"), tr("Name"), text=old)
+        name, index = name.strip(), self.choice.currentIndex()
+        if accepted and name and all(prompt.name != name for prompt in self._prompts):
+            self._prompts[index] = msgspec.structs.replace(self._prompts[index], name=name)
+            self._names(index)
             self.changed.emit()
 
     @Slot()

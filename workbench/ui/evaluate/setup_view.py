@@ -200,10 +200,21 @@ class SetupView(QWidget):
         editor = ContestantEditor(spec, self._state.models)
         editor.changed.connect(self._changed)
         editor.copy_wanted.connect(self._copy)
+        editor.variations_wanted.connect(self._vary)
         editor.remove_wanted.connect(self._remove)
         self.contestants.append(editor)
         self.model_box.addWidget(editor)
         self._changed()
+
+    @Slot(list)
+    def _vary(self, specs: list[ModelSpec]) -> None:
+        """Variations of a contestant; those that are there already are left out."""
+        for spec in specs:
+            there = [msgspec.structs.replace(editor.spec, label="") for editor in self.contestants]
+            if msgspec.structs.replace(spec, label="") not in there:
+                self._add_contestant(spec)
+        if len(specs) == 1:
+            self.contestants[-1].settings.setChecked(True)
 
     @Slot(object)
     def _copy(self, editor: ContestantEditor) -> None:
@@ -222,7 +233,7 @@ class SetupView(QWidget):
         self._changed()
 
     def _add_grader(self, spec: GraderSpec) -> None:
-        editor = GraderEditor(spec, self._state.graders)
+        editor = GraderEditor(spec, self._state.graders, self._state.models)
         editor.changed.connect(self._changed)
         editor.remove_wanted.connect(self._remove)
         self.graders.append(editor)
@@ -233,6 +244,8 @@ class SetupView(QWidget):
     def _models_changed(self) -> None:
         for editor in [*self.contestants, *([self.baseline] if self.baseline else [])]:
             editor.set_models(self._state.models)
+        for grader in self.graders:
+            grader.set_models(self._state.models)
         self._changed()
 
     def spec(self) -> EvalSpec | None:
@@ -262,6 +275,11 @@ class SetupView(QWidget):
             return tr("Choose at least one model.")
         if not all(editor.valid for editor in self.contestants) or not all(grader.valid for grader in self.graders):
             return tr("A model's or grader's settings are not complete.")
+        alone = next((g.grader for g in spec.graders if g.grader in ("pairwise", "human")), "")
+        if alone and len(spec.graders) > 1:
+            return tr("The grader {name} stands alone: remove the others.", name=alone)
+        if alone == "pairwise" and spec.baseline is None:
+            return tr("A pairwise judge needs a baseline to compare with.")
         if len(set(names)) < len(names):
             return tr("Two models have one name: give each a name of its own under its settings.")
         if not spec.selected_cases():
@@ -300,7 +318,7 @@ class SetupView(QWidget):
         infos = [
             info for model in (*spec.models, spec.baseline) if model and (info := self._state.model_info(model.model))
         ]
-        judges = [g.options.get("model", "") for g in spec.graders if g.grader == "judge"]
+        judges = [g.options.get("model", "") for g in spec.graders if g.grader in ("judge", "pairwise")]
         found = [info for judge in judges if (info := self._state.model_info(str(judge)))]
         lines = [line for judge in found for line in same_vendor_warnings(judge, infos)]
         self.judge_warning.setText("\n".join(lines))

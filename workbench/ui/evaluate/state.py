@@ -37,7 +37,7 @@ from workbench.ui.tr import tr
 LOOK_MS = 200
 LIVE_S = 1.0
 """Rates with intervals are computed anew this often while answers come in."""
-EXAMPLES = ("triage.yaml", "order-number.yaml")
+EXAMPLES = ("triage.yaml", "year.yaml")
 
 
 class Running:

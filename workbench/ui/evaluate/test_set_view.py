@@ -25,6 +25,7 @@ from workbench.evaluation.case_files import SUFFIXES, read_cases
 from workbench.evaluation.cases import NearDuplicate, TestCase, near_duplicates, split
 from workbench.evaluation.test_sets import TestSet, to_csv, to_json_lines
 from workbench.ui.context import Context
+from workbench.ui.evaluate.case_dialog import CaseDialog
 from workbench.ui.evaluate.case_table import CaseModel
 from workbench.ui.evaluate.prompt_editor import PromptEditor
 from workbench.ui.evaluate.state import EvaluateState
@@ -101,6 +102,9 @@ class TestSetView(QWidget):
         line.setSpacing(6)
         self.add = PushButton(tr("Add a case"), icon_name="plus")
         self.add.clicked.connect(self._add)
+        self.edit = PushButton(tr("Edit case…"), icon_name="pencil")
+        self.edit.setToolTip(tr("Long texts, earlier messages, attached files (Ctrl+Return)"))
+        self.edit.clicked.connect(self._edit)
         self.variable = PushButton(tr("Add a variable"), icon_name="braces")
         self.variable.clicked.connect(self._add_variable)
         self.import_cases = PushButton(tr("Import…"), icon_name="folder")
@@ -115,7 +119,7 @@ class TestSetView(QWidget):
         self.seal.clicked.connect(self._seal)
         self.open_sealed = PushButton("", icon_name="eye")
         self.open_sealed.clicked.connect(self._open_sealed)
-        for button in (self.add, self.variable, self.import_cases, self.export, self.seal, self.open_sealed):
+        for button in (self.add, self.edit, self.variable, self.import_cases, self.export, self.seal, self.open_sealed):
             line.addWidget(button)
         line.addStretch(1)
         self.undo = IconButton("undo-2", tr("Undo"))
@@ -157,6 +161,7 @@ class TestSetView(QWidget):
             (QKeySequence.StandardKey.Redo, self.model.stack.redo),
             (QKeySequence(Qt.Key.Key_Delete), self._delete),
             (QKeySequence(Qt.Key.Key_Insert), self._add),
+            (QKeySequence(Qt.KeyboardModifier.ControlModifier | Qt.Key.Key_Return), self._edit),
         ):
             shortcut = QShortcut(QKeySequence(keys), self.table)
             shortcut.setContext(Qt.ShortcutContext.WidgetShortcut)
@@ -276,6 +281,26 @@ class TestSetView(QWidget):
         self.table.setCurrentIndex(index)
         self.table.setFocus()
         self.table.edit(index)
+
+    @Slot()
+    def _edit(self) -> None:
+        """The whole case in a dialog: what does not fit into a cell."""
+        row = self.table.currentIndex().row()
+        if not 0 <= row < len(self.model.cases):
+            return
+        case = self.model.cases[row]
+        if case.sealed and not self.model.sealed_open:
+            self._refuse(tr("This case is sealed. Open the sealed part to see it; that is counted."))
+            return
+        dialog = CaseDialog(case, self.model.variables, self)
+        dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        dialog.accepted_case.connect(lambda changed: self._edited(case.id, changed))
+        dialog.open()
+
+    def _edited(self, case_id: str, changed: TestCase) -> None:
+        for row, case in enumerate(self.model.cases):
+            if case.id == case_id:
+                self.model.replace(row, changed)
 
     @Slot()
     def _add_variable(self) -> None:

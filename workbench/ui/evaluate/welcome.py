@@ -44,18 +44,20 @@ class Welcome(QWidget):
     def _examples(self) -> QWidget:
         frame, column = card(tr("Try an example"))
         text = tr(
-            "64 messages to a shop, answered by the starter model on this machine in a minute or two, against a "
-            "recorded baseline: answers written by hand as a careful reader would give them, not the output of any "
-            "service. Nothing leaves this machine."
+            "The starter model answers on this machine, in about a minute each, against a recorded baseline (not the "
+            "output of any service). Nothing leaves this machine."
         )
         column.addWidget(wrapped(text, "muted"))
-        self.example = PushButton(tr("Try the example"), icon_name="play", primary=True)
-        self.example.setToolTip(tr("Sort messages into four boxes: a task that is too hard for a very small model"))
+        self.example = PushButton(tr("Sort messages"), icon_name="play", primary=True)
         self.example.clicked.connect(lambda: self.example_wanted.emit("triage.yaml"))
-        self.constrained = PushButton(tr("Try it with a grammar"), icon_name="braces")
-        self.constrained.setToolTip(tr("Find the order number, free and held to its form by a grammar"))
-        self.constrained.clicked.connect(lambda: self.example_wanted.emit("order-number.yaml"))
-        column.addLayout(row(self.example, self.constrained))
+        task = tr("64 messages to a shop, into four boxes: a task that is too hard for a very small model.")
+        column.addWidget(_example(self.example, task))
+        self.constrained = PushButton(tr("Find the year"), icon_name="play")
+        self.constrained.clicked.connect(lambda: self.example_wanted.emit("year.yaml"))
+        task = tr(
+            "200 notes about historical events: asked plainly, and with examples and a grammar that admits only a year."
+        )
+        column.addWidget(_example(self.constrained, task))
         return frame
 
     def _own(self) -> QWidget:
@@ -71,3 +73,14 @@ class Welcome(QWidget):
         self.open_file.clicked.connect(self.import_wanted)
         column.addLayout(row(self.new, self.open_file))
         return frame
+
+
+def _example(button: PushButton, task: str) -> QWidget:
+    """A button with what it starts beside it."""
+    line = QWidget()
+    box = row(button, stretch=False, spacing=12)
+    button.setMinimumWidth(150)
+    button.setToolTip(task)
+    box.addWidget(wrapped(task), 1)
+    line.setLayout(box)
+    return line
