@@ -359,9 +359,15 @@ def problems(language: str, catalog: Catalog) -> list[str]:
             found.append(f"{language}: not translated: {sources[0]!r}")
         elif message.fuzzy:
             found.append(f"{language}: uncertain: {sources[0]!r}")
-        elif any(set(PLACE.findall(text)) != set(PLACE.findall(sources[-1])) for text in texts):
+        elif not all(_has_places(text, sources) for text in texts):
             found.append(f"{language}: other places than in {sources[0]!r}")
     return found
+
+
+def _has_places(text: str, sources: list[str]) -> bool:
+    """Whether a translation has the `{places}` of the English text; a plural form may leave out what one form does."""
+    places, each = set(PLACE.findall(text)), [set(PLACE.findall(source)) for source in sources]
+    return set.intersection(*each) <= places <= set.union(*each)
 
 
 def main(arguments: list[str] | None = None) -> int:

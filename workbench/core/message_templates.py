@@ -16,6 +16,7 @@ from workbench.core.tr import CONTEXT, MESSAGE
 
 PLACE = re.compile(r"\{(\w+)\}")
 SENTENCE_END = re.compile(r"(?<=[.!?;:])\s+")
+NEXT_SENTENCE = re.compile(r"[.!?]\s+[A-Z]")
 LEAST_LETTERS = 5
 """A template with fewer letters of its own would fit too much."""
 DEEPEST = 3
@@ -83,12 +84,17 @@ class MessageTemplates:
     def _translate(self, text: str, depth: int) -> str | None:
         if len(text) > LONGEST:
             return None
-        whole = self._exact(text) or self._filled(text, depth)
-        if whole is not None:
-            return whole
+        return (
+            self._exact(text)
+            or self._filled(text, depth, whole_sentences=False)
+            or self._one_by_one(text, depth)
+            or self._filled(text, depth, whole_sentences=True)
+        )
+
+    def _one_by_one(self, text: str, depth: int) -> str | None:
         for end in SENTENCE_END.finditer(text):
             first = text[: end.start()]
-            head = self._exact(first) or self._filled(first, depth)
+            head = self._exact(first) or self._filled(first, depth, whole_sentences=False)
             if head is not None:
                 rest = text[end.end() :]
                 return f"{head}{end[0]}{self._translate(rest, depth) or rest}"
@@ -97,12 +103,13 @@ class MessageTemplates:
     def _exact(self, text: str) -> str | None:
         return self._catalogue.find(f"{MESSAGE}{CONTEXT}{text}") or self._catalogue.find(text)
 
-    def _filled(self, text: str, depth: int) -> str | None:
+    def _filled(self, text: str, depth: int, *, whole_sentences: bool) -> str | None:
+        """`whole_sentences`: whether a value may go on beyond a sentence."""
         for template in self._templates:
             if not (text.startswith(template.begin) and text.endswith(template.end)):
                 continue
             fitting = template.pattern.fullmatch(text)
-            if fitting is None:
+            if fitting is None or (not whole_sentences and any(map(NEXT_SENTENCE.search, fitting.groups()))):
                 continue
             wanted = self._catalogue.find(f"{MESSAGE}{CONTEXT}{template.text}")
             if wanted is not None:
