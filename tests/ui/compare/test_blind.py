@@ -170,5 +170,15 @@ def test_who_is_who_is_fixed_until_the_vote(compare: CompareDriver) -> None:
 def test_answers_that_appear_together_are_read_from_the_prompt(compare: CompareDriver) -> None:
     blind(compare, "remote", "other")
     compare.send("hello")
-    for panel in compare.panels:
-        assert panel.view.scroller.top == 0
+    bars = [panel.view.verticalScrollBar() for panel in compare.panels]
+    assert max(bar.maximum() for bar in bars) > 100
+    assert all(bar.value() < 10 for bar in bars)
+
+
+def test_the_number_of_samples_does_not_tell_who_it_is(compare: CompareDriver) -> None:
+    blind(compare, "echo", "other")
+    compare.state.change("k1", samples=2)
+    compare.send("one")
+    assert [panel.view.items[-1].sibling for panel in compare.panels] == [(1, 1), (1, 1)]
+    compare.state.judging.reveal()
+    assert [panel.view.items[-1].sibling for panel in compare.panels] == [(1, 1), (1, 2)]

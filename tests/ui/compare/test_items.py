@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
 
 from workbench.core.models import ModelInfo
@@ -42,14 +44,15 @@ def test_where_a_model_runs(fields: dict, told: str) -> None:
 @pytest.mark.parametrize(
     ("fields", "told"),
     [
-        ({"cost_usd": 0.0123}, exact_money(0.0123, 4)),
-        ({"cost_usd": 0.00002}, f"<{exact_money(0.0001, 4)}"),  # never 0 for what costs something
+        ({"cost_usd": 0.0123}, lambda: exact_money(0.0123, 4)),
+        ({"cost_usd": 0.00002}, lambda: f"<{exact_money(0.0001, 4)}"),  # never 0 for what costs something
         ({"cost_usd": None, "text": "Hi"}, "cost unknown"),
         ({"cost_usd": None, "status": "failed"}, ""),
         ({"cost_usd": None, "status": "failed", "text": "Half"}, "cost unknown"),
         ({"remote": False}, ""),
     ],
 )
-def test_what_an_answer_cost(fields: dict, told: str) -> None:
+def test_what_an_answer_cost(fields: dict, told: str | Callable[[], str]) -> None:
     known = {"remote": True, "status": "done", **fields}
-    assert cost_text(RunRecord(id="r", session_id="s", model="m", started_at="2026-01-01", **known)) == told
+    record = RunRecord(id="r", session_id="s", model="m", started_at="2026-01-01", **known)
+    assert cost_text(record) == (told if isinstance(told, str) else told())

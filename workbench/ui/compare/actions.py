@@ -45,6 +45,8 @@ def add_actions(page: ComparePage) -> None:
         ("narrower", tr("Make the column narrower"), lambda: board.widen(-WIDEN_BY), "Alt+Shift+Left", ""),
         ("equal", tr("Make all columns as wide"), board.equal_widths, "Alt+0", ""),
         ("retry", tr("Ask the column again"), current(state.ask_column), "Ctrl+R", "rotate-ccw"),
+        ("retry_all", tr("Ask all columns again"), state.ask_all, "Ctrl+Shift+R", "rotate-ccw"),
+        ("same_settings", tr("Use the column's settings in all columns"), current(state.use_settings_of), "", ""),
         ("fork", tr("Continue the column in a chat"), current(state.fork), "Ctrl+Return", "git-branch"),
         ("copy", tr("Copy the column's answer"), page.answers.copy_current, "Ctrl+Shift+C", "copy"),
         ("prompt", tr("Show the rendered prompt"), partial(_record, page, True), "Ctrl+Shift+P", "file-code"),

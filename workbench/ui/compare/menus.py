@@ -44,6 +44,7 @@ def column_menu(page: ComparePage, key: str) -> QtWidgets.QMenu:
         add(tr("Stop this column"), "square", "", lambda: state.stop(key))
     elif state.turns:
         add(tr("Ask this column again"), "rotate-ccw", "compare.retry", lambda: state.ask_column(key))
+        add(tr("Ask all columns again"), "rotate-ccw", "compare.retry_all", state.ask_all)
     add(tr("Continue in a chat"), "git-branch", "compare.fork", lambda: state.fork(key), enabled=has_answer)
     add(tr("Rate as good"), "thumbs-up", "", lambda: state.judging.rate(run_id, 1), enabled=has_answer)
     add(tr("Rate as bad"), "thumbs-down", "", lambda: state.judging.rate(run_id, -1), enabled=has_answer)
@@ -54,6 +55,8 @@ def column_menu(page: ComparePage, key: str) -> QtWidgets.QMenu:
     menu.addSeparator()
     add(tr("Choose a model"), "cpu", "compare.model", lambda: page.pick_model(key))
     add(tr("Settings of this column"), "sliders-horizontal", "compare.settings", lambda: page.open_sheet(key))
+    same = lambda: state.use_settings_of(key)  # noqa: E731
+    add(tr("Use these settings in all columns"), "check", "compare.same_settings", same, enabled=len(keys) > 1)
     full = len(keys) >= MAX_COLUMNS
     add(tr("Duplicate"), "columns-3", "compare.duplicate", lambda: state.duplicate(key), enabled=not full)
     left, right = lambda: state.move(key, place - 1), lambda: state.move(key, place + 1)

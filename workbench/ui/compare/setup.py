@@ -93,6 +93,17 @@ class ColumnSetup(QObject):
         """Give a column another model, label, options or number of samples."""
         self.set_columns([replace(c, **changes) if c.key == key else c for c in self.columns])
 
+    def use_settings_of(self, key: str) -> None:
+        """Give all columns this one's options and samples; models and labels stay."""
+        like = self.column(key)
+        if like is None or self.hidden:
+            return
+        before = self.columns
+        self.set_columns([replace(c, options=like.options, samples=like.samples) for c in self.columns])
+        if self.columns != before:
+            text = tr("All columns have these settings now")
+            self._context.shell.toast(text, tr("Undo"), lambda: self.set_columns(before))
+
     def set_options(
         self, *, schedule: Schedule | None = None, blind: bool | None = None, linked: bool | None = None
     ) -> None:

@@ -180,7 +180,7 @@ class CompareState(ColumnSetup):
         self.running_changed.emit()
 
         def work() -> tuple[TurnRuns, Session | None]:
-            specs = [_spec(backend, column) for column in columns]
+            specs = [_spec(column) for column in columns]
             if session_id is None:
                 started = backend.comparisons.start(specs, prompt, blind=blind, schedule=schedule)
             else:
@@ -224,12 +224,12 @@ class CompareState(ColumnSetup):
         if cell is not None:
             index = cell.index
             work: Callable[[], list[Run]] = lambda: [  # noqa: E731
-                backend.comparisons.retry(turn.id, index, _spec(backend, chosen))
+                backend.comparisons.retry(turn.id, index, _spec(chosen))
             ]
         else:
 
             def work() -> list[Run]:
-                joined: ColumnRuns = backend.comparisons.join(turn.id, _spec(backend, chosen))
+                joined: ColumnRuns = backend.comparisons.join(turn.id, _spec(chosen))
                 return joined.runs
 
         def done(runs: list[Run]) -> None:
@@ -244,6 +244,12 @@ class CompareState(ColumnSetup):
             self.running_changed.emit()
 
         self._context.jobs.run(work, done, self.failed.emit, owner=self, lane=SERIAL)
+
+    def ask_all(self) -> None:
+        """Ask every column the last prompt again; the earlier answers stay beside the new ones."""
+        turn = self.last_turn
+        for key in list(turn.cells) if turn is not None else ():
+            self.ask_column(key)
 
     def can_ask(self, key: str) -> bool:
         """A column that was not there when the only prompt was sent can still be asked it."""
@@ -396,10 +402,10 @@ class CompareState(ColumnSetup):
         self._context.jobs.run(work, done, self.failed.emit, owner=self, lane=SERIAL)
 
 
-def _spec(backend: Backend, column: Column) -> ColumnSpec:
+def _spec(column: Column) -> ColumnSpec:
     """The service's column. Runs in a worker."""
     module = importlib.import_module("workbench.services.comparison")
-    options = backend.chat_options(sets.to_plain(column.options))
+    options = column.options
     spec: ColumnSpec = module.ColumnSpec(
         model=column.model, key=column.key, label=column.label, options=options, samples=column.samples
     )
