@@ -21,13 +21,14 @@ import psutil
 import pytest
 
 from tests.providers.doubles import ANTHROPIC, CHAT, GEMINI, Double, Script, Vendor
+from workbench.core.chat_options import ChatOptions
 from workbench.core.messages import Message
 from workbench.core.paths import Paths, bundled
 from workbench.core.settings import Provider, Settings, SettingsFile
 from workbench.plugins import PluginManager
 from workbench.services.archives import export_pieces, ledger_csv
 from workbench.services.catalog import ModelCatalog
-from workbench.services.chat import ChatOptions, ChatService
+from workbench.services.chat import ChatService
 from workbench.services.crash import write_crash_report
 from workbench.services.keys import Keys
 from workbench.services.logs import start_logging, stop_logging

@@ -24,9 +24,9 @@ from PySide6.QtWidgets import QApplication
 from tests.benchmarks.ui_transcript import answer, quantile, tokens_of
 from tests.providers.doubles import CHAT, Double, Script
 from workbench.app.main import Program, make_app
+from workbench.core.chat_options import ChatOptions
 from workbench.core.paths import Paths
 from workbench.core.requests import Sampling
-from workbench.ui.chat.options import ChatOptions
 from workbench.ui.compare.columns import Column
 
 GOAL_P99_MS = 16.0

@@ -6,9 +6,9 @@ from typing import Any
 
 from tests.gallery.scenes import Scene, Wait
 from workbench.app.main import Program
+from workbench.core.chat_options import ChatOptions
 from workbench.core.messages import Message
 from workbench.core.requests import Sampling
-from workbench.ui.chat.options import ChatOptions
 from workbench.ui.compare.columns import Column
 
 PROMPT = "Why do transformers divide by √d in attention? Show a few lines of code."

@@ -10,11 +10,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.services.conftest import Models, ScriptedModel
+from workbench.core.chat_options import ChatOptions
 from workbench.core.errors import BadInput, StoreError
 from workbench.core.events import Finished, ReasoningDelta, TextDelta
 from workbench.core.messages import Attachment, FilePart, ImagePart, Message, TextPart
 from workbench.core.requests import LoadOptions, ResponseFormat, Sampling
-from workbench.services.chat import ChatOptions, ChatService, automatic_title
+from workbench.services.chat import ChatService, automatic_title
 from workbench.services.runner import Run, Runner
 from workbench.store import Store
 

@@ -9,12 +9,13 @@ from pathlib import Path
 import pytest
 
 from workbench.core.cancel import CancelToken
+from workbench.core.chat_options import ChatOptions
 from workbench.core.errors import BadInput, UnknownModel
 from workbench.core.events import Finished, Notice, StreamEvent, TextDelta
 from workbench.core.messages import Attachment, FilePart, Message, TextPart
 from workbench.core.models import ChatModel, ModelInfo
 from workbench.core.requests import ChatRequest, LoadOptions, Sampling
-from workbench.services.chat import ChatOptions, ChatService
+from workbench.services.chat import ChatService
 from workbench.services.comparison import ColumnSpec, ComparisonService
 from workbench.services.model_pool import ModelPool
 from workbench.services.runner import Runner

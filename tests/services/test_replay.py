@@ -8,12 +8,13 @@ import msgspec
 import pytest
 
 from tests.services.conftest import Models, ScriptedModel
+from workbench.core.chat_options import ChatOptions
 from workbench.core.errors import BadInput
 from workbench.core.events import Finished, TextDelta, Usage
 from workbench.core.messages import Attachment, FilePart, Message, TextPart
 from workbench.core.models import Prices
 from workbench.core.requests import Sampling
-from workbench.services.chat import ChatOptions, ChatService
+from workbench.services.chat import ChatService
 from workbench.services.comparison import ComparisonService
 from workbench.services.model_pool import ModelPool
 from workbench.services.replay import ReplayService, options_of

@@ -4,15 +4,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import msgspec
-
 from workbench.core.errors import StoreError
 from workbench.core.paths import Paths, bundled
 from workbench.core.settings import SettingsFile
 from workbench.plugins import PluginManager
 from workbench.services.backup_restore import is_pending
 from workbench.services.catalog import ModelCatalog
-from workbench.services.chat import ChatOptions, ChatService
+from workbench.services.chat import ChatService
 from workbench.services.comparison import ComparisonService
 from workbench.services.keys import Keys
 from workbench.services.model_pool import ModelPool
@@ -65,7 +63,6 @@ def backend_on(store: Store, paths: Paths, settings: SettingsFile) -> Backend:
         runner=runner,
         chat=chat,
         comparisons=ComparisonService(store, runner, catalog, chat, ModelPool(catalog)),
-        chat_options=lambda values: msgspec.convert(values, ChatOptions),
     )
 
 

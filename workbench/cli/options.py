@@ -12,9 +12,9 @@ from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 import msgspec
 
+from workbench.core.chat_options import ChatOptions
 from workbench.core.errors import BadInput
 from workbench.core.requests import LoadOptions, Options, Overflow, Reasoning, ResponseFormat, Sampling, merged
-from workbench.services.chat import ChatOptions
 
 _PROBABILITIES = ("top_p", "min_p", "typical_p", "xtc_probability", "xtc_threshold")
 RANGES: dict[str, tuple[float, float]] = {

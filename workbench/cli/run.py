@@ -12,11 +12,12 @@ import msgspec
 from workbench.cli.context import Workbench
 from workbench.cli.options import SPECIAL, option_names, parse_options, with_defaults
 from workbench.cli.output import Progress, print_json, write
+from workbench.core.chat_options import ChatOptions
 from workbench.core.errors import BadInput, error_class
 from workbench.core.messages import Message
 from workbench.core.models import ChatModel
 from workbench.core.runs import RunRecord
-from workbench.services.chat import ChatOptions, automatic_title
+from workbench.services.chat import automatic_title
 from workbench.services.comparison import ColumnSpec, Gate
 from workbench.services.run_buffer import Cursor, Delta
 from workbench.services.runner import Run

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterable
-from typing import Any, Protocol
+from typing import Protocol
 
 import msgspec
 
+from workbench.core.chat_options import ChatOptions
 from workbench.core.errors import BadInput, StoreError
 from workbench.core.messages import (
     Attachment,
@@ -20,7 +21,7 @@ from workbench.core.messages import (
     TextPart,
 )
 from workbench.core.models import ChatModel
-from workbench.core.requests import ChatRequest, LoadOptions, Overflow, Reasoning, ResponseFormat, Sampling, merged
+from workbench.core.requests import ChatRequest, Sampling, merged
 from workbench.services.runner import Run, Runner
 from workbench.store import Store, StoredMessage
 
@@ -34,34 +35,6 @@ class ModelSource(Protocol):
     def get(self, model_id: str) -> ChatModel:
         """Raises UnknownModel."""
         ...
-
-
-class ChatOptions(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """How a chat is asked; kept with its session and in presets."""
-
-    system_prompt: str = ""
-    sampling: Sampling = Sampling()
-    response_format: ResponseFormat = ResponseFormat()
-    reasoning: Reasoning = Reasoning()
-    template_variables: dict[str, Any] = {}
-    chat_template: str | None = None
-    load: LoadOptions = LoadOptions()
-    overflow: Overflow = "error"
-
-    def request(self, messages: Iterable[Message], *, continue_last: bool = False) -> ChatRequest:
-        """A request for `messages` (without a system message) under these options."""
-        system = (Message.of("system", self.system_prompt),) if self.system_prompt.strip() else ()
-        return ChatRequest(
-            messages=(*system, *messages),
-            sampling=self.sampling,
-            response_format=self.response_format,
-            reasoning=self.reasoning,
-            overflow=self.overflow,
-            continue_last=continue_last,
-            template_variables=self.template_variables,
-            chat_template=self.chat_template,
-            load=self.load,
-        )
 
 
 def automatic_title(message: Message) -> str:

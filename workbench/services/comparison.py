@@ -13,12 +13,13 @@ from typing import Any, Literal, Protocol
 import msgspec
 
 from workbench.core.cancel import CancelToken
+from workbench.core.chat_options import ChatOptions
 from workbench.core.errors import BadInput
 from workbench.core.messages import Message
 from workbench.core.models import ChatModel
 from workbench.core.requests import ChatRequest
 from workbench.core.runs import RunRecord
-from workbench.services.chat import ChatOptions, ChatService, automatic_title
+from workbench.services.chat import ChatService, automatic_title
 from workbench.services.model_pool import ModelPool
 from workbench.services.runner import Run, Runner
 from workbench.services.turns import Turns

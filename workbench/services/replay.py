@@ -12,11 +12,12 @@ from typing import Any
 
 import msgspec
 
+from workbench.core.chat_options import ChatOptions
 from workbench.core.errors import BadInput, ErrorInfo, WorkbenchError
 from workbench.core.models import ChatModel
 from workbench.core.requests import ChatRequest, Sampling, Tool
 from workbench.core.runs import RunRecord
-from workbench.services.chat import ChatOptions, ChatService, ModelSource, automatic_title
+from workbench.services.chat import ChatService, ModelSource, automatic_title
 from workbench.services.comparison import ColumnSpec
 from workbench.services.runner import Run, Runner
 from workbench.store import Comparison, Store, StoredMessage, new_id, with_answer

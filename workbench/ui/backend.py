@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from PySide6.QtCore import QObject, Signal
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:  # these pull in SQLite, Jinja and the engine's client: not be
     from workbench.core.settings import SettingsFile
     from workbench.plugins import PluginManager
     from workbench.services.catalog import ModelCatalog
-    from workbench.services.chat import ChatOptions, ChatService
+    from workbench.services.chat import ChatService
     from workbench.services.comparison import ComparisonService
     from workbench.services.keys import Keys
     from workbench.services.runner import Runner
@@ -31,8 +31,6 @@ class Backend(NamedTuple):
     runner: Runner
     chat: ChatService
     comparisons: ComparisonService
-    chat_options: Callable[[dict[str, Any]], ChatOptions]
-    """Makes the service's options of plain values."""
 
 
 class BackendSlot(QObject):

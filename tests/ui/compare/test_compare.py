@@ -14,8 +14,9 @@ from PySide6.QtWidgets import QPushButton
 
 from tests.ui.compare.driver import CompareDriver
 from tests.ui.driver import Driver
+from workbench.core.chat_options import ChatOptions
 from workbench.core.requests import Sampling
-from workbench.ui.chat.options import ChatOptions
+from workbench.ui.compare.columns import Column, summary
 
 
 def test_one_prompt_is_answered_in_every_column_and_kept(compare: CompareDriver) -> None:
@@ -376,3 +377,29 @@ def test_newcomers_find_two_columns_and_an_example(start: Callable[..., Driver])
     assert [record.status for record in records] == ["done", "done"]
     assert all(record.text.strip() and record.gguf_sha256 for record in records)
     assert [text.strip() for text in (driver.texts(0)[1], driver.texts(1)[1])] == [r.text.strip() for r in records]
+
+
+def test_all_columns_are_asked_again_beside_their_first_answers(compare: CompareDriver) -> None:
+    compare.send("hello")
+    compare.press("Ctrl+Shift+R")
+    compare.wait(lambda: all(len(cell.answers) == 2 for cell in compare.state.last_turn.cells.values()))
+    compare.wait_done()
+    assert [panel.view.items[-1].sibling for panel in compare.panels] == [(2, 2), (2, 2)]
+    assert len(compare.window.store.runs()) == 4
+
+
+def test_one_columns_settings_for_all_and_back(compare: CompareDriver) -> None:
+    options = ChatOptions(sampling=Sampling(temperature=0.3), system_prompt="Be brief.")
+    compare.state.change("k0", options=options, label="mine")
+    before = compare.state.columns
+    compare.state.use_settings_of("k0")
+    first, second = compare.state.columns
+    assert (second.options, second.model, second.label) == (options, "fake:other", "")
+    assert first == before[0]
+    compare.window.window.toaster.undo()
+    assert compare.state.columns == before
+
+
+def test_large_numbers_stand_whole_in_the_head() -> None:
+    column = Column(key="k", model="m", options=ChatOptions(sampling=Sampling(seed=4294967295, max_tokens=1200000)))
+    assert summary(column) == "seed 4294967295 · max 1200000"

@@ -8,8 +8,8 @@ from msgspec.structs import replace
 from PySide6.QtCore import Slot
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QVBoxLayout, QWidget
 
+from workbench.core.chat_options import ChatOptions
 from workbench.core.errors import ErrorInfo
-from workbench.ui.chat.options import ChatOptions
 from workbench.ui.chat.state import ChatState
 from workbench.ui.formats import number
 from workbench.ui.icons import IconButton, PushButton

@@ -20,9 +20,9 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
+from workbench.core.chat_options import ChatOptions, from_saved, to_saved
 from workbench.core.requests import LoadOptions, Sampling
 from workbench.ui.chat.format_editor import FormatEditor
-from workbench.ui.chat.options import ChatOptions, from_saved, to_saved
 from workbench.ui.chat.parameter_editor import ParameterEditor
 from workbench.ui.chat.parameters import LOAD, SAMPLING
 from workbench.ui.chat.reasoning_editor import ReasoningEditor

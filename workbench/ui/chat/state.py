@@ -13,11 +13,11 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 from PySide6.QtCore import QObject, Signal, Slot
 
+from workbench.core.chat_options import ChatOptions, from_saved, to_saved
 from workbench.core.errors import ErrorInfo
 from workbench.core.messages import Message, TextPart
 from workbench.core.models import ModelInfo
 from workbench.ui.backend import Backend
-from workbench.ui.chat.options import ChatOptions, from_saved, to_saved
 from workbench.ui.chat.tree import MessageTree
 from workbench.ui.context import Context
 from workbench.ui.jobs import SERIAL, Job
@@ -243,7 +243,7 @@ class ChatState(QObject):
             self._held = message
             return True
         model_id, saved = self.model_id, self._session_options()
-        options = backend.chat_options(to_saved(self.options))
+        options = self.options
 
         def work() -> Run:
             backend.catalog.get(model_id)  # before a session is made for nothing
@@ -256,7 +256,7 @@ class ChatState(QObject):
     def regenerate(self, message_id: str, model_id: str = "", options: ChatOptions | None = None) -> None:
         backend = self.backend
         if backend is not None and not self.sending:
-            chosen, used = model_id or self.model_id, backend.chat_options(to_saved(options or self.options))
+            chosen, used = model_id or self.model_id, options or self.options
             self._start(lambda: backend.chat.regenerate(message_id, chosen, used))
 
     def edit_and_send(self, message_id: str, message: Message) -> None:
@@ -266,13 +266,13 @@ class ChatState(QObject):
             return
         kept = tuple(part for part in stored.message.parts if not isinstance(part, TextPart))
         message = Message("user", (*message.parts, *kept))
-        model_id, options = self.model_id, backend.chat_options(to_saved(self.options))
+        model_id, options = self.model_id, self.options
         self._start(lambda: backend.chat.edit_and_send(message_id, message, model_id, options))
 
     def continue_answer(self, message_id: str) -> None:
         backend = self.backend
         if backend is not None and not self.sending:
-            model_id, options = self.model_id, backend.chat_options(to_saved(self.options))
+            model_id, options = self.model_id, self.options
             self._start(lambda: backend.chat.continue_answer(message_id, model_id, options))
 
     def stop(self) -> bool:

@@ -9,13 +9,21 @@ from typing import Any, Literal
 import msgspec
 from msgspec.structs import replace
 
+from workbench.core.chat_options import ChatOptions, from_saved
 from workbench.core.models import ModelInfo
 from workbench.core.requests import Sampling
-from workbench.ui.chat.options import ChatOptions, from_saved
-from workbench.ui.tr import tr, trn
+from workbench.ui.tr import mark, tr, trn
 
 MIN_COLUMNS, MAX_COLUMNS = 2, 8
 MAX_SAMPLES = 16
+SHOWN_SETTINGS = (
+    ("temperature", mark("temp")),
+    ("top_p", mark("top-p")),
+    ("top_k", mark("top-k")),
+    ("seed", mark("seed")),
+    ("max_tokens", mark("max")),
+)
+"""Sampling values that stand in a column's head; how many others are set is told as a number."""
 Schedule = Literal["auto", "one_by_one"]
 
 
@@ -97,16 +105,10 @@ def summary(column: Column) -> str:
     if column.label:
         return column.label
     options, parts = column.options, []
-    for name, title in (
-        ("temperature", tr("temp")),
-        ("top_p", "top-p"),
-        ("top_k", "top-k"),
-        ("seed", tr("seed")),
-        ("max_tokens", tr("max")),
-    ):
+    for name, title in SHOWN_SETTINGS:
         value = getattr(options.sampling, name)
         if value is not None:
-            parts.append(f"{title} {value:g}")
+            parts.append(f"{tr(title)} {value:g}" if isinstance(value, float) else f"{tr(title)} {value}")
     changed = [name for name in Sampling.__struct_fields__ if getattr(options.sampling, name) is not None]
     rest = len(changed) - len(parts)
     if rest > 0:

@@ -7,9 +7,9 @@ from typing import cast
 from PySide6.QtCore import QObject, Qt, Signal, Slot
 from PySide6.QtWidgets import QFrame, QGridLayout, QLineEdit, QSpinBox, QVBoxLayout, QWidget
 
+from workbench.core.chat_options import ChatOptions
 from workbench.core.models import ModelInfo
 from workbench.ui.backend import Backend
-from workbench.ui.chat.options import ChatOptions
 from workbench.ui.chat.side_panel import SidePanel
 from workbench.ui.chat.state import ChatState
 from workbench.ui.compare.columns import MAX_SAMPLES
