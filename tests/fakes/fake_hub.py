@@ -149,6 +149,9 @@ class FakeHub:
         self.faults: list[Fault] = []
         self.requests: list[Request] = []
         self.page_size = page_size
+        self.xet: dict[str, str] = {}
+        """Name of a file -> its hash in the Xet store at `xet_store`; such files are offered over Xet, too."""
+        self.xet_store = ""
         self.closing = threading.Event()
         self.bytes_sent = 0
         self._signatures: dict[str, FakeFile] = {}
@@ -472,6 +475,15 @@ class _HubHandler(_Handler):
         if repo is None:
             return
         rest = parts[2:]
+        if rest[:1] == ["xet-read-token"]:
+            expires = str(int(time.time()) + 3600)
+            headers = {
+                "X-Xet-Cas-Url": self.hub.xet_store,
+                "X-Xet-Access-Token": "t",
+                "X-Xet-Token-Expiration": expires,
+            }
+            self.send_json({}, headers=headers)
+            return
         if rest[:1] in (["revision"], ["tree"]) and rest[1] not in ("main", repo.commit):
             self.refuse(404, "RevisionNotFound", "Invalid rev id")
         elif rest[:1] == ["tree"]:
@@ -528,6 +540,9 @@ class _HubHandler(_Handler):
         changed = self.hub.take("resolve", self.route, self.command, ("etag",))
         linked = changed.headers.get("ETag", '"another"') if changed else f'"{file.sha256}"'
         self.send_response(302)
+        if name in self.hub.xet:
+            self.send_header("X-Xet-Hash", self.hub.xet[name])
+            self.send_header("X-Xet-Refresh-Route", f"{self.hub.endpoint}/api/models/{repo.id}/xet-read-token/main")
         for header, value in {
             "Location": self.hub.sign(file, f"repos/{repo.commit[:4]}/{file.sha256}/{name}"),
             "X-Repo-Commit": repo.commit,

@@ -25,6 +25,7 @@ from workbench.hub.downloader import Downloader, FileProgress
 from workbench.hub.errors import ChecksumMismatch, DownloadPaused
 from workbench.hub.partial import partials
 from workbench.hub.repos import Quantization, RepoFile
+from workbench.hub.shared_blobs import blob_of
 
 DownloadState = Literal["queued", "running", "paused", "done", "failed", "cancelled"]
 _TELL_EVERY_S = 0.1
@@ -304,9 +305,11 @@ class DownloadManager:
 
     def _set_aside(self, item: Download, file: RepoFile, path: Path) -> None:
         repo = RepoCache(self.downloader.cache, item.repo_id)
-        blob = path.resolve()
+        blob = blob_of(path) or path.resolve()
         path.unlink()
-        if blob.exists() and blob.parent == repo.blobs.resolve():
+        if blob.is_symlink():  # bytes that other repositories share stay; here they are fetched anew
+            blob.unlink()
+        elif blob.exists() and blob.parent == repo.blobs.resolve():
             blob.replace(repo.part(file.sha256))
         with self._lock:
             item.paths = {name: where for name, where in item.paths.items() if name != file.path}

@@ -20,6 +20,7 @@ from workbench.core.paths import Paths
 from workbench.core.settings import Folders
 from workbench.hub.cache import default_cache, repo_id_of
 from workbench.hub.repos import quantization_label, split_part
+from workbench.hub.shared_blobs import blob_of
 
 Source = Literal["workbench", "huggingface", "lm-studio", "ollama", "jan", "gpt4all", "llama.cpp", "folder"]
 DEEPEST = 8
@@ -203,7 +204,8 @@ def _hugging_face(file: Path, root: Path) -> tuple[str, str, str]:
     parts = file.parts[len(root.parts) - 1 :]
     for at, part in enumerate(parts[:-2]):
         if (repo_id := repo_id_of(part)) and parts[at + 1] == "snapshots":
-            blob = file.resolve().name
+            link = blob_of(file)  # followed no further: the bytes may be in a store under another name
+            blob = link.name if link is not None else ""
             is_sha256 = len(blob) == 64 and all(c in "0123456789abcdef" for c in blob)
             return repo_id, parts[at + 2], blob if is_sha256 else ""
     return "", "", ""

@@ -10,6 +10,8 @@ from pathlib import Path
 import msgspec
 
 from workbench.core.errors import WorkbenchError
+from workbench.hub import shared_blobs
+from workbench.hub.cache import repo_id_of
 from workbench.services.model_files import FoundModel, ollama_layers, ollama_manifests, ollama_name
 
 
@@ -25,6 +27,8 @@ class Removal(msgspec.Struct, frozen=True, kw_only=True):
     """What else uses the bytes, so that they stay."""
     owner: str = ""
     """The other program whose file it is; empty for our own and the shared cache."""
+    stored: tuple[Path, ...] = ()
+    """Of `names`, bytes in the store that repositories share: they go if still nothing else links to them."""
 
     @property
     def summary(self) -> str:
@@ -62,7 +66,10 @@ def remove(removal: Removal) -> int:
     """Delete what was planned. Returns the bytes freed. Raises WorkbenchError where a file can't be deleted."""
     for path in removal.names:
         try:
-            path.unlink(missing_ok=True)
+            if path in removal.stored:
+                shared_blobs.sweep(path)
+            else:
+                path.unlink(missing_ok=True)
         except OSError as error:
             raise WorkbenchError(
                 f"{path} can't be deleted: {error.strerror or error}.",
@@ -75,23 +82,46 @@ def remove(removal: Removal) -> int:
 
 def _plan_cache(model: FoundModel) -> Removal:
     repo = _repo_folder(model.path)
-    snapshots = repo / "snapshots"
-    pointers = [path for path in snapshots.rglob("*") if path.is_symlink() or path.is_file()]
+    pointers = [path for path in (repo / "snapshots").rglob("*") if path.is_symlink() or path.is_file()]
     inside = {file.relative_to(_snapshot(file)) for file in model.files}
-    blobs = {file.resolve() for file in model.files}
+    blobs = {_blob(file) for file in model.files}
     goes: list[Path] = []
     stays: list[Path] = []
     for pointer in pointers:
-        if pointer.resolve() in blobs:
+        if _blob(pointer) in blobs:
             (goes if pointer.relative_to(_snapshot(pointer)) in inside else stays).append(pointer)
-    kept = {pointer.resolve() for pointer in stays}
-    free = [blob for blob in blobs if blob not in kept]
-    freed = sum(blob.stat().st_size for blob in free if blob.stat().st_nlink == 1)
+    free = sorted(blobs - {_blob(pointer) for pointer in stays})
     used_by = [f"{pointer.name} in {model.repo_id}" for pointer in stays]
-    if any(blob.stat().st_nlink > 1 for blob in free):
+    stored, users = _plan_stored(free)
+    used_by += users
+    own = [blob for blob in free if not blob.is_symlink()]
+    freed = sum(blob.stat().st_size for blob in [*own, *stored] if blob.stat().st_nlink == 1)
+    if any(blob.stat().st_nlink > 1 for blob in own):
         used_by.append("another name of the same file")
-    names = [*goes, *(blob for blob in free if blob.is_relative_to(repo.resolve()))]
-    return _removal(model, names, freed, used_by, "")
+    names = [*goes, *(blob for blob in free if blob.is_relative_to(repo)), *stored]
+    return msgspec.structs.replace(_removal(model, names, freed, used_by, ""), stored=tuple(stored))
+
+
+def _plan_stored(blobs: Sequence[Path]) -> tuple[list[Path], list[str]]:
+    """Of what these blobs link to in the shared store: what goes with them, and who else uses the rest."""
+    goes, used_by = [], []
+    for blob in blobs:
+        entry = shared_blobs.stored(blob)
+        if entry is None:
+            continue
+        users = shared_blobs.users(entry)
+        if users is not None and users <= set(blobs):
+            goes.append(entry)
+        elif users is None:
+            used_by.append("perhaps another repository of the cache")
+        else:
+            used_by += sorted(repo_id_of(user.parents[1].name) or str(user) for user in users - set(blobs))
+    return goes, used_by
+
+
+def _blob(pointer: Path) -> Path:
+    """What a snapshot's file stands for in its repository; itself where it holds the bytes (no links on Windows)."""
+    return shared_blobs.blob_of(pointer) or pointer
 
 
 def _plan_ollama(model: FoundModel) -> Removal:

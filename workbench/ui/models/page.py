@@ -108,7 +108,7 @@ class ModelsPage(Page):
     def _add_actions(self) -> None:
         add, group = self.context.actions.add, tr("Models")
         transfers = self.state.transfers
-        add("models.search", tr("Models: search Hugging Face"), self.search, "Ctrl+Shift+M", icon="search", group=group)
+        add("models.search", tr("Models: search Hugging Face"), self.search, "Ctrl+Shift+F", icon="search", group=group)
         add("models.add_folder", tr("Models: add a folder"), self.add_folder, icon="folder", group=group)
         add("models.refresh", tr("Models: look again"), self.state.refresh, icon="refresh-cw", group=group)
         add("models.pause", tr("Models: pause all downloads"), transfers.pause_all, icon="pause", group=group)
