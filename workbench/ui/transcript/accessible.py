@@ -29,7 +29,7 @@ def install() -> None:
 
 
 def _factory(_key: str, owner: object) -> QAccessibleInterface | None:
-    if isinstance(owner, QWidget) and hasattr(owner, "board") and hasattr(owner, "finder"):
+    if isinstance(owner, QWidget) and getattr(owner, "speaks_messages", False):
         interface = AccessibleTranscript(owner)  # type: ignore[arg-type]
         _kept.append(interface)
         return interface

@@ -59,13 +59,15 @@ class TranscriptView(QAbstractScrollArea):
     """(key, global position). Where it is connected, the window shows the menu instead of the view."""
     files_dropped = Signal(list)
     """Paths (str) of local files dropped onto the transcript."""
+    speaks_messages = True
+    """For screen readers it is a list of messages: see `accessible`."""
 
     def __init__(self, parent: QWidget | None = None, *, math_renderer: MathRenderer | None = None) -> None:
+        accessible.install()  # first: Qt keeps what it once made for a widget
         super().__init__(parent)
         self.setFrameShape(QFrame.Shape.NoFrame)
         self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
-        self.setAccessibleName(tr("Conversation"))
         self.setAcceptDrops(True)
         self.viewport().setMouseTracking(True)
         self.viewport().setCursor(Qt.CursorShape.ArrowCursor)
@@ -90,7 +92,7 @@ class TranscriptView(QAbstractScrollArea):
         self.scroller = Scroller(self)
         self.jump.clicked.connect(self.scroll_to_end)
         self.verticalScrollBar().setSingleStep(40)
-        accessible.install()
+        self.setAccessibleName(tr("Conversation"))  # last: a running screen reader asks at once what this is
 
     # Items
 
