@@ -3,11 +3,11 @@
 huggingface_hub's own download does not resume after a restart, loses the partial file to a reset, does not check
 the sha256 over plain HTTP and takes seconds to cancel; so the bytes are fetched here, with ranges.
 
-Xet is not used, although huggingface_hub 2.4 offers it (tests/hub/test_xet.py shows what is said here): `xet_get` writes
-to a file of a random name that is deleted on any failure, so nothing is resumed, and files what it got under the
-sha256 that the Hub names without computing it. hf_xet 1.8 itself has streams that begin at any byte, so a use of our own
-could hash and resume; but it takes neither our proxy nor our CA file, reads ahead whatever the bandwidth limit says,
-and calls itself not meant to be used directly. Over HTTPS the same bytes come from Xet's bridge.
+Xet is not used, though huggingface_hub 2.4 offers it (tests/hub/test_xet.py shows it): its `xet_get` writes to a file
+of a random name that any failure deletes, so nothing is resumed, and files what came under the sha256 that the Hub
+names without computing it. hf_xet 1.8 has streams that begin at any byte, so a use of our own could hash and resume;
+but it takes neither our proxy nor our CA file, reads a gigabyte ahead whatever the bandwidth limit says, and calls
+itself not meant to be used directly. Over HTTPS the same bytes come from Xet's bridge.
 """
 
 from __future__ import annotations
