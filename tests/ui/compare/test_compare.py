@@ -381,7 +381,7 @@ def test_newcomers_find_two_columns_and_an_example(start: Callable[..., Driver])
 
 def test_all_columns_are_asked_again_beside_their_first_answers(compare: CompareDriver) -> None:
     compare.send("hello")
-    compare.press("Ctrl+Shift+R")
+    compare.window.shortcut("Ctrl+Shift+R")
     compare.wait(lambda: all(len(cell.answers) == 2 for cell in compare.state.last_turn.cells.values()))
     compare.wait_done()
     assert [panel.view.items[-1].sibling for panel in compare.panels] == [(2, 2), (2, 2)]
