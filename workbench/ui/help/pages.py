@@ -136,7 +136,6 @@ def html(page: HelpPage, text: str, image: Callable[[str], str]) -> str:
     """HTML of a filled page; `image` makes the tag for a picture's name, or nothing where it is missing."""
     md = MarkdownIt("commonmark", {"html": False}).enable(["table", "strikethrough"])
     tokens = md.parse(text)
-    _anchor_headings(tokens)
 
     def render_image(_renderer: object, tokens: list[Token], index: int, _options: object, _env: object) -> str:
         token = tokens[index]
@@ -148,12 +147,6 @@ def html(page: HelpPage, text: str, image: Callable[[str], str]) -> str:
     body = body.replace("<table>", '<table cellspacing="0" cellpadding="6" width="100%">')
     body = re.sub(r"<code>(.*?)</code>", r'<span class="code">&#8201;\1&#8201;</span>', body)
     return f"<h1>{escape(page.title)}</h1>\n{body}"
-
-
-def _anchor_headings(tokens: list[Token]) -> None:
-    for index, token in enumerate(tokens):
-        if token.type == "heading_open":
-            token.attrSet("id", anchor(tokens[index + 1].content))
 
 
 def anchor(heading: str) -> str:

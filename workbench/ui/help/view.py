@@ -19,7 +19,7 @@ from PySide6.QtGui import (
 from PySide6.QtWidgets import QTextBrowser, QTextEdit, QWidget
 
 from workbench.core.errors import StoreError
-from workbench.ui.help.pages import IMAGE, HelpPage, filled, html, picture
+from workbench.ui.help.pages import IMAGE, HelpPage, anchor, filled, html, picture
 from workbench.ui.help.pages import Actions as PageActions
 from workbench.ui.theme import Theme, scaled, ui_font
 from workbench.ui.tokens import LIGHT, Tokens
@@ -81,9 +81,20 @@ class HelpView(QTextBrowser):
         self.verticalScrollBar().setValue(0)
         self.moveCursor(QTextCursor.MoveOperation.Start)
         if heading:
-            self.scrollToAnchor(heading)
+            self._go_to(heading)
         self._mark(go_there=not heading)
         self.setAccessibleDescription(page.title)
+
+    def _go_to(self, heading: str) -> None:
+        """Bring a heading to the top, by its `anchor`."""
+        block = self.document().begin()
+        while block.isValid():
+            if block.blockFormat().headingLevel() and anchor(block.text()) == heading:
+                self.setTextCursor(QTextCursor(block))
+                top = self.document().documentLayout().blockBoundingRect(block).top()
+                self.verticalScrollBar().setValue(int(top))
+                return
+            block = block.next()
 
     @Slot()
     def redraw(self) -> None:

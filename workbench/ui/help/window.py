@@ -141,7 +141,7 @@ class HelpWindow(QDialog):
     def show_page(self, name: str = "") -> None:
         """A page by its id, or what belongs to a place (`history`) or a part of one (`settings.backup`)."""
         page_id, _, heading = name.partition("#")
-        page_id = PAGE_OF_PLACE.get(page_id, page_id)
+        page_id = PAGE_OF_PLACE.get(page_id) or PAGE_OF_PLACE.get(page_id.partition(".")[0], page_id)
         self.visit(Visit(page_id if page_id in self._pages else FIRST, heading))
         self._focus_page()
 
