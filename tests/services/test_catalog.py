@@ -13,7 +13,7 @@ import pytest
 
 from tests.fakes.models import FakeModels, fake_command, fake_local_model, write_model_file
 from workbench.core.cancel import CancelToken
-from workbench.core.errors import UnknownModel
+from workbench.core.errors import ProviderError, UnknownModel
 from workbench.core.events import Finished, TextDelta
 from workbench.core.messages import Message
 from workbench.core.models import ModelInfo
@@ -54,10 +54,27 @@ class FakeRemote:
         yield Finished(reason="stop")
 
 
+class FakeServer:
+    """A kind of server on this machine: no key. It answers at port 1, and nothing does at port 2."""
+
+    kind = "server"
+    title = "Server"
+    key_variable = ""
+    presets = {"server": Provider(kind="server", base_url="http://127.0.0.1:1/v1")}  # noqa: RUF012
+
+    def models(self, context: ProviderContext, cancel: CancelToken) -> list[ModelInfo]:
+        assert context.config.options["read_timeout_s"] == "3"
+        if ":1/" not in context.config.base_url:
+            raise ProviderError("Nothing answers.")
+        return [ModelInfo(id=f"{context.name}:qwen", name="qwen", provider=context.name)]
+
+    model = FakeProvider.model
+
+
 class ProviderAndPrices:
     @hookimpl
-    def workbench_providers(self) -> list[FakeProvider]:
-        return [FakeProvider()]
+    def workbench_providers(self) -> list[FakeProvider | FakeServer]:
+        return [FakeProvider(), FakeServer()]
 
     @hookimpl
     def workbench_prices(self) -> dict[str, dict[str, float]]:
@@ -224,6 +241,17 @@ class TestIds:
         assert ids(catalog) == ["starter", "cloud:big", "cloud:small", "cloud:priced"]
         with pytest.raises(UnknownModel):
             catalog.refresh("nobody", CancelToken())
+
+    def test_servers_on_this_machine_are_found_and_remembered(
+        self, catalog: ModelCatalog, settings: SettingsFile
+    ) -> None:
+        far = Provider(kind="server", base_url="http://10.0.0.9:1/v1")
+        dead = Provider(kind="server", base_url="http://localhost:2/v1")
+        change(settings, providers={"far": far, "dead": dead})
+        assert ids(catalog) == ["starter"], "nothing is asked before it is wanted"
+        assert list(catalog.find_servers(CancelToken())) == ["server"]
+        assert ids(catalog) == ["starter", "server:qwen"]
+        assert catalog.models()[-1].provider_title == "Server"
 
     def test_prices_are_attached(self, catalog: ModelCatalog, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv("CLOUD_API_KEY", "secret")

@@ -12,7 +12,7 @@ from pathlib import Path
 import msgspec
 
 from workbench.core.cancel import CancelToken
-from workbench.core.errors import UnknownModel, WorkbenchError
+from workbench.core.errors import Cancelled, UnknownModel, WorkbenchError
 from workbench.core.events import StreamEvent
 from workbench.core.gguf import ModelFacts
 from workbench.core.models import ChatModel, ModelInfo
@@ -22,6 +22,7 @@ from workbench.core.settings import Provider, SettingsFile
 from workbench.engine.local_model import FileHashes, LocalModel, describe
 from workbench.hookspecs import ProviderContext, ProviderPlugin
 from workbench.plugins import PluginManager
+from workbench.providers.http import is_local
 from workbench.providers.prices import FILE_NAME as PRICE_FILE
 from workbench.providers.prices import PriceList
 from workbench.services.experience import Experience
@@ -34,6 +35,8 @@ STARTER = "starter"
 STARTER_NAME = "SmolLM2 135M Instruct"
 """Its file calls it by the name of a training run."""
 LOCAL = "local:"
+QUICK_LOOK = {"connect_timeout_s": "1", "read_timeout_s": "3", "max_retries": "0"}
+"""How long to wait for a server on this machine when looking whether it is there."""
 
 
 class ModelCatalog:
@@ -126,12 +129,26 @@ class ModelCatalog:
         for name, plugin, config in self._providers():
             if name == provider:
                 models = plugin.models(self._context(name, plugin, config), cancel)
-                with self._lock:
-                    known = self._remembered() | {name: models}
-                    self._remote_store.parent.mkdir(parents=True, exist_ok=True)
-                    self._remote_store.write_bytes(msgspec.json.encode(known))
+                self._remember({name: models})
                 return models
         raise UnknownModel(f"There is no provider named “{provider}”.")
+
+    def find_servers(self, cancel: CancelToken) -> dict[str, list[ModelInfo]]:
+        """Servers of other programs on this machine that answer now (LM Studio, Ollama…), with their models, which are
+        remembered. Asks their usual or configured addresses on this machine only: nothing leaves it."""
+        found: dict[str, list[ModelInfo]] = {}
+        for name, plugin, config in self._providers():
+            if plugin.key_variable or not is_local(config.base_url):
+                continue
+            quick = msgspec.structs.replace(config, options={**config.options, **QUICK_LOOK})
+            try:
+                found[name] = plugin.models(self._context(name, plugin, quick), cancel)
+            except Cancelled:
+                raise
+            except WorkbenchError:
+                continue  # not running, or something else has its port
+        self._remember(found)
+        return found
 
     # --- local files ------------------------------------------------------------------------------------------
     def _starter(self) -> LocalModel:
@@ -239,8 +256,8 @@ class ModelCatalog:
         """The models of a service that the user added, that it told of itself before, or whose price is known."""
         names = list(config.models)
         remembered = {info.id.removeprefix(f"{name}:"): info for info in self._remembered().get(name, [])}
-        configured = name in self._settings.value.providers
-        if configured or (plugin.key_variable and self._keys.get(name, plugin.key_variable)):
+        usable = name in self._settings.value.providers or not plugin.key_variable
+        if usable or self._keys.get(name, plugin.key_variable):
             names += remembered
             names += [key.removeprefix(f"{name}:") for key in self.prices.models if key.startswith(f"{name}:")]
         context = self._context(name, plugin, config)
@@ -259,6 +276,12 @@ class ModelCatalog:
             if name == prefix:
                 return plugin.model(self._context(name, plugin, config), model_name)
         return None
+
+    def _remember(self, told: dict[str, list[ModelInfo]]) -> None:
+        with self._lock:
+            known = self._remembered() | told
+            self._remote_store.parent.mkdir(parents=True, exist_ok=True)
+            self._remote_store.write_bytes(msgspec.json.encode(known))
 
     def _remembered(self) -> dict[str, list[ModelInfo]]:
         try:

@@ -57,6 +57,7 @@ class CompareState(ColumnSetup):
         self._wanted = remembered.session_id
         self._hidden_order: list[str] = []
         context.backend.when_ready(self._backend_ready)
+        context.backend.models_changed.connect(self.reload_models)
 
     # --- reading ----------------------------------------------------------------------------------------------
     @property

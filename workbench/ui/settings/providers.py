@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -200,6 +201,12 @@ class ProvidersSection(SettingsSection):
         self.add = PushButton(tr("Add a provider…"), icon_name="plus")
         self.add.clicked.connect(self._add)
         row.addWidget(self.add)
+        self.find_servers = PushButton(tr("Find servers on this machine"), icon_name="search")
+        self.find_servers.setToolTip(
+            tr("Looks for LM Studio, Ollama, llama-server and vLLM at their usual addresses here")
+        )
+        self.find_servers.clicked.connect(self._find_servers)
+        row.addWidget(self.find_servers)
         row.addStretch(1)
         self.column.addLayout(row)
         self._list = QVBoxLayout()
@@ -280,7 +287,32 @@ class ProvidersSection(SettingsSection):
         catalog = backend.catalog
         self._run(lambda: catalog.refresh(name, CancelToken()), lambda models: self._tested(name, models), name)
 
+    @Slot()
+    def _find_servers(self) -> None:
+        backend = self.context.backend.value
+        if backend is None:
+            return
+        catalog = backend.catalog
+        self.find_servers.setEnabled(False)
+
+        def done(found: dict[str, list[ModelInfo]]) -> None:
+            self.find_servers.setEnabled(True)
+            for name, models in found.items():
+                self._tested(name, models)
+            text = tr("Found: {names}", names=", ".join(self._titles(found)))
+            self.context.shell.toast(text if found else tr("No other program's server answers on this machine."))
+
+        def failed(error: ErrorInfo) -> None:
+            self.find_servers.setEnabled(True)
+            self.context.shell.toast(str(error))
+
+        self.context.jobs.run(lambda: catalog.find_servers(CancelToken()), done, failed, owner=self)
+
+    def _titles(self, names: Iterable[str]) -> list[str]:
+        return [self.cards[name].state.title if name in self.cards else name for name in names]
+
     def _tested(self, name: str, models: list[ModelInfo]) -> None:
+        self.context.backend.models_changed.emit()
         card = self.cards.get(name)
         if card is not None:
             card.test.setEnabled(True)
