@@ -143,3 +143,28 @@ def test_promptfoo_common_subset_and_what_was_left(tmp_path: Path) -> None:
 def test_something_else_is_not_promptfoo(tmp_path: Path) -> None:
     with pytest.raises(BadInput, match="not a promptfoo"):
         read_promptfoo(write(tmp_path, "a: 1"))
+
+
+def test_promptfoo_tests_of_a_file_and_judged_assertions_are_taken(tmp_path: Path) -> None:
+    (tmp_path / "tests.csv").write_text("city,__expected\nParis,contains: France\nRome,Italy\n")
+    config = tmp_path / "promptfooconfig.yaml"
+    config.write_text("prompts: ['Where is {{city}}?']\nproviders: [openai:gpt-4o-mini]\ntests: file://tests.csv\n")
+    spec = read_promptfoo(config).spec
+    assert [case.variables for case in spec.cases] == [{"city": "Paris"}, {"city": "Rome"}]
+    assert [(g[0].grader, g[0].expected) for g in spec.case_graders.values()] == [
+        ("contains", "France"),
+        ("exact", "Italy"),
+    ]
+    config.write_text(
+        "prompts: ['{{q}}']\nproviders: [openai:gpt-4o-mini]\n"
+        "defaultTest: {options: {provider: 'anthropic:messages:claude-x'}}\n"
+        "tests:\n  - vars: {q: hi}\n    assert:\n      - {type: llm-rubric, value: is polite}\n"
+        "      - {type: similar, value: hello, threshold: 0.8}\n      - {type: starts-with, value: 'He(y'}\n"
+        "      - {type: javascript, value: 'true'}\n"
+    )
+    imported = read_promptfoo(config)
+    judge, similar, start = imported.spec.case_graders["test-1"]
+    assert judge.options == {"model": "anthropic:claude-x", "rubric": "is polite"}
+    assert similar.options == {"threshold": 0.8}
+    assert start.expected == r"\AHe\(y"
+    assert any("javascript" in item for item in imported.not_taken)

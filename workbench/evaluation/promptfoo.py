@@ -13,7 +13,7 @@ import msgspec
 
 from workbench.core.errors import BadInput
 from workbench.core.requests import Sampling
-from workbench.evaluation.case_files import load_yaml
+from workbench.evaluation.case_files import load_yaml, read_cases
 from workbench.evaluation.cases import TestCase, with_unique_ids
 from workbench.evaluation.spec import EvalSpec, GraderSpec, ModelSpec, PromptSpec
 
@@ -28,7 +28,13 @@ ASSERTIONS: dict[str, tuple[str, dict[str, Any]]] = {
     "icontains-any": ("contains", {"mode": "any"}),
     "regex": ("regex", {}),
     "is-json": ("json_schema", {}),
+    "starts-with": ("regex", {}),
+    "similar": ("similarity", {}),
+    "llm-rubric": ("judge", {}),
+    "model-graded-closedqa": ("judge", {}),
 }
+EXPECTED_PREFIXES = tuple(sorted(ASSERTIONS, key=len, reverse=True))
+JUDGED = {"llm-rubric", "model-graded-closedqa"}
 SAMPLING = {"temperature": "temperature", "top_p": "top_p", "max_tokens": "max_tokens", "seed": "seed", "stop": "stop"}
 
 
@@ -78,6 +84,7 @@ class _Reader:
     def __init__(self, path: Path) -> None:
         self.path = path
         self.not_taken: list[str] = []
+        self.judge: str | None = None
 
     def miss(self, what: Any) -> None:
         self.not_taken += [what] if isinstance(what, str) else list(what)
@@ -119,8 +126,11 @@ class _Reader:
         return result
 
     def tests(self, items: Any, default: dict[str, Any]) -> tuple[list[TestCase], dict[str, tuple[GraderSpec, ...]]]:
+        self.judge = self._judge(default.get("options"))
+        if isinstance(items, str):
+            items = self._test_file(items)
         if not isinstance(items, list):
-            self.miss("tests: only a list is taken, not a file or a generator")
+            self.miss("tests: only a list or a CSV, JSONL, JSON or YAML file is taken, not a generator")
             return [], {}
         cases, graders = [], []
         for number, item in enumerate(items, 1):
@@ -140,12 +150,45 @@ class _Reader:
         if kind not in ASSERTIONS:
             self.miss(f"test {number}: assertion {kind}")
             return None
-        self.miss(f"test {number}: assertion {kind}, {key}" for key in item.keys() - {"type", "value", "weight"})
+        known = {"type", "value", "weight", *({"threshold"} if kind == "similar" else ())}
+        known |= {"provider"} if kind in JUDGED else set()
+        self.miss(f"test {number}: assertion {kind}, {key}" for key in item.keys() - known)
         grader, options = ASSERTIONS[kind]
         value = item.get("value")
         if kind == "is-json":
             value = value or {}
+        elif kind == "starts-with":
+            value = r"\A" + re.escape(str(value))
+        elif kind == "similar":
+            options = {"threshold": float(item.get("threshold", 0.75))}
+        elif kind in JUDGED:
+            judge = _model_id(str(item.get("provider") or "")) or self.judge
+            if judge is None:
+                self.miss(f"test {number}: assertion {kind} (it names no judge that has a counterpart here)")
+                return None
+            options, value = {"model": judge, "rubric": str(value)}, None
         return GraderSpec(grader=grader, options=options, expected=value, weight=float(item.get("weight", 1)))
+
+    def _judge(self, options: Any) -> str | None:
+        provider = options.get("provider") if isinstance(options, dict) else None
+        return _model_id(str(provider.get("id") if isinstance(provider, dict) else provider or ""))
+
+    def _test_file(self, reference: str) -> Any:
+        """Tests of a file beside the configuration: columns or keys are variables, `__expected` an assertion."""
+        path = (self.path.parent / reference.removeprefix("file://")).resolve()
+        if not path.is_relative_to(self.path.parent.resolve()):
+            self.miss(f"tests {reference}: only files beside the configuration are taken")
+            return []
+        if path.suffix in {".yaml", ".yml", ".json"}:
+            try:
+                return load_yaml(path.read_text(encoding="utf-8"), path.name)
+            except (OSError, UnicodeDecodeError):
+                self.miss(f"tests {reference}: can't be read")
+                return []
+        return [
+            {"vars": case.variables, "assert": [_short_assertion(str(case.expected))] if case.expected else []}
+            for case in read_cases(path)
+        ]
 
     def _file(self, reference: str) -> str | None:
         path = (self.path.parent / reference.removeprefix("file://")).resolve()
@@ -157,6 +200,17 @@ class _Reader:
         except (OSError, UnicodeDecodeError):
             self.miss(f"prompt {reference}: can't be read")
             return None
+
+
+def _short_assertion(text: str) -> dict[str, Any]:
+    """promptfoo's `__expected` cell: `contains: Paris`, `icontains-any: a, b`, or a text that must be equal."""
+    for kind in EXPECTED_PREFIXES:
+        if text.startswith(f"{kind}:"):
+            value: Any = text[len(kind) + 1 :].strip()
+            if kind.endswith(("-any", "-all")):
+                value = [item.strip() for item in value.split(",")]
+            return {"type": kind, "value": value}
+    return {"type": "equals", "value": text}
 
 
 def _model_id(identifier: str) -> str | None:

@@ -18,6 +18,7 @@ from PySide6.QtWidgets import (
 )
 
 from workbench.core.errors import ErrorInfo
+from workbench.evaluation.analysis import Comparison
 from workbench.evaluation.answers import SEPARATOR
 from workbench.evaluation.cases import TestCase
 from workbench.evaluation.prompts import build_request
@@ -144,6 +145,17 @@ class AnswersView(QWidget):
             for arm in dict.fromkeys((line.contestant, line.prompt) for line in loaded.lines):
                 self.arm.addItem(f"{arm[0]} · {arm[1]}", arm)
         self._filter()
+
+    def show_differing(self, comparison: Comparison) -> None:
+        """The cases where this comparison's two sides differ, the candidate's worst first."""
+        self.search.clear()
+        self._differing = frozenset(comparison.differing)
+        self.arm.setCurrentIndex(
+            next((i for i in range(self.arm.count()) if tuple(self.arm.itemData(i) or ()) == comparison.candidate), 0)
+        )
+        self.verdict.setCurrentIndex(self.verdict.findData("differ"))
+        self._filter()
+        self.table.setFocus()
 
     def set_differing(self, cases: frozenset[str]) -> None:
         self._differing = cases

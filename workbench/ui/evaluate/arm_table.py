@@ -101,6 +101,8 @@ def arm_table(arms: tuple[ArmSummary, ...], theme: Theme) -> QTableWidget:
     header.setSectionResizeMode(QHeaderView.ResizeMode.ResizeToContents)
     header.setSectionResizeMode(0, QHeaderView.ResizeMode.Stretch)
     header.setMinimumSectionSize(60)
+    header.setSectionResizeMode(INTERVAL_COLUMN, QHeaderView.ResizeMode.Fixed)
+    header.resizeSection(INTERVAL_COLUMN, table.fontMetrics().horizontalAdvance("100.0 – 100.0 %") + 40)
     table.setItemDelegateForColumn(INTERVAL_COLUMN, RateDelegate(theme, table))
     line = table.fontMetrics().height() + 22
     table.verticalHeader().setDefaultSectionSize(line)

@@ -95,7 +95,7 @@ class ContestantEditor(QFrame):
         self.top_p = QLineEdit()
         self.seed = QLineEdit()
         for edit in (self.temperature, self.max_tokens, self.top_p, self.seed):
-            edit.setPlaceholderText(tr("model's default"))
+            edit.setPlaceholderText(tr("default"))
         grid.addWidget(field(tr("Name in the report"), self.label), 0, 0, 1, 4)
         grid.addWidget(field(tr("Temperature"), self.temperature), 1, 0)
         grid.addWidget(field(tr("Most tokens"), self.max_tokens), 1, 1)

@@ -22,6 +22,12 @@ from workbench.ui.tr import tr
 SIDE = 18
 
 
+def signed(points: float) -> str:
+    """With its sign, a true minus; a difference of nothing has none."""
+    text = f"{abs(points):.1f}"
+    return text if text == "0.0" else f"{'−' if points < 0 else '+'}{text}"
+
+
 class IntervalPlot(QWidget):
     """One comparison. Points of 100 from left (candidate worse) to right (candidate better)."""
 
@@ -92,7 +98,7 @@ class IntervalPlot(QWidget):
     def _texts(self, painter, x, estimate: float, margin: float, top: float, height: float, line: int) -> None:  # type: ignore[no-untyped-def]
         tokens = self._theme.tokens
         painter.setPen(QColor(tokens.text))
-        self._centred(painter, x(estimate), 0, tr("{points} points", points=f"{estimate:+.1f}"))
+        self._centred(painter, x(estimate), 0, tr("{points} points", points=signed(estimate)))
         below = top + height + 6
         painter.setPen(QColor(tokens.bad))
         mark = tr("your margin −{margin}", margin=f"{margin:g}")
@@ -184,7 +190,7 @@ class SlicePlot(QWidget):
         painter.setPen(QColor(tokens.text))
         elided = painter.fontMetrics().elidedText(name, Qt.TextElideMode.ElideRight, left - 12)
         painter.drawText(QRectF(0, top, left - 8, height), Qt.AlignmentFlag.AlignVCenter, elided)
-        text = f"{interval.estimate * 100:+.1f}"
+        text = signed(interval.estimate * 100)
         painter.drawText(
             QRectF(0, top, self.width() - 2, height), Qt.AlignmentFlag.AlignVCenter | Qt.AlignmentFlag.AlignRight, text
         )

@@ -18,7 +18,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from workbench.evaluation.analysis import Analysis
+from workbench.evaluation.analysis import Analysis, Comparison
 from workbench.evaluation.human import Calibration
 from workbench.ui.context import Context
 from workbench.ui.evaluate.answers_view import AnswersView
@@ -62,6 +62,7 @@ class ResultsView(QWidget):
         column.addLayout(self._segments())
         self.stack = QStackedWidget()
         self.verdicts = Verdicts(context.theme)
+        self.verdicts.differing_wanted.connect(self._see_differing)
         self.verdicts.judge_wanted.connect(lambda: self.queue_wanted.emit(self.loaded))
         inner = QWidget()
         box = QVBoxLayout(inner)
@@ -269,6 +270,11 @@ class ResultsView(QWidget):
     def _export(self, what: str, _checked: bool = False) -> None:
         if self.loaded is not None:
             self.export_wanted.emit(what, self.loaded)
+
+    @Slot(object)
+    def _see_differing(self, comparison: Comparison) -> None:
+        self._choose(1)
+        self.answers.show_differing(comparison)
 
     def search(self) -> None:
         """Look for an answer."""

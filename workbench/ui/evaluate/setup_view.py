@@ -115,6 +115,8 @@ class SetupView(QWidget):
     def _grader_card(self) -> QWidget:
         hint = tr("How an answer is scored against the case's expected value. Several graders are averaged.")
         frame, column = card(tr("Graders"), hint)
+        self.own_graders = wrapped("", "muted")
+        column.addWidget(self.own_graders)
         self.grader_box = QVBoxLayout()
         self.grader_box.setSpacing(6)
         column.addLayout(self.grader_box)
@@ -191,8 +193,12 @@ class SetupView(QWidget):
         self.baseline = ContestantEditor(spec.baseline or ModelSpec(), self._state.models, optional=True)
         self.baseline.changed.connect(self._changed)
         self.baseline_box.addWidget(self.baseline)
-        for grader in spec.graders:
+        for grader in spec.graders if not spec.case_graders else ():
             self._add_grader(grader)
+        own = sorted({g.grader for graders in spec.case_graders.values() for g in graders})
+        self.own_graders.setText(tr("Each case has graders of its own, from its file: {names}.", names=", ".join(own)))
+        self.own_graders.setVisible(bool(spec.case_graders))
+        self.add_grader.setVisible(not spec.case_graders)
         self._spec = spec
         self._changed()
 
@@ -259,7 +265,7 @@ class SetupView(QWidget):
             name=self.name.text().strip() or old.name,
             models=tuple(editor.spec for editor in self.contestants if editor.is_set),
             baseline=baseline,
-            graders=tuple(editor.spec for editor in self.graders),
+            graders=tuple(editor.spec for editor in self.graders) or old.graders,
             margin=self.margin.value(),
             repeats=self.repeats.value(),
             part=self.part.currentData(),

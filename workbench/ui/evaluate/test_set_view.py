@@ -170,10 +170,19 @@ class TestSetView(QWidget):
     @Slot()
     def _size_columns(self) -> None:
         columns = self.model.columns()
-        room = self.table.viewport().width() - sum(WIDTHS.values())
+        hidden = self._unused()
+        for index, name in enumerate(columns):
+            self.table.setColumnHidden(index, name in hidden)
+        room = self.table.viewport().width() - sum(width for name, width in WIDTHS.items() if name not in hidden)
         share = max(room // max(len(columns) - len(WIDTHS), 1), VARIABLE_WIDTH)
         for index, name in enumerate(columns):
             self.table.setColumnWidth(index, WIDTHS.get(name, share))
+
+    def _unused(self) -> set[str]:
+        """Columns in which nothing stands: Edit case… has them."""
+        cases = self.model.cases
+        unused = set() if any(case.cluster for case in cases) else {"cluster"}
+        return unused if any(case.weight != 1 for case in cases) else unused | {"weight"}
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         super().resizeEvent(event)
@@ -222,6 +231,7 @@ class TestSetView(QWidget):
             self.test_set = changed
             self._state.keep_set(changed)
             self._counts()
+            self._size_columns()
             self._near.start()
             self._row_changed()
 

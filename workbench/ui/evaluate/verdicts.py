@@ -53,6 +53,8 @@ class Verdicts(QWidget):
     """Filled anew by `show_analysis`."""
 
     judge_wanted = Signal()
+    differing_wanted = Signal(object)
+    """Comparison: show the cases where its two sides differ."""
 
     def __init__(self, theme: Theme, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -152,6 +154,11 @@ class Verdicts(QWidget):
             column.addWidget(wrapped(translated(more)))
         for warning in comparison_warnings(comparison):
             column.addWidget(wrapped(translated(warning), "warn"))
+        if comparison.differing:
+            count = len(comparison.differing)
+            see = PushButton(trn("See the case that differs", "See the {count} cases that differ", count))
+            see.clicked.connect(lambda: self.differing_wanted.emit(comparison))
+            column.addLayout(row(see))
         frame.setAccessibleName(text)
         return frame
 
