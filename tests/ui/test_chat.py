@@ -7,9 +7,11 @@ from pathlib import Path
 from types import SimpleNamespace
 
 from PySide6.QtCore import QMimeData, QUrl
+from PySide6.QtGui import QImage
 from PySide6.QtWidgets import QPushButton, QToolButton
 
 from tests.ui.driver import Driver
+from workbench.core.messages import ImagePart
 
 
 def test_a_prompt_is_answered_and_kept(window: Driver) -> None:
@@ -253,3 +255,45 @@ def test_an_attached_file_counts_and_tells_by_how_much_it_does_not_fit(window: D
     assert window.composer.meter.tokens.objectName() == "bad"
     window.click(window.composer.findChild(QToolButton, "removeFile"))
     window.wait(lambda: window.composer.meter.bar.objectName() == "")
+
+
+def test_files_opened_lately_are_offered_again(window: Driver, tmp_path: Path) -> None:
+    here, gone = tmp_path / "mine.gguf", tmp_path / "gone.gguf"
+    here.write_bytes(b"GGUF")
+    for path in (gone, here):
+        window.page.use_model_file(str(path))
+    window.wait(lambda: window.state.model_files == [str(here)])
+    window.use("fake:echo")
+    window.shortcut("Ctrl+M")
+    picker = window.page.picker
+    window.wait(picker.isVisible)
+    window.qtbot.keyClicks(picker.field, "mine")
+    titles = [picker.rows.item(row).text() for row in range(picker.rows.rowCount())]
+    assert titles[-2:] == ["Files opened lately", "mine.gguf"]
+    window.press("Return", picker.field)
+    assert window.state.model_id == str(here)
+
+
+def test_a_pasted_picture_is_attached(window: Driver) -> None:
+    image = QImage(40, 30, QImage.Format.Format_RGB32)
+    image.fill(0xFF8800)
+    mime = QMimeData()
+    mime.setImageData(image)
+    window.composer.edit.insertFromMimeData(mime)
+    window.wait(lambda: window.composer.message().parts)
+    (part,) = window.composer.message().parts
+    assert isinstance(part, ImagePart)
+    assert (part.attachment.name, part.attachment.media_type) == ("Pasted picture.png", "image/png")
+    assert QImage.fromData(part.attachment.data).size() == image.size()
+
+
+def test_a_prompt_is_taken_to_compare_and_an_answer_to_a_test_set(window: Driver) -> None:
+    window.send("who is better?")
+    answer = window.state.path[1].id
+    window.page.conversation.view.action_requested.emit(answer, "add_to_test_set")
+    dialogs: Callable[[], list] = lambda: [d for d in window.page.conversation.children() if d.inherits("QDialog")]  # noqa: E731
+    window.wait(dialogs)
+    dialogs()[0].reject()
+    window.page.conversation.view.action_requested.emit(answer, "compare")
+    assert window.window.place == "compare"
+    window.wait(lambda: window.window.page("compare").composer.text == "who is better?")

@@ -499,7 +499,7 @@ def test_the_palette_knows_other_words_too(window: Driver, query: str, action_id
     palette.open()
     palette.field.setText(query)
     assert palette.list.currentIndex().data(ACTION_ROLE).objectName() == action_id
-    palette.close_palette()
+    palette.leave()
 
 
 def test_quitting_asks_while_an_answer_is_written(window: Driver) -> None:

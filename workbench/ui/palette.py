@@ -2,29 +2,21 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
-from PySide6 import QtWidgets
-from PySide6.QtCore import QEvent, QModelIndex, QObject, QPersistentModelIndex, QRect, QSize, Qt, Slot
-from PySide6.QtGui import QAction, QColor, QKeyEvent, QPainter, QPalette, QStandardItem, QStandardItemModel
+from PySide6.QtCore import QEvent, QModelIndex, QObject, QRect, QSize, Qt, Slot
+from PySide6.QtGui import QAction, QColor, QPainter, QPalette, QStandardItem
 from PySide6.QtWidgets import (
     QApplication,
-    QFrame,
     QGraphicsDropShadowEffect,
-    QLineEdit,
-    QListView,
-    QStyledItemDelegate,
     QStyleOptionViewItem,
-    QVBoxLayout,
     QWidget,
 )
 
 from workbench.ui import icons
 from workbench.ui.actions import Actions
+from workbench.ui.choice_list import ChoiceList, Index, Match, RowDelegate, match
 from workbench.ui.formats import keys_text
 from workbench.ui.tr import mark, tr
 
-Index = QModelIndex | QPersistentModelIndex
 ROW_HEIGHT = 36
 WIDTH = 560
 MAX_ROWS = 10
@@ -75,32 +67,6 @@ KEYWORDS = {
 """What else people call an action, by its id."""
 
 
-@dataclass(frozen=True, slots=True)
-class Match:
-    score: int
-    """Lower is better."""
-
-
-def match(query: str, text: str) -> Match | None:
-    """Whether the query's words all occur in the text, or its letters in order; None if not."""
-    wanted, lower = query.lower().strip(), text.lower()
-    if not wanted:
-        return Match(0)
-    if lower.startswith(wanted):
-        return Match(0)
-    words = wanted.split()
-    if all(word in lower for word in words):
-        return Match(1 + sum(lower.index(word) for word in words))
-    position, gaps = -1, 0
-    for letter in wanted.replace(" ", ""):
-        found = lower.find(letter, position + 1)
-        if found < 0:
-            return None
-        gaps += found - position - 1
-        position = found
-    return Match(100 + gaps)
-
-
 def match_action(query: str, action: QAction) -> Match | None:
     """By its title, else by other words for it; letters strewn over the title come last."""
     by_title = match(query, action.text())
@@ -112,7 +78,7 @@ def match_action(query: str, action: QAction) -> Match | None:
     return by_title
 
 
-class RowDelegate(QStyledItemDelegate):
+class ActionDelegate(RowDelegate):
     """Icon, title, and the shortcut at the right."""
 
     def sizeHint(self, option: QStyleOptionViewItem, index: Index) -> QSize:
@@ -122,13 +88,7 @@ class RowDelegate(QStyledItemDelegate):
         painter.save()
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
         palette = QApplication.palette()
-        rect = option.rect.adjusted(2, 1, -2, -1)
-        if option.state & QtWidgets.QStyle.StateFlag.State_Selected:
-            color = QColor(palette.color(QPalette.ColorRole.Highlight))
-            color.setAlpha(40)
-            painter.setPen(Qt.PenStyle.NoPen)
-            painter.setBrush(color)
-            painter.drawRoundedRect(rect, 7, 7)
+        rect = self.paint_selection(painter, option)
         muted = palette.color(QPalette.ColorRole.PlaceholderText)
         name = index.data(ICON_ROLE)
         if name:
@@ -149,32 +109,14 @@ class RowDelegate(QStyledItemDelegate):
         painter.restore()
 
 
-class CommandPalette(QFrame):
+class CommandPalette(ChoiceList):
     """A field and a list over the window's upper middle. Escape or a click elsewhere closes it."""
 
     def __init__(self, actions: Actions, parent: QWidget) -> None:
-        super().__init__(parent)
-        self.setObjectName("popup")
+        super().__init__(ActionDelegate(), name=tr("Commands"), placeholder=tr("Type a command…"), parent=parent)
         self.setAccessibleName(tr("Command palette"))
-        self._actions = actions
-        column = QVBoxLayout(self)
-        column.setContentsMargins(8, 8, 8, 8)
-        column.setSpacing(6)
-        self.field = QLineEdit()
-        self.field.setPlaceholderText(tr("Type a command…"))
         self.field.setAccessibleName(tr("Command"))
-        self.field.textChanged.connect(self._filter)
-        self.field.installEventFilter(self)
-        column.addWidget(self.field)
-        self.list = QListView()
-        self.list.setAccessibleName(tr("Commands"))
-        self.list.setItemDelegate(RowDelegate(self.list))
-        self.list.setFocusPolicy(Qt.FocusPolicy.NoFocus)
-        self.list.setEditTriggers(QListView.EditTrigger.NoEditTriggers)
-        self.list.clicked.connect(self._run_index)
-        column.addWidget(self.list)
-        self._model = QStandardItemModel(self)
-        self.list.setModel(self._model)
+        self._actions = actions
         shadow = QGraphicsDropShadowEffect(self)
         shadow.setBlurRadius(40)
         shadow.setOffset(0, 12)
@@ -186,18 +128,17 @@ class CommandPalette(QFrame):
     @Slot()
     def open(self) -> None:
         if self.isVisible():
-            self.close_palette()
+            self.leave()
             return
         self._focus_before = QApplication.focusWidget()
         self.field.clear()
-        self._filter("")
+        self.fill("")
         self._place()
         self.show()
         self.raise_()
         self.field.setFocus(Qt.FocusReason.ShortcutFocusReason)
 
-    @Slot()
-    def close_palette(self) -> None:
+    def leave(self) -> None:
         self.hide()
         if self._focus_before is not None:
             self._focus_before.setFocus(Qt.FocusReason.OtherFocusReason)
@@ -205,29 +146,10 @@ class CommandPalette(QFrame):
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:
         if event.type() == QEvent.Type.FocusOut and self.isVisible():
             self.hide()
-        if event.type() == QEvent.Type.ShortcutOverride and isinstance(event, QKeyEvent):
-            event.accept()  # Escape and Enter are the palette's now, not the window's shortcuts
-            return False
-        if isinstance(event, QKeyEvent) and event.type() == QEvent.Type.KeyPress:
-            return self._key(event.key())
-        return False
-
-    def _key(self, key: int) -> bool:
-        row, rows = self.list.currentIndex().row(), self._model.rowCount()
-        if key == Qt.Key.Key_Escape:
-            self.close_palette()
-        elif key in (Qt.Key.Key_Return, Qt.Key.Key_Enter):
-            self._run_index(self.list.currentIndex())
-        elif key == Qt.Key.Key_Down and rows:
-            self.list.setCurrentIndex(self._model.index((row + 1) % rows, 0))
-        elif key == Qt.Key.Key_Up and rows:
-            self.list.setCurrentIndex(self._model.index((row - 1) % rows, 0))
-        else:
-            return False
-        return True
+        return super().eventFilter(watched, event)
 
     @Slot(str)
-    def _filter(self, query: str) -> None:
+    def fill(self, query: str) -> None:
         found: list[tuple[int, int, QAction]] = []
         for position, action in enumerate(self._actions):
             hit = match_action(query, action)
@@ -235,7 +157,7 @@ class CommandPalette(QFrame):
                 is_part = not query and action.objectName().startswith("settings.")  # many, and rarely wanted
                 found.append((hit.score + (1 if is_part else 0), position, action))
         found.sort(key=lambda entry: entry[:2])
-        self._model.clear()
+        self.rows.clear()
         for _score, _position, action in found:
             item = QStandardItem(action.text())
             keys = keys_text(action.shortcut())
@@ -243,18 +165,17 @@ class CommandPalette(QFrame):
             item.setData(keys, KEYS_ROLE)
             item.setData(action.data()[0], ICON_ROLE)
             item.setData(f"{action.text()} {keys}", Qt.ItemDataRole.AccessibleTextRole)
-            self._model.appendRow(item)
+            self.rows.appendRow(item)
         if found:
-            self.list.setCurrentIndex(self._model.index(0, 0))
+            self.select(self.rows.index(0, 0))
         row_height = self.list.sizeHintForRow(0) if found else ROW_HEIGHT
         self.list.setFixedHeight(min(max(len(found), 1), MAX_ROWS) * row_height + 4)
         self.adjustSize()
 
-    @Slot(QModelIndex)
-    def _run_index(self, index: QModelIndex) -> None:
+    def choose(self, index: QModelIndex) -> None:
         action = index.data(ACTION_ROLE)
         if isinstance(action, QAction):
-            self.close_palette()
+            self.leave()
             action.trigger()
 
     def _place(self) -> None:

@@ -32,6 +32,8 @@ class Remembered(msgspec.Struct, kw_only=True):
     """Chat options chosen for new chats, as `ChatOptions` encodes."""
     history: dict[str, object] = {}
     """The History place's columns and what it was filtered and sorted by."""
+    model_files: list[str] = []
+    """Paths of the GGUF files opened lately, the last one first."""
     first_start_done: bool = False
     compare: dict[str, object] = {}
     """The Compare place's columns and how it shows them."""

@@ -261,12 +261,14 @@ class ChatDesk(QObject):
     @Slot()
     def pick_model(self) -> None:
         self._picked_for = None
-        self.picker.open_below(self.page.model_button, self.state.models, self.state.model_id)
+        state = self.state
+        self.picker.open_below(self.page.model_button, state.models, state.model_id, state.model_files)
 
     @Slot(str)
     def _pick_for(self, message_id: str) -> None:
         self._picked_for = message_id
-        self.picker.open_below(self.page.model_button, self.state.models, self.state.model_id)
+        state = self.state
+        self.picker.open_below(self.page.model_button, state.models, state.model_id, state.model_files)
 
     @Slot(str)
     def _model_chosen(self, model_id: str) -> None:
@@ -289,8 +291,7 @@ class ChatDesk(QObject):
         """Begin a chat with this GGUF file."""
         self.context.shell.show_place("chat")
         self.state.new_chat()
-        self.state.set_model(path)
-        self.state.reload_models()
+        self.state.use_file(path)
         self.focus_composer()
 
     @Slot(list)

@@ -2,25 +2,22 @@
 
 from __future__ import annotations
 
-from PySide6 import QtWidgets
-from PySide6.QtCore import QEvent, QModelIndex, QObject, QPersistentModelIndex, QPoint, QRect, QSize, Qt, Signal, Slot
-from PySide6.QtGui import QColor, QFont, QKeyEvent, QPainter, QPalette, QStandardItem, QStandardItemModel
+from collections.abc import Sequence
+from pathlib import PurePath
+
+from PySide6.QtCore import QModelIndex, QPoint, QRect, QSize, Qt, Signal, Slot
+from PySide6.QtGui import QFont, QPainter, QPalette, QStandardItem
 from PySide6.QtWidgets import (
     QApplication,
-    QFrame,
-    QLineEdit,
-    QListView,
-    QStyledItemDelegate,
     QStyleOptionViewItem,
-    QVBoxLayout,
     QWidget,
 )
 
 from workbench.core.models import ModelInfo
 from workbench.ui import icons
+from workbench.ui.choice_list import ChoiceList, Index, Match, RowDelegate, match
 from workbench.ui.formats import count_text, price, size_text
 from workbench.ui.icons import PushButton
-from workbench.ui.palette import match
 from workbench.ui.tr import tr
 
 WIDTH = 440
@@ -55,10 +52,7 @@ def _thousands(tokens: int) -> str:
     return f"{round(tokens / 1024)}k" if tokens >= 1024 else str(tokens)
 
 
-Index = QModelIndex | QPersistentModelIndex
-
-
-class ModelDelegate(QStyledItemDelegate):
+class ModelDelegate(RowDelegate):
     def sizeHint(self, option: QStyleOptionViewItem, index: Index) -> QSize:
         line = option.fontMetrics.height()
         return QSize(0, line + 14 if index.data(ID_ROLE) is None else line * 2 + 16)
@@ -78,13 +72,7 @@ class ModelDelegate(QStyledItemDelegate):
             painter.drawText(option.rect.adjusted(12, 0, 0, -3), flags, index.data())
             painter.restore()
             return
-        rect = option.rect.adjusted(2, 1, -2, -1)
-        if option.state & QtWidgets.QStyle.StateFlag.State_Selected:
-            color = QColor(palette.color(QPalette.ColorRole.Highlight))
-            color.setAlpha(40)
-            painter.setBrush(color)
-            painter.setPen(Qt.PenStyle.NoPen)
-            painter.drawRoundedRect(rect, 7, 7)
+        rect = self.paint_selection(painter, option)
         area = QRect(rect.left() + 10, rect.center().y() - 8, 17, 17)
         icons.icon(index.data(ICON_ROLE), muted.name(), 17).paint(painter, area)
         room = rect.adjusted(38, 6, -10, -6)
@@ -100,110 +88,89 @@ class ModelDelegate(QStyledItemDelegate):
         painter.restore()
 
 
-class ModelPicker(QFrame):
+class ModelPicker(ChoiceList):
     """A popup under the button that opened it."""
 
     chosen = Signal(str)
     open_file_requested = Signal()
 
     def __init__(self, parent: QWidget | None = None) -> None:
-        super().__init__(parent, Qt.WindowType.Popup | Qt.WindowType.FramelessWindowHint)
-        self.setObjectName("popup")
+        super().__init__(
+            ModelDelegate(),
+            name=tr("Models"),
+            placeholder=tr("Search models"),
+            parent=parent,
+            flags=Qt.WindowType.Popup | Qt.WindowType.FramelessWindowHint,
+        )
         self.setAttribute(Qt.WidgetAttribute.WA_TranslucentBackground, False)
         self.setAccessibleName(tr("Choose a model"))
         self._models: list[ModelInfo] = []
+        self._files: list[str] = []
         self._current = ""
-        column = QVBoxLayout(self)
-        column.setContentsMargins(8, 8, 8, 8)
-        column.setSpacing(6)
-        self.field = QLineEdit()
-        self.field.setPlaceholderText(tr("Search models"))
-        self.field.setAccessibleName(tr("Search models"))
-        self.field.textChanged.connect(self._fill)
-        self.field.installEventFilter(self)
-        column.addWidget(self.field)
-        self.list = QListView()
-        self.list.setAccessibleName(tr("Models"))
-        self.list.setItemDelegate(ModelDelegate(self.list))
-        self.list.setFocusPolicy(Qt.FocusPolicy.NoFocus)
-        self.list.setEditTriggers(QListView.EditTrigger.NoEditTriggers)
-        self.list.setVerticalScrollMode(QListView.ScrollMode.ScrollPerPixel)
-        self.list.clicked.connect(self._choose)
-        column.addWidget(self.list, 1)
-        self._rows = QStandardItemModel(self)
-        self.list.setModel(self._rows)
+        self._best: tuple[int, QModelIndex] | None = None
+        """The row that fits what was typed best, and how well."""
         self.open_file = PushButton(tr("Open a GGUF file…"), icon_name="file")
         self.open_file.clicked.connect(self._open_file)
-        column.addWidget(self.open_file)
+        self.column.addWidget(self.open_file)
 
-    def open_below(self, anchor: QWidget, models: list[ModelInfo], current: str) -> None:
-        """Show the models under `anchor`, `current` selected."""
+    def open_below(self, anchor: QWidget, models: list[ModelInfo], current: str, files: Sequence[str] = ()) -> None:
+        """Show the models under `anchor`, `current` selected. `files` are paths of GGUF files opened lately."""
+        known = {info.path for info in models}
         self._models, self._current = models, current
+        self._files = [path for path in files if path not in known]
         self.field.clear()
-        self._fill("")
-        height = sum(self.list.sizeHintForRow(row) for row in range(self._rows.rowCount()))
+        self.fill("")
+        height = sum(self.list.sizeHintForRow(row) for row in range(self.rows.rowCount()))
         self.resize(WIDTH, min(height + 110, MAX_HEIGHT))
         self.move(anchor.mapToGlobal(QPoint(0, anchor.height() + 4)))
         self.show()
         self.field.setFocus(Qt.FocusReason.PopupFocusReason)
 
     @Slot(str)
-    def _fill(self, query: str) -> None:
-        self._rows.clear()
-        local = [info for info in self._models if not info.remote]
-        remote = sorted((info for info in self._models if info.remote), key=lambda info: (info.provider, info.name))
+    def fill(self, query: str) -> None:
+        self.rows.clear()
+        self._best = None
+        self._add_models([info for info in self._models if not info.remote], query)
+        heading = tr("Files opened lately")
+        for path in self._files:
+            found = match(query, PurePath(path).name)
+            if found is not None:
+                if heading:
+                    self.add_heading(heading)
+                heading = ""
+                self._add_row(path, (PurePath(path).name, str(PurePath(path).parent)), "file", found)
+        remote = (info for info in self._models if info.remote)
+        self._add_models(sorted(remote, key=lambda info: (info.provider, info.name)), query)
+        if self._best is not None:
+            self.select(self._best[1])
+
+    def _add_models(self, models: list[ModelInfo], query: str) -> None:
         heading = ""
-        wanted: QModelIndex | None = None
-        for info in [*local, *remote]:
-            if "embeddings" in info.capabilities and "text" not in info.capabilities and len(info.capabilities) == 1:
+        for info in models:
+            found = match(query, f"{info.name} {info.id}")
+            if info.capabilities == {"embeddings"} or found is None:
                 continue
-            if match(query, f"{info.name} {info.id}") is None:
-                continue
-            title = provider_title(info)
-            if title != heading:
-                heading = title
-                item = QStandardItem(title)
-                item.setFlags(Qt.ItemFlag.NoItemFlags)
-                self._rows.appendRow(item)
-            item = QStandardItem(info.name)
-            item.setData(info.id, ID_ROLE)
-            item.setData(detail(info) or info.id, DETAIL_ROLE)
-            item.setData("cloud" if info.remote else "cpu", ICON_ROLE)
-            item.setData(f"{info.name}, {title}, {detail(info)}", Qt.ItemDataRole.AccessibleTextRole)
-            item.setToolTip(info.id)
-            self._rows.appendRow(item)
-            if wanted is None or info.id == self._current:
-                wanted = item.index()
-        if wanted is not None:
-            self.list.setCurrentIndex(wanted)
-            self.list.scrollTo(wanted)
+            if provider_title(info) != heading:
+                heading = provider_title(info)
+                self.add_heading(heading)
+            texts = (info.name, detail(info) or info.id)
+            self._add_row(info.id, texts, "cloud" if info.remote else "cpu", found, heading)
 
-    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
-        if not isinstance(event, QKeyEvent) or event.type() != QEvent.Type.KeyPress:
-            return False
-        key = event.key()
-        if key in (Qt.Key.Key_Return, Qt.Key.Key_Enter):
-            self._choose(self.list.currentIndex())
-        elif key == Qt.Key.Key_Down:
-            self._step(1)
-        elif key == Qt.Key.Key_Up:
-            self._step(-1)
-        elif key == Qt.Key.Key_Escape:
-            self.hide()
-        else:
-            return False
-        return True
+    def _add_row(self, model_id: str, texts: tuple[str, str], icon_name: str, found: Match, group: str = "") -> None:
+        """`texts`: the name and the line below it."""
+        item = QStandardItem(texts[0])
+        item.setData(model_id, ID_ROLE)
+        item.setData(texts[1], DETAIL_ROLE)
+        item.setData(icon_name, ICON_ROLE)
+        spoken = ", ".join(part for part in (texts[0], group, texts[1]) if part)
+        item.setData(spoken, Qt.ItemDataRole.AccessibleTextRole)
+        item.setToolTip(model_id)
+        self.rows.appendRow(item)
+        score = found.score - (model_id == self._current)  # of equals the one that is used now
+        if self._best is None or score < self._best[0]:
+            self._best = (score, item.index())
 
-    def _step(self, step: int) -> None:
-        row = self.list.currentIndex().row() + step
-        while 0 <= row < self._rows.rowCount():
-            if self._rows.item(row).data(ID_ROLE) is not None:
-                self.list.setCurrentIndex(self._rows.index(row, 0))
-                return
-            row += step
-
-    @Slot(QModelIndex)
-    def _choose(self, index: QModelIndex) -> None:
+    def choose(self, index: QModelIndex) -> None:
         model_id = index.data(ID_ROLE)
         if isinstance(model_id, str):
             self.hide()

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -30,6 +31,8 @@ if TYPE_CHECKING:
 
 
 MAX_RUNS = 10_000
+MAX_FILES = 8
+"""Model files that are remembered."""
 
 
 @dataclass(slots=True)
@@ -94,6 +97,8 @@ class ChatState(QObject):
         self.view: View | None = None
         self.session_id: str | None = None
         self.models: list[ModelInfo] = []
+        self.model_files: list[str] = []
+        """GGUF files opened lately that are still there."""
         self.model_id = remembered.model_id or context.settings.value.default_model
         self.options = from_saved(remembered.options)
         self.active: dict[str, Run] = {}
@@ -229,9 +234,20 @@ class ChatState(QObject):
         self.options_changed.emit()
 
     def reload_models(self) -> None:
-        backend = self.backend
+        backend, files = self.backend, tuple(self._context.state.value.model_files)
         if backend is not None:
-            self._context.jobs.run(backend.catalog.models, self._set_models, self.failed.emit, owner=self, key="models")
+
+            def work() -> tuple[list[ModelInfo], list[str]]:
+                return backend.catalog.models(), [path for path in files if Path(path).is_file()]
+
+            self._context.jobs.run(work, self._set_models, self.failed.emit, owner=self, key="models")
+
+    def use_file(self, path: str) -> None:
+        """Answer with this GGUF file, and offer it when a model is chosen later."""
+        remembered = self._context.state.value
+        remembered.model_files = [path, *(other for other in remembered.model_files if other != path)][:MAX_FILES]
+        self.set_model(path)
+        self.reload_models()
 
     # --- messages --------------------------------------------------------------------------------------------
     def send(self, message: Message) -> bool:
@@ -359,8 +375,8 @@ class ChatState(QObject):
         if held is not None:
             self.draft_returned.emit(held.text)
 
-    def _set_models(self, models: list[ModelInfo]) -> None:
-        self.models = models
+    def _set_models(self, found: tuple[list[ModelInfo], list[str]]) -> None:
+        self.models, self.model_files = found
         self.models_changed.emit()
 
     def _show(self, view: View | None, session_id: str) -> None:

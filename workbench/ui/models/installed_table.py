@@ -18,11 +18,11 @@ from PySide6.QtCore import (
 from PySide6.QtGui import QColor, QFont, QFontMetrics, QPainter
 from PySide6.QtWidgets import QStyle, QStyledItemDelegate, QStyleOptionViewItem
 
+from workbench.ui.choice_list import match
 from workbench.ui.formats import count_text, size_text
 from workbench.ui.models.formats import age_text, tokens_text
 from workbench.ui.models.inventory import InstalledModel
 from workbench.ui.models.state import ModelsState
-from workbench.ui.palette import match
 from workbench.ui.theme import Theme
 from workbench.ui.tr import mark, tr
 
