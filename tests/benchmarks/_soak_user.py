@@ -240,7 +240,7 @@ class User:
         self._window.open_palette()
         self._window.command_palette.field.setText("theme")
         yield self._idle
-        self._window.command_palette.close_palette()
+        self._window.command_palette.leave()
         self._window.show_help()
         yield self._idle
         self._press_escape(QApplication.activeWindow())
