@@ -117,7 +117,7 @@ class TestSetView(QWidget):
         self.seal = PushButton(tr("Seal a part…"), icon_name="shield")
         self.seal.setToolTip(tr("Keep some cases unseen while you tune; they are the honest test"))
         self.seal.clicked.connect(self._seal)
-        self.open_sealed = PushButton("", icon_name="eye")
+        self.open_sealed = PushButton(tr("Open the sealed part"), icon_name="eye")
         self.open_sealed.clicked.connect(self._open_sealed)
         for button in (self.add, self.edit, self.variable, self.import_cases, self.export, self.seal, self.open_sealed):
             line.addWidget(button)
