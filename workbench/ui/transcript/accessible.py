@@ -41,7 +41,7 @@ class AccessibleTranscript(QAccessibleWidget):
     """A list whose children are the messages."""
 
     def __init__(self, view: TranscriptView) -> None:
-        super().__init__(view, QAccessible.Role.List, view.accessibleName())
+        super().__init__(view, QAccessible.Role.List)  # its name is the widget's, whatever it is later
         self._view = view
         self._children: dict[str, AccessibleMessage] = {}
 
