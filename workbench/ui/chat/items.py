@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from workbench.core.errors import ErrorInfo
 from workbench.core.messages import Message, ReasoningPart, TextPart
+from workbench.ui.answers import message_text
 from workbench.ui.chat.state import ChatState
 from workbench.ui.formats import decimal, exact_money
 from workbench.ui.tr import mark, tr, translated_error, trn
@@ -57,7 +58,7 @@ def item_of(stored: StoredMessage, state: ChatState) -> TranscriptItem:
     return TranscriptItem(
         key=stored.id,
         role=message.role,
-        text=own_text(message),
+        text=message_text(message),
         title=(row.model_name or state.model_name(row.model)) if is_answer and row else "",
         reasoning=message.reasoning,
         reasoning_s=sum(durations) if durations else None,
