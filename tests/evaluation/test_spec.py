@@ -134,7 +134,7 @@ def test_promptfoo_common_subset_and_what_was_left(tmp_path: Path) -> None:
         "provider python:mine.py: no counterpart here",
         "provider anthropic:messages:claude-x: config tools",
         "test 1: assertion latency",
-        "test 1: assertion llm-rubric",
+        "test 1: assertion llm-rubric (it names no judge that has a counterpart here)",
         "test 2: assertion latency",
         "test 2: options",
     }
