@@ -18,6 +18,7 @@ from workbench.core.events import (
     StreamEvent,
     TextDelta,
     Timings,
+    ToolCallDelta,
     Usage,
 )
 from workbench.core.models import ModelInfo
@@ -78,6 +79,12 @@ class FakeModel:
         raise RuntimeError("sk-abcdefghijklmnopqrstuvwx is wrong")
         yield
 
+    def _calls(self, request: ChatRequest, cancel: CancelToken) -> Iterator[StreamEvent]:
+        """Each of the tools it is given."""
+        for index, tool in enumerate(request.tools):
+            yield ToolCallDelta(index=index, id=f"c{index}", name=tool.name, arguments='{"a": 1}')
+        yield Finished(reason="stop", detail="tool_calls")
+
     def _escapes(self, request: ChatRequest, cancel: CancelToken) -> Iterator[StreamEvent]:
         yield TextDelta("\x1b[2Jred\x07 naïve 🙂")
         yield Finished(reason="stop")
@@ -85,5 +92,5 @@ class FakeModel:
 
 @hookimpl
 def workbench_models() -> list[FakeModel]:
-    names = ("echo", "request", "fails", "endless", "local", "bug", "escapes")
+    names = ("echo", "request", "fails", "endless", "local", "bug", "escapes", "calls")
     return [*(FakeModel(name) for name in names), FakeModel("far", remote=True)]

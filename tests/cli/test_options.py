@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -35,7 +36,7 @@ def test_stop_is_repeatable_and_knows_line_ends() -> None:
 
 def test_logit_bias_as_pairs_and_as_json() -> None:
     options = parse_options(["logit_bias=the:-100", "logit_bias=a:b:2", 'logit_bias={"13": "-inf"}'])
-    assert options.sampling.logit_bias == {"the": -100.0, "a:b": 2.0, "13": float("-inf")}
+    assert options.sampling.logit_bias == {"the": -100.0, "a:b": 2.0, "13": -100.0}
 
 
 def test_response_formats_from_text_and_file(tmp_path: Path) -> None:
@@ -47,6 +48,16 @@ def test_response_formats_from_text_and_file(tmp_path: Path) -> None:
     assert (grammar.kind, grammar.grammar) == ("grammar", 'root ::= "yes"')
     assert parse_options(["json_object=true"]).response_format.kind == "json_object"
     assert parse_options(["json_object=false"]).response_format.kind == "text"
+
+
+def test_tools_plain_and_as_openai_writes_them(tmp_path: Path) -> None:
+    plain = {"name": "add", "description": "Adds.", "parameters": {"type": "object"}}
+    (tmp_path / "tools.json").write_text(json.dumps([plain, {"type": "function", "function": {"name": "now"}}]))
+    add, now = parse_options([f"tools=@{tmp_path / 'tools.json'}"]).tools
+    assert (add.name, add.description, add.parameters) == ("add", "Adds.", {"type": "object"})
+    assert now.name == "now"
+    assert parse_options(['tools={"name": "one"}']).tools[0].name == "one"
+    assert parse_options(["tools=[]"]).tools == ()
 
 
 def test_reasoning_overflow_template() -> None:
@@ -87,6 +98,13 @@ def test_reasoning_overflow_template() -> None:
         ("stop=[1]", "neither a text"),
         ("logit_bias=the", "TOKEN:BIAS"),
         ("logit_bias=the:big", "a number"),
+        ("logit_bias=the:nan", "a number"),
+        ("logit_bias=the:inf", "a number"),
+        ("json_schema=" + "[" * 100_000, "too deep"),
+        ("tools={", "not valid JSON"),
+        ("tools=[1]", "a tool has a name"),
+        ('tools={"description": "nameless"}', "a tool has a name"),
+        ('tools=[{"name": "a"}, {"name": "a"}]', "a name of its own"),
         ("json_schema={", "not valid JSON"),
         ("json_schema=[]", "JSON object"),
         ("json_schema=@/does/not/exist", "can't be read"),

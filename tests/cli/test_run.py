@@ -62,6 +62,14 @@ def test_system_prompt_and_options_reach_the_model(cli: Cli, tmp_path: Path) -> 
     assert request["template_variables"] == {"thinking": True}
 
 
+def test_tools_reach_the_model_and_its_calls_are_printed(cli: Cli, store_path: Path) -> None:
+    tools = ["-o", 'tools=[{"name": "add"}, {"name": "now"}]']
+    assert cli("run", "-m", "fake:calls", *tools, "hi").out == 'add({"a": 1})\nnow({"a": 1})\n'
+    (record,) = runs_in(store_path)
+    assert [tool["name"] for tool in record.request["tools"]] == ["add", "now"]
+    assert record.tool_calls[0] == {"id": "c0", "name": "add", "arguments": '{"a": 1}'}
+
+
 def test_the_settings_fill_what_is_not_given(cli: Cli) -> None:
     settings = SettingsFile(Paths.of_user().settings)
     settings.save(Settings(default_model="fake:request", engine=Engine(sampling=Sampling(temperature=0.1, top_k=5))))

@@ -14,7 +14,17 @@ import msgspec
 
 from workbench.core.chat_options import ChatOptions
 from workbench.core.errors import BadInput
-from workbench.core.requests import LoadOptions, Options, Overflow, Reasoning, ResponseFormat, Sampling, merged
+from workbench.core.requests import (
+    BAN_BIAS,
+    LoadOptions,
+    Options,
+    Overflow,
+    Reasoning,
+    ResponseFormat,
+    Sampling,
+    Tool,
+    merged,
+)
 
 _PROBABILITIES = ("top_p", "min_p", "typical_p", "xtc_probability", "xtc_threshold")
 RANGES: dict[str, tuple[float, float]] = {
@@ -62,6 +72,7 @@ SPECIAL = {
     "effort": "how much to reason: low, medium, high or what the provider knows (also reasoning_effort)",
     "budget_tokens": "most tokens of reasoning (also reasoning_budget)",
     "overflow": "error or drop_oldest: what to do when the prompt does not fit into the context",
+    "tools": "functions the model may call: a JSON list of name, description and parameters (a JSON Schema), or @FILE",
     "chat_template": "a Jinja chat template instead of the model's own: text or @FILE",
     "template.NAME": "a variable for the chat template, for example template.enable_thinking=false",
 }
@@ -103,6 +114,7 @@ def parse_options(pairs: Iterable[str], *, system_prompt: str = "") -> ChatOptio
         overflow=_overflow(collected.get("overflow", "error")),
         chat_template=collected.get("chat_template"),
         template_variables=variables,
+        tools=_tools(collected["tools"]) if "tools" in collected else (),
     )
 
 
@@ -111,7 +123,7 @@ def option_names() -> list[str]:
 
 
 _KNOWN = frozenset(option_names())
-_TAKES_FILE = ("json_schema", "grammar", "chat_template")
+_TAKES_FILE = ("json_schema", "grammar", "chat_template", "tools")
 
 
 def _from_file(name: str, value: str) -> str:
@@ -147,7 +159,10 @@ def _logit_bias(value: str) -> dict[str, float]:
             raise BadInput(f"logit_bias: {value!r} is not TOKEN:BIAS or a JSON object of them.")
         pairs = [(token, bias)]
     try:
-        return {token: float(bias) for token, bias in pairs}
+        biases = {token: float(bias) for token, bias in pairs}
+        if any(math.isnan(bias) or bias == math.inf for bias in biases.values()):
+            raise ValueError
+        return {token: max(bias, BAN_BIAS) for token, bias in biases.items()}
     except (TypeError, ValueError) as error:
         raise BadInput(f"logit_bias: a bias is a number or -inf, not as in {value!r}.") from error
 
@@ -204,6 +219,20 @@ def _response_format(collected: dict[str, Any]) -> ResponseFormat:
     return ResponseFormat()
 
 
+def _tools(text: str) -> tuple[Tool, ...]:
+    """Plain, or wrapped in `function` as OpenAI has them."""
+    listed = _parse_json("tools", text)
+    items = listed if isinstance(listed, list) else [listed]
+    plain = [item.get("function", item) if isinstance(item, dict) else item for item in items]
+    try:
+        tools = msgspec.convert(plain, tuple[Tool, ...])
+    except msgspec.ValidationError as error:
+        raise BadInput(f"tools: a tool has a name, a description and parameters: {error}.") from error
+    if len({tool.name for tool in tools}) < len(tools) or not all(tool.name for tool in tools):
+        raise BadInput("tools: each tool needs a name of its own.")
+    return tools
+
+
 def _reasoning(collected: dict[str, Any]) -> Reasoning:
     enabled = _on_off("reasoning", collected["reasoning"]) if "reasoning" in collected else None
     budget = None
@@ -240,6 +269,8 @@ def _parse_json(name: str, text: str) -> Any:
         return json.loads(text)
     except json.JSONDecodeError as error:
         raise BadInput(f"{name}: this is not valid JSON: {error.msg} in line {error.lineno}.") from error
+    except RecursionError as error:
+        raise BadInput(f"{name}: the JSON is nested too deep.") from error
 
 
 def _json_or_text(value: str) -> Any:

@@ -200,6 +200,9 @@ class _Asking:
                 write(delta.text)
         if printing and ended_with != "\n":
             write("\n")
+        if printing:
+            for call in run.record.tool_calls:
+                write(f"{call['name']}({call['arguments']})\n")
         self._conclude(run, printing=printing)
 
     def _show(self, delta: Delta, model: ChatModel) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 
 from workbench.core.messages import Message
-from workbench.core.requests import ChatRequest, LoadOptions, Overflow, Reasoning, ResponseFormat, Sampling
+from workbench.core.requests import ChatRequest, LoadOptions, Overflow, Reasoning, ResponseFormat, Sampling, Tool
 
 
 class ChatOptions(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -22,6 +22,7 @@ class ChatOptions(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True)
     chat_template: str | None = None
     load: LoadOptions = LoadOptions()
     overflow: Overflow = "error"
+    tools: tuple[Tool, ...] = ()
 
     def request(self, messages: Iterable[Message], *, continue_last: bool = False) -> ChatRequest:
         """A request for `messages` (without a system message) under these options."""
@@ -31,6 +32,7 @@ class ChatOptions(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True)
             sampling=self.sampling,
             response_format=self.response_format,
             reasoning=self.reasoning,
+            tools=self.tools,
             overflow=self.overflow,
             continue_last=continue_last,
             template_variables=self.template_variables,

@@ -8,6 +8,9 @@ import msgspec
 
 from workbench.core.messages import Message
 
+BAN_BIAS = -100.0
+"""A logit bias of this or less bans the token, as the APIs have it; JSON has no way to write -inf."""
+
 
 class Sampling(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Sampling parameters under the names llama.cpp and the APIs use. A remote model ignores what it lacks
@@ -33,8 +36,7 @@ class Sampling(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     mirostat_tau: float | None = None
     mirostat_eta: float | None = None
     logit_bias: dict[str, float] | None = None
-    """Token id (as decimal text) or the text of one or more tokens -> bias added to the logit; -100 bans in effect
-    (JSON knows no infinity)."""
+    """Token id (as decimal text) or the text of one or more tokens -> bias added to the logit; `BAN_BIAS` bans it."""
     seed: int | None = None
     """0 to 2**32-1. None: drawn anew for each run and recorded."""
     stop: tuple[str, ...] | None = None

@@ -25,7 +25,7 @@ from workbench.store.runs import COPY_OF
 
 IN_FLIGHT = 4
 """Replays that are asked at the same time: a batch on a local model, parallel requests to a service."""
-_OF_ANY_MODEL = ("response_format", "reasoning", "overflow")
+_OF_ANY_MODEL = ("response_format", "reasoning", "overflow", "tools")
 _OF_THE_SAME_MODEL = ("template_variables", "chat_template", "load")
 RECORDED = "recorded"
 

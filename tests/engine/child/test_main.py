@@ -40,6 +40,17 @@ def test_ends_mid_answer_when_stdin_closes(with_tiny: Callable[..., Child]) -> N
     assert child.close() == 0
 
 
+def test_a_command_that_is_not_understood_is_answered_if_it_has_a_number(with_tiny: Callable[..., Child]) -> None:
+    """Whoever sent it would wait for ever otherwise."""
+    child = with_tiny("llama")
+    request = chat("the cat", logit_bias={"2": float("-inf")})  # JSON has no infinity: it comes as null
+    child.send(Generate(id=77, request=request))
+    reply = child.receive()
+    assert isinstance(reply, Failed) and reply.id == 77
+    assert reply.error.kind == "bad_input" and "null" in reply.error.detail
+    assert child.generate(chat("the cat", max_tokens=1))[0].finished.reason in ("length", "stop")
+
+
 @pytest.mark.skipif(sys.platform == "win32", reason="kills by signal")
 def test_ends_when_its_parent_is_killed(tmp_path: Path) -> None:
     """Even in the middle of a long prompt, and though nobody closes anything."""
@@ -78,6 +89,7 @@ sys.stdin.read()
 def test_survives_lines_it_does_not_understand(child: Child) -> None:
     for line in (b"nonsense", b'{"op":"dance","id":1}', b'{"op":"load"}', b"\xff\xfe", b"[]", b"9" * 100_000):
         child.send_line(line)
+    assert isinstance(child.receive(), Failed), "the only line with a number"
     assert isinstance(child.ask(lambda i: Status(id=i)), protocol.StatusReport)
 
 

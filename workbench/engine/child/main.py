@@ -67,6 +67,13 @@ class Worker:
             case Status():
                 self._jobs.put(lambda: self._guard(command.id, lambda: self._do_status(command)))
 
+    def refuse(self, request_id: int | None, problem: str) -> None:
+        """A command that can't be understood; its sender must not wait for ever."""
+        print(problem, file=sys.stderr, flush=True)  # noqa: T201 - the log
+        if request_id is not None:
+            error = BadInput("The engine does not understand this request.", detail=problem)
+            self._output.write(Failed(id=request_id, error=error.info))
+
     # --- preparing thread ---
     def prepare_for_ever(self) -> None:
         while True:
@@ -258,7 +265,7 @@ def main() -> int:
 
 def _read_for_ever(worker: Worker) -> None:
     try:
-        for command in commands(0, lambda problem: print(problem, file=sys.stderr, flush=True)):  # noqa: T201
+        for command in commands(0, worker.refuse):
             worker.receive(command)
     finally:
         os._exit(0)

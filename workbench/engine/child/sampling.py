@@ -11,7 +11,7 @@ from typing import Any
 import msgspec
 
 from workbench.core.errors import BadInput
-from workbench.core.requests import Sampling
+from workbench.core.requests import BAN_BIAS, Sampling
 from workbench.engine.child.llama import lib
 from workbench.engine.child.vocab import Vocab
 
@@ -75,9 +75,6 @@ _RANGES: dict[str, tuple[float, float]] = {
     "max_tokens": (0, 2**31 - 1),
     "logprobs": (0, 100),
 }
-
-BAN_BIAS = -100.0
-"""A logit bias of this or less bans the token, as the APIs have it; JSON has no way to write -inf."""
 
 
 def model_defaults(metadata: Mapping[str, str]) -> dict[str, Any]:

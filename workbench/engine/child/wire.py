@@ -7,6 +7,8 @@ import sys
 import threading
 from collections.abc import Callable, Iterator
 
+import msgspec
+
 from workbench.engine import protocol
 from workbench.engine.protocol import Command, Reply
 
@@ -40,8 +42,13 @@ class Output:
                 os._exit(0)  # nobody reads any more
 
 
-def commands(fd: int, on_invalid: Callable[[str], None]) -> Iterator[Command]:
-    """Commands until the pipe closes. Lines that can't be understood are reported and skipped."""
+class _Numbered(msgspec.Struct):
+    id: int
+
+
+def commands(fd: int, on_invalid: Callable[[int | None, str], None]) -> Iterator[Command]:
+    """Commands until the pipe closes. Of a line that can't be understood `on_invalid` gets the id, as far as there is
+    one, and the reason."""
     with os.fdopen(fd, "rb", closefd=False) as stream:
         for line in stream:
             if not line.strip():
@@ -49,4 +56,11 @@ def commands(fd: int, on_invalid: Callable[[str], None]) -> Iterator[Command]:
             try:
                 yield protocol.decode_command(line)
             except Exception as error:
-                on_invalid(f"{error}: {line[:200]!r}")
+                on_invalid(_id_of(line), f"{error}: {line[:200]!r}")
+
+
+def _id_of(line: bytes) -> int | None:
+    try:
+        return msgspec.json.decode(line, type=_Numbered).id
+    except msgspec.DecodeError:
+        return None
