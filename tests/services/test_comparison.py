@@ -256,6 +256,21 @@ def test_retry_adds_a_sibling(bench: Bench) -> None:
     assert len(bench.chat.siblings(again.record.message_id)) == 3
 
 
+def test_all_are_asked_again_in_turns_if_wanted(bench: Bench) -> None:
+    first, second = bench.add("a", remote=True), bench.add("b", remote=True)
+    turn = bench.service.start(columns("a", "b"), say("x"))
+    assert turn.wait(10)
+    first.hold, second.started = threading.Event(), threading.Event()
+    specs = {place: column.spec for place, column in enumerate(turn.columns)}
+    runs = bench.service.retry_all(turn.comparison.id, specs, schedule="one_by_one")
+    assert list(runs) == [0, 1]
+    assert not second.started.is_set()
+    first.hold.set()
+    assert all(run.wait(10) for run in runs.values())
+    (stored,) = bench.service.turns(turn.comparison.session_id)
+    assert [len(answers) for answers in stored.runs] == [2, 2]
+
+
 def test_fork_copies_one_column_into_a_chat(bench: Bench) -> None:
     bench.add("a"), bench.add("b")
     note = FilePart(Attachment.of(b"some text", "text/plain", "note.txt"), "some text")

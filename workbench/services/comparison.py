@@ -176,6 +176,26 @@ class ComparisonService:
 
     def retry(self, comparison_id: str, column: int, spec: ColumnSpec | None = None) -> Run:
         """Ask one column again, with other settings where `spec` is given; its earlier answer stays as a sibling."""
+        return self._again(comparison_id, column, spec, None)
+
+    def retry_all(
+        self, comparison_id: str, specs: Mapping[int, ColumnSpec], *, schedule: Schedule = "auto"
+    ) -> dict[int, Run]:
+        """Ask several columns (by their places) again, once each, in the turns that memory and `schedule` demand."""
+        once = {place: msgspec.structs.replace(spec, samples=1) for place, spec in specs.items()}
+        models = self._models(list(once.values()))
+        gate = Gate(self._pool, list(once.values()), models, one_by_one=schedule == "one_by_one")
+        runs: dict[int, Run] = {}
+        try:
+            for index, (place, spec) in enumerate(specs.items()):
+                runs[place] = self._again(comparison_id, place, spec, gate.turn(index))
+        except BaseException:
+            for run in runs.values():
+                run.cancel()  # the rest would wait for ever for those that never start
+            raise
+        return runs
+
+    def _again(self, comparison_id: str, column: int, spec: ColumnSpec | None, turn: _Place | None) -> Run:
         comparison = self._comparison(comparison_id)
         specs = specs_of(comparison)
         if not 0 <= column < len(specs):
@@ -198,6 +218,7 @@ class ComparisonService:
             parent_id=message.parent_id,
             comparison_id=comparison_id,
             comparison_column=column,
+            turn=turn,
         )
 
     def fork(self, session_id: str, column: int, message_id: str | None = None) -> str:

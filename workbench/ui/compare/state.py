@@ -234,23 +234,40 @@ class CompareState(ColumnSetup):
                 return joined.runs
 
         def done(runs: list[Run]) -> None:
-            place = turn.cells.setdefault(key, Cell([], len(turn.cells)))
-            place.shown = len(place.answers)
-            place.answers += [Answer(run.record, run) for run in runs]
             if all(known.key != key for known in turn.columns):
                 turn.columns = (*turn.columns, chosen)
-            for run in runs:
-                self._watch(run)
-            self.cell_changed.emit(key)
-            self.running_changed.emit()
+            self._show_answers(turn, key, runs)
 
         self._context.jobs.run(work, done, self.failed.emit, owner=self, lane=SERIAL)
 
+    def _show_answers(self, turn: Turn, key: str, runs: list[Run]) -> None:
+        """New answers of a column that begin now."""
+        cell = turn.cells.setdefault(key, Cell([], len(turn.cells)))
+        cell.shown = len(cell.answers)
+        cell.answers += [Answer(run.record, run) for run in runs]
+        for run in runs:
+            self._watch(run)
+        self.cell_changed.emit(key)
+        self.running_changed.emit()
+
     def ask_all(self) -> None:
         """Ask every column the last prompt again; the earlier answers stay beside the new ones."""
-        turn = self.last_turn
-        for key in list(turn.cells) if turn is not None else ():
-            self.ask_column(key)
+        backend, turn = self.backend, self.last_turn
+        if backend is None or turn is None or not turn.done or self.sending:
+            return
+        columns = {column.key: column for column in (turn.columns if self.hidden else self.columns)}
+        keys = {cell.index: key for key, cell in turn.cells.items() if key in columns}
+        schedule = self.schedule
+
+        def work() -> dict[int, Run]:
+            specs = {place: _spec(columns[key]) for place, key in keys.items()}
+            return backend.comparisons.retry_all(turn.id, specs, schedule=schedule)
+
+        def done(runs: dict[int, Run]) -> None:
+            for place, run in runs.items():
+                self._show_answers(turn, keys[place], [run])
+
+        self._context.jobs.run(work, done, self.failed.emit, owner=self, lane=SERIAL)
 
     def can_ask(self, key: str) -> bool:
         """A column that was not there when the only prompt was sent can still be asked it."""
