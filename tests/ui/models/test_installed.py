@@ -98,8 +98,8 @@ def test_it_says_what_a_model_needs_here_and_learns_from_its_runs(driver: Models
     def facts() -> str:
         return " ".join(label.accessibleName() for label in page.installed.panel.findChildren(QLabel))
 
-    driver.wait(lambda: "not run here yet" in facts())
-    assert "Needs: " in facts() and "tokens of context" in facts()
+    driver.wait(lambda: "not run yet" in facts())
+    assert "Needs: " in facts() and "RAM at 512 tokens" in facts()
     backend = driver.program.slot.value
     assert backend is not None
     request = ChatRequest(
@@ -110,7 +110,7 @@ def test_it_says_what_a_model_needs_here_and_learns_from_its_runs(driver: Models
         pass
     backend.catalog.learner.close()
     page.state.expect(page.installed.model)
-    driver.wait(lambda: "from 1 run here" in facts())
+    driver.wait(lambda: "from 1 run" in facts())
 
 
 def test_load_and_unload(driver: ModelsDriver, folder: Path) -> None:

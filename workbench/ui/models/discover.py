@@ -20,6 +20,7 @@ from PySide6.QtWidgets import (
 
 from workbench.hub.repos import SearchQuery
 from workbench.ui.context import Context
+from workbench.ui.flow import FlowLayout
 from workbench.ui.icons import PushButton
 from workbench.ui.models.formats import LICENSES, SIZES, SORTS, TASKS
 from workbench.ui.models.parts import EmptyState, Notice
@@ -97,9 +98,8 @@ class DiscoverView(QWidget):
         column.addLayout(self._make_filters())
         return bar
 
-    def _make_filters(self) -> QHBoxLayout:
-        row = QHBoxLayout()
-        row.setSpacing(8)
+    def _make_filters(self) -> FlowLayout:
+        row = FlowLayout(spacing=8)
         self.task, self.parameters, self.license, self.sort = (QComboBox() for _ in range(4))
         for value, title in TASKS:
             self.task.addItem(tr(title), value)
@@ -125,7 +125,6 @@ class DiscoverView(QWidget):
         self.fits.setToolTip(tr("Leave out what would not fit into the memory that is free now. A guess by size."))
         self.fits.toggled.connect(self.search.set_fits_only)
         row.addWidget(self.fits)
-        row.addStretch(1)
         return row
 
     def _make_list(self) -> QWidget:

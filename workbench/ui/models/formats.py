@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
-from workbench.services.fit import Fit, Verdict
+from workbench.services.fit import SLOW_TOKENS_PER_S, Fit, Verdict
 from workbench.ui.formats import decimal, number, size_text
 from workbench.ui.tr import mark, tr, trn
 
@@ -85,10 +85,6 @@ def repo_title(repo_id: str) -> str:
 
 def owner_of(repo_id: str) -> str:
     return repo_id.rpartition("/")[0]
-
-
-SLOW_TOKENS_PER_S = 3.0
-"""Below this an answer is slower than reading it aloud."""
 
 
 def is_slow(fit: Fit) -> bool:

@@ -183,8 +183,7 @@ class InstalledPanel(QScrollArea):
         if expected is None:
             return ""
         fit = expected.fit
-        context = tr("with {count} tokens of context", count=number(fit.n_ctx))
-        text = f"{memory_text(fit)} {context}"
+        text = tr("{memory} at {count} tokens", memory=memory_text(fit), count=number(fit.n_ctx))
         return text if fit.verdict in ("ram", "vram") else f"{text}. {verdict_text(fit.verdict)}."
 
     def _speed(self, model: InstalledModel) -> str:
@@ -194,8 +193,8 @@ class InstalledPanel(QScrollArea):
             return ""
         speed = speed_text(expected.fit.tokens_per_s)
         if not expected.runs:
-            return tr("{speed}, not run here yet", speed=speed)
-        return trn("{speed}, from 1 run here", "{speed}, from {count} runs here", expected.runs, speed=speed)
+            return tr("{speed}, not run yet", speed=speed)
+        return trn("{speed}, from 1 run", "{speed}, from {count} runs", expected.runs, speed=speed)
 
     def _show_duplicates(self, model: InstalledModel) -> None:
         self.duplicate.setVisible(False)

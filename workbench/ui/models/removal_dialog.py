@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import Qt, Slot
+from PySide6.QtGui import QTextOption
 from PySide6.QtWidgets import QDialog, QHBoxLayout, QPlainTextEdit, QVBoxLayout, QWidget
 
 from workbench.ui.formats import size_text
@@ -37,7 +38,7 @@ class RemovalDialog(QDialog):
         self.files.setObjectName("code")
         self.files.setReadOnly(True)
         self.files.setTabChangesFocus(True)
-        self.files.setLineWrapMode(QPlainTextEdit.LineWrapMode.NoWrap)
+        self.files.setWordWrapMode(QTextOption.WrapMode.WrapAnywhere)
         self.files.setAccessibleName(tr("Files that are deleted"))
         self.files.setMinimumHeight(70)
         column.addWidget(self.files, 1)
