@@ -61,6 +61,12 @@ def settling(comparison: Comparison, arms: Sequence[ArmSummary]) -> str:
     return text
 
 
+def best_first(comparisons: Sequence[Comparison]) -> list[Comparison]:
+    """What can replace before what may and what can't; within, the better one first."""
+    order = [Outcome.REPLACEABLE, Outcome.NOT_ENOUGH_EVIDENCE, Outcome.NOT_REPLACEABLE]
+    return sorted(comparisons, key=lambda c: (order.index(c.verdict.outcome), -c.verdict.difference.estimate))
+
+
 def comparison_warnings(comparison: Comparison) -> list[str]:
     warnings = []
     if comparison.left_out:

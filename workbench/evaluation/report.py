@@ -15,6 +15,7 @@ from workbench.evaluation.break_even import BreakEven
 from workbench.evaluation.cases import TestCase
 from workbench.evaluation.findings import (
     OUTCOME_WORDS,
+    best_first,
     comparison_warnings,
     explanation,
     left_the_machine,
@@ -23,7 +24,7 @@ from workbench.evaluation.findings import (
     smallest,
 )
 from workbench.evaluation.spec import EvalSpec
-from workbench.evaluation.verdict import Outcome, sentence
+from workbench.evaluation.verdict import Outcome, detail, headline, signed
 
 MAX_DIFFERING = 50
 MAX_TEXT = 4_000
@@ -47,8 +48,9 @@ def html_report(
     environment = Environment(
         loader=FileSystemLoader(bundled("resources") / "report"), autoescape=True, trim_blocks=True, lstrip_blocks=True
     )
-    comparisons = [_comparison(spec, c, analysis, answers) for c in analysis.comparisons]
-    for shown, comparison in zip(comparisons, analysis.comparisons, strict=True):
+    ordered = best_first(analysis.comparisons)
+    comparisons = [_comparison(spec, c, analysis, answers) for c in ordered]
+    for shown, comparison in zip(comparisons, ordered, strict=True):
         shown["picture"] = Markup(interval_svg(comparison))
     return environment.get_template("report.html.j2").render(
         spec=spec,
@@ -94,7 +96,7 @@ def interval_svg(comparison: Comparison) -> str:
         f'<line x1="{x(low)}" y1="39" x2="{x(high)}" y2="39" stroke="var(--{colour})" stroke-width="6" '
         'stroke-linecap="round"/>'
         f'<circle cx="{x(estimate)}" cy="39" r="7.5" fill="var(--{colour})" stroke="var(--panel)" stroke-width="2"/>'
-        f'<text class="strong" x="{estimate_at}" y="13" text-anchor="middle">{estimate:+.1f} points</text>'
+        f'<text class="strong" x="{estimate_at}" y="13" text-anchor="middle">{signed(estimate)} points</text>'
         f'<text class="bad" x="{mark_at:.1f}" y="76" text-anchor="{mark_anchor}">your margin −{margin:g}</text>'
         f'<text x="{equal_at:.1f}" y="76" text-anchor="{equal_anchor}">equal</text>'
         f'<text x="{side}" y="98">← worse than the baseline</text>'
@@ -136,7 +138,8 @@ def _comparison(
         "outcome": verdict.outcome.value,
         "badge": OUTCOME_WORDS[verdict.outcome],
         "prompt": comparison.candidate[1] if len(spec.prompts) > 1 else "",
-        "sentence": sentence(verdict, candidate, baseline),
+        "headline": headline(verdict, candidate, baseline),
+        "detail": detail(verdict, candidate, baseline),
         "explanation": explanation(comparison),
         "settling": settling(comparison, analysis.arms),
         "method": verdict.difference.method,
@@ -155,8 +158,8 @@ def _slice(item: Slice, margin: float) -> dict[str, Any]:
     return {
         "tag": item.tag,
         "n": item.n,
-        "difference": f"{interval.estimate * 100:+.1f}",
-        "interval": f"{interval.low * 100:+.1f} to {interval.high * 100:+.1f}",
+        "difference": signed(interval.estimate * 100),
+        "interval": f"{signed(interval.low * 100)} to {signed(interval.high * 100)}",
         "tone": tone,
     }
 

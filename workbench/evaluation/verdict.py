@@ -154,24 +154,41 @@ def _settled_up_to(scores: Sequence[PairedScores], margin: float) -> float:
 
 def sentence(verdict: Verdict, candidate: str, baseline: str) -> str:
     """The verdict in plain words, with the effect and its interval."""
-    points = verdict.difference.estimate * 100
-    seen = (
-        f"Over {verdict.n} cases {candidate} scored {abs(points):.1f} points "
-        f"{'higher' if points > 0 else 'lower'} than {baseline}"
-        if round(points, 1)
-        else f"Over {verdict.n} cases {candidate} and {baseline} scored the same"
-    )
-    band = (
-        f"({percent_of(verdict.difference.confidence)} interval {verdict.difference.low * 100:+.1f} "
-        f"to {verdict.difference.high * 100:+.1f})"
-    )
+    return f"{headline(verdict, candidate, baseline)} {detail(verdict, candidate, baseline)}"
+
+
+def headline(verdict: Verdict, candidate: str, baseline: str) -> str:
+    """What was decided."""
     margin = f"{verdict.margin * 100:g} points"
     if verdict.outcome is Outcome.REPLACEABLE:
-        return f"{candidate} can replace {baseline} here: it is not worse by more than {margin}. {seen} {band}."
+        return f"{candidate} can replace {baseline} here: it is not worse by more than {margin}."
     if verdict.outcome is Outcome.NOT_REPLACEABLE:
-        return f"{candidate} can't replace {baseline} here: it is worse by more than {margin}. {seen} {band}."
-    more = f" About {verdict.more_cases} more cases would settle it." if verdict.more_cases else ""
-    return f"Not enough evidence to tell whether {candidate} is within {margin} of {baseline}. {seen} {band}.{more}"
+        return f"{candidate} can't replace {baseline} here: it is worse by more than {margin}."
+    return f"Not enough evidence to tell whether {candidate} is within {margin} of {baseline}."
+
+
+def detail(verdict: Verdict, candidate: str, baseline: str) -> str:
+    """What was seen."""
+    points = verdict.difference.estimate * 100
+    interval = (
+        f"({percent_of(verdict.difference.confidence)} interval {signed(verdict.difference.low * 100)} "
+        f"to {signed(verdict.difference.high * 100)})"
+    )
+    if round(points, 1) > 0:
+        seen = f"Over {verdict.n} cases {candidate} scored {points:.1f} points higher than {baseline} {interval}."
+    elif round(points, 1) < 0:
+        seen = f"Over {verdict.n} cases {candidate} scored {-points:.1f} points lower than {baseline} {interval}."
+    else:
+        seen = f"Over {verdict.n} cases {candidate} and {baseline} scored the same {interval}."
+    if verdict.outcome is Outcome.NOT_ENOUGH_EVIDENCE and verdict.more_cases:
+        seen += f" About {verdict.more_cases:,} more cases would settle it."
+    return seen
+
+
+def signed(points: float) -> str:
+    """With its sign, a true minus; a difference of nothing has none."""
+    text = f"{abs(points):.1f}"
+    return text if text == "0.0" else f"{'−' if points < 0 else '+'}{text}"
 
 
 def percent_of(confidence: float) -> str:

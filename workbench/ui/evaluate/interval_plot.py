@@ -15,17 +15,11 @@ from PySide6.QtWidgets import QSizePolicy, QWidget
 
 from workbench.evaluation.analysis import Slice
 from workbench.evaluation.report import scale_of
-from workbench.evaluation.verdict import Outcome, Verdict
+from workbench.evaluation.verdict import Outcome, Verdict, signed
 from workbench.ui.theme import Theme
 from workbench.ui.tr import tr
 
 SIDE = 18
-
-
-def signed(points: float) -> str:
-    """With its sign, a true minus; a difference of nothing has none."""
-    text = f"{abs(points):.1f}"
-    return text if text == "0.0" else f"{'−' if points < 0 else '+'}{text}"
 
 
 class IntervalPlot(QWidget):

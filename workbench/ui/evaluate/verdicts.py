@@ -12,6 +12,7 @@ from PySide6.QtWidgets import QTableWidget, QVBoxLayout, QWidget
 from workbench.evaluation.analysis import Analysis, Comparison
 from workbench.evaluation.answers import HUMAN
 from workbench.evaluation.findings import (
+    best_first,
     comparison_warnings,
     explanation,
     left_the_machine,
@@ -22,7 +23,7 @@ from workbench.evaluation.findings import (
 from workbench.evaluation.human import FEW_VOTES, Calibration
 from workbench.evaluation.report import limits_of
 from workbench.evaluation.spec import EvalSpec
-from workbench.evaluation.verdict import Outcome, sentence
+from workbench.evaluation.verdict import Outcome, detail, headline
 from workbench.ui.evaluate.arm_table import arm_table
 from workbench.ui.evaluate.interval_plot import IntervalPlot, SlicePlot
 from workbench.ui.evaluate.parts import card, row, wrapped
@@ -110,7 +111,7 @@ class Verdicts(QWidget):
             self.judge.clicked.connect(self.judge_wanted)
             column.addLayout(row(self.judge))
             self.column.addWidget(frame)
-        for comparison in analysis.comparisons:
+        for comparison in best_first(analysis.comparisons):
             self.column.addWidget(self._comparison(comparison, analysis))
         if not analysis.comparisons and not waiting:
             self.column.addWidget(self._without(spec, analysis))
@@ -144,9 +145,11 @@ class Verdicts(QWidget):
         frame, column = card()
         badge, words = BADGES[verdict.outcome]
         column.addWidget(label(tr(words), badge), 0, Qt.AlignmentFlag.AlignLeft)
-        text = translated(sentence(verdict, candidate, baseline))
+        said = translated(headline(verdict, candidate, baseline)), translated(detail(verdict, candidate, baseline))
+        text = " ".join(said)
         self.sentences.append(text)
-        column.addWidget(wrapped(text, "verdict"))
+        column.addWidget(wrapped(said[0], "verdict"))
+        column.addWidget(wrapped(said[1]))
         column.addWidget(IntervalPlot(self._theme, verdict))
         column.addWidget(wrapped(translated(explanation(comparison)), "small"))
         more = settling(comparison, analysis.arms)
