@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 from pathlib import Path
 
+import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -44,7 +45,7 @@ def shape(layers: int = 32, layer_bytes: int = 125_000_000, **options: object) -
     return ModelShape(**{**values, **options})  # type: ignore[arg-type]
 
 
-def machine(ram: float = 32, vram: float = 0, bandwidth: float = 20e9) -> Machine:
+def machine(ram: float = 32, vram: float = 0, bandwidth: float = 14e9) -> Machine:
     gpus = (Gpu(name="card", memory_free=int(vram * GB), memory_total=int(vram * GB)),) if vram else ()
     return Machine(ram_total=int(ram * GB), ram_available=int(ram * GB), gpus=gpus, bandwidth_bytes_per_s=bandwidth)
 
@@ -145,6 +146,13 @@ def test_verdicts() -> None:
     assert long.verdict == "no" and "smaller context" in long.advice
 
 
+def test_few_cores_are_slower_than_their_memory() -> None:
+    alone, many = (msgspec.structs.replace(machine(bandwidth=40e9), cores=cores) for cores in (2, 16))
+    slow, fast = (judge(shape(), where).tokens_per_s for where in (alone, many))
+    assert fast == judge(shape(), machine(bandwidth=40e9)).tokens_per_s
+    assert slow == pytest.approx(fast * 11 / 40)
+
+
 def test_what_will_be_unloaded_counts() -> None:
     assert judge(shape(), machine(ram=4)).verdict == "no"
     assert judge(shape(), machine(ram=4), freed_ram=4 * GB).verdict == "ram"
@@ -175,12 +183,12 @@ def test_recommendation() -> None:
     eight = models(Q2_K=3.2, Q4_K_M=4.9, Q6_K=6.6, Q8_0=8.5, F16=16)
     assert advised(eight, machine(ram=64, vram=24)) == "Q8_0"
     assert advised(eight, machine(ram=64, vram=9)) == "Q6_K"
-    assert advised(eight, machine(ram=64, bandwidth=10e9)) == "Q4_K_M"
+    assert advised(eight, machine(ram=64, bandwidth=7e9)) == "Q4_K_M"
     assert advised(eight, machine(ram=6)) == "Q2_K"
     assert advised(eight, machine(ram=2)) == "Q2_K"
     assert advised(models(Q4_K_M=0.4, Q8_0=0.7, F16=1.2), machine(ram=16), layers=8) == "Q8_0"
     assert recommend([], []) is None
-    slow = recommend(eight, fits(eight, machine(ram=64, bandwidth=2e9), shape()))
+    slow = recommend(eight, fits(eight, machine(ram=64, bandwidth=1.4e9), shape()))
     assert slow is not None and slow.reason.endswith("a smaller model would answer sooner.")
 
 

@@ -7,6 +7,8 @@ import queue
 import threading
 from pathlib import Path
 
+import psutil
+
 from workbench.core.errors import WorkbenchError
 from workbench.core.gguf import read_header, split_parts
 from workbench.core.requests import LoadOptions
@@ -95,6 +97,7 @@ class Learner:
             ram_available=_EVERYTHING,
             gpus=gpus,
             bandwidth_bytes_per_s=self.experience.bandwidth(),
+            cores=psutil.cpu_count(logical=False) or 0,
         )
         filled = measured.prompt_tokens + measured.completion_tokens / 2
         return judge(shape, machine, options, tokens_in_context=filled)
