@@ -15,6 +15,9 @@ from pathlib import Path
 import pytest
 
 from tests.accessibility.atspi import ScreenReader
+from tests.ui.conftest import fake_models, garbage_on_this_thread, start, watchdog, window
+
+__all__ = ["fake_models", "garbage_on_this_thread", "start", "watchdog", "window"]
 
 TOOLS = ("Xvfb", "xdotool", "dbus-daemon")
 LAUNCHERS = (Path("/usr/libexec/at-spi-bus-launcher"), Path("/usr/lib/at-spi2-core/at-spi-bus-launcher"))

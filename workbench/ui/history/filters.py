@@ -12,6 +12,7 @@ from PySide6.QtGui import QIcon, QKeyEvent, QPixmap, QStandardItem, QStandardIte
 from PySide6.QtWidgets import QApplication, QFrame, QHBoxLayout, QLineEdit, QListView, QVBoxLayout, QWidget
 
 from workbench.ui import icons
+from workbench.ui.flow import FlowLayout
 from workbench.ui.formats import number
 from workbench.ui.history.columns import STATUS_TEXTS
 from workbench.ui.history.query import CUSTOM, Query
@@ -234,9 +235,7 @@ class FilterBar(QWidget):
         super().__init__(parent)
         self.setAccessibleName(tr("Filters"))
         self._state = state
-        row = QHBoxLayout(self)
-        row.setContentsMargins(0, 0, 0, 0)
-        row.setSpacing(6)
+        row = FlowLayout(self)
         self.chips: dict[str, Chip] = {}
         self._popups: dict[str, ChoicePopup] = {}
         for name, title, _several in FILTERS:
@@ -246,7 +245,6 @@ class FilterBar(QWidget):
         self.clear = PushButton(tr("Clear filters"), object_name="link")
         self.clear.clicked.connect(self._clear)
         row.addWidget(self.clear)
-        row.addStretch(1)
         state.query_changed.connect(self.show_query)
         self.show_query()
 

@@ -16,6 +16,7 @@ from workbench.core.models import ModelInfo
 from workbench.ui import icons
 from workbench.ui.chat.model_picker import ModelPicker
 from workbench.ui.context import Context
+from workbench.ui.flow import FlowLayout
 from workbench.ui.formats import number
 from workbench.ui.history.details import DetailsPane
 from workbench.ui.history.empty import EmptyNote
@@ -106,8 +107,7 @@ class HistoryPage(Page):
         column.addLayout(head)
 
     def _build_tools(self, column: QVBoxLayout) -> None:
-        row = QHBoxLayout()
-        row.setSpacing(6)
+        row = FlowLayout()
         self.open = PushButton(tr("Open"), icon_name="message-square")
         self.replay = PushButton(tr("Replay…"), icon_name="rotate-ccw")
         self.export = PushButton(tr("Export"), icon_name="save")
@@ -117,7 +117,7 @@ class HistoryPage(Page):
             row.addWidget(button)
         self.chosen = label("", "stat")
         row.addWidget(self.chosen)
-        row.addStretch(1)
+        row.add_stretch()
         self.columns = IconButton("columns-3", tr("Choose columns"))
         row.addWidget(self.columns)
         self.ledger = IconButton("shield", tr("Export the privacy ledger: what left this machine, when, to whom"))

@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from msgspec.structs import replace
-from PySide6.QtCore import Qt
-from PySide6.QtWidgets import QFrame, QHBoxLayout, QLayout, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QFrame, QLayout, QVBoxLayout, QWidget
 
 from workbench.ui.context import Context
+from workbench.ui.flow import TitledRow
 from workbench.ui.tr import tr
 from workbench.ui.widgets import label, separator
 
@@ -57,25 +57,20 @@ def add_row(box: QVBoxLayout, title: str, hint: str, *fields: QWidget) -> None:
     """Title and explanation left, the fields right."""
     if box.count():
         box.addWidget(separator())
-    row = QHBoxLayout()
-    row.setContentsMargins(0, 10, 0, 10)
-    row.setSpacing(12)
     texts = QVBoxLayout()
     texts.setSpacing(2)
     name = label(title)
     texts.addWidget(name)
     if hint:
         texts.addWidget(label(hint, "small", wrap=True))
-    row.addLayout(texts, 1)
     for field in fields:
         if not field.accessibleName():
             field.setAccessibleName(title)
         if hint and not field.accessibleDescription():
             field.setAccessibleDescription(hint)
-        row.addWidget(field, 0, Qt.AlignmentFlag.AlignVCenter)
     if fields:
         name.setBuddy(fields[0])
-    box.addLayout(row)
+    box.addWidget(TitledRow(texts, fields))
 
 
 def clear(layout: QLayout) -> None:

@@ -1,0 +1,109 @@
+"""Every control of every screen has a role and a name, as a screen reader gets them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+from PySide6.QtGui import QAccessible
+from PySide6.QtWidgets import (
+    QAbstractButton,
+    QAbstractItemView,
+    QAbstractSlider,
+    QAbstractSpinBox,
+    QComboBox,
+    QDialog,
+    QHeaderView,
+    QLineEdit,
+    QPlainTextEdit,
+    QProgressBar,
+    QScrollBar,
+    QTabBar,
+    QTableView,
+    QTextEdit,
+    QWidget,
+)
+
+from tests.accessibility.walk import every_screen
+from tests.ui.driver import Driver
+from tests.ui.watchdog import Watchdog
+from workbench.core.requests import LoadOptions
+from workbench.evaluation.cases import TestCase
+from workbench.ui.dialogs import CrashDialog, TextDialog
+from workbench.ui.evaluate.case_dialog import CaseDialog
+from workbench.ui.models.defaults import DefaultsDialog
+from workbench.ui.settings.erase_dialog import EraseDialog
+from workbench.ui.settings.report_dialog import ReportDialog
+
+CONTROLS = (
+    QAbstractButton,
+    QAbstractItemView,
+    QAbstractSlider,
+    QAbstractSpinBox,
+    QComboBox,
+    QLineEdit,
+    QPlainTextEdit,
+    QProgressBar,
+    QTabBar,
+    QTextEdit,
+)
+
+
+def inside_qt(widget: QWidget) -> bool:
+    """What Qt itself puts into a line edit, combo box, spin box or table: the keyboard does not go there."""
+    parent = widget.parentWidget()
+    above = parent.parentWidget() if parent is not None else None
+    if isinstance(widget, QScrollBar | QHeaderView) or widget.objectName().startswith("qt_"):
+        return True
+    return isinstance(parent, QLineEdit | QComboBox | QTableView | QAbstractSpinBox) or isinstance(above, QComboBox)
+
+
+def nameless(root: QWidget) -> list[str]:
+    found = []
+    for widget in root.findChildren(QWidget):
+        if not isinstance(widget, CONTROLS) or inside_qt(widget):
+            continue
+        interface = QAccessible.queryAccessibleInterface(widget)
+        name = interface.text(QAccessible.Text.Name).strip() if interface is not None else ""
+        if interface is None or not name or interface.role() == QAccessible.Role.NoRole:
+            parent = widget.parentWidget()
+            found.append(f"{type(widget).__name__} {widget.objectName()} in {type(parent).__name__}")
+    return found
+
+
+def test_every_control_of_every_screen_has_a_name(window: Driver, watchdog: Watchdog) -> None:
+    watchdog.cpu_limit_s = 1.0  # all places are built in one go
+    window.send("hello")
+    problems = {name: nameless(page) for name, page in every_screen(window)}
+    problems["window"] = nameless(window.window)
+    assert {name: found for name, found in problems.items() if found} == {}
+
+
+DIALOGS: dict[str, Callable[[Driver], QDialog]] = {
+    "text": lambda driver: TextDialog("Title", "Text", driver.window),
+    "crash": lambda driver: CrashDialog("Text", "/tmp/report.txt", driver.window),
+    "erase": lambda driver: EraseDialog(driver.window),
+    "defaults": lambda driver: DefaultsDialog("Echo 8B", LoadOptions(), False, driver.window),
+    "case": lambda driver: CaseDialog(TestCase(id="1", variables={"input": "hello"}), ["input"], driver.window),
+    "report": lambda driver: ReportDialog(driver.window.context, driver.window),
+}
+
+
+@pytest.mark.parametrize("name", DIALOGS)
+def test_every_control_of_a_dialog_has_a_name(window: Driver, watchdog: Watchdog, name: str) -> None:
+    watchdog.cpu_limit_s = 1.0
+    dialog = DIALOGS[name](window)
+    dialog.open()
+    window.wait(lambda: dialog.isVisible() and window.program.jobs.pending == 0)
+    assert nameless(dialog) == []
+    assert dialog.windowTitle()
+    dialog.reject()
+    dialog.deleteLater()
+
+
+def test_every_control_of_the_help_has_a_name(window: Driver, watchdog: Watchdog) -> None:
+    watchdog.cpu_limit_s = 1.0
+    window.window.show_help()
+    window.wait(lambda: window.program.jobs.pending == 0)
+    assert nameless(window.window._help) == []
+    window.window._help.close()
