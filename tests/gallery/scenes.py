@@ -12,6 +12,7 @@ from PySide6.QtWidgets import QWidget
 
 from tests.gallery.history_scenes import HISTORY
 from tests.gallery.models_scenes import MODELS_SCENES
+from tests.gallery.trust_scenes import TRUST_SCENES, failing_plugin
 from workbench.app.main import Program
 from workbench.core.messages import Message
 
@@ -154,15 +155,8 @@ def settings(part: str) -> Callable[[Program, Wait], None]:
     return show
 
 
-def help_page(program: Program, _wait: Wait) -> None:
-    program.window.show_help("chat")
-    dialog: Any = program.window._help
-    dialog.setParent(program.window.centralWidget())
-    dialog.move(200, 100)
-    dialog.show()
-
-
 LARGE_TEXT = {"appearance": {"text_scale": 160}}
+LARGEST_TEXT = {"appearance": {"text_scale": 200}}
 SCENES: tuple[Scene, ...] = (
     Scene("first-start", first_start),
     Scene("chat-full", chat_full),
@@ -175,9 +169,16 @@ SCENES: tuple[Scene, ...] = (
     Scene("model-picker", picker),
     Scene("toast", toast),
     Scene("store-damaged", nothing, damage=damaged_store),
-    Scene("help", help_page),
     *(Scene(name, show) for name, show in MODELS_SCENES),
     *(Scene(name, show, settings) for name, show, settings in HISTORY),
+    *(
+        Scene(name, show, settings, failing_plugin if name == "plugins-failed" else None)
+        for name, show, settings in TRUST_SCENES
+    ),
+    *(
+        Scene(f"settings-{part}-largest", settings(part), LARGEST_TEXT)
+        for part in ("providers", "folders", "network", "keyboard", "privacy", "backup", "about")
+    ),
     *(
         Scene(f"settings-{part}", settings(part))
         for part in (

@@ -47,7 +47,7 @@ PAGE_OF_PLACE = {
 _WORD = re.compile(r"\{(keys|action):([a-z0-9_.]+)\}")
 _IMAGE = re.compile(r"!\[([^\]]*)\]\(([^)]+)\)")
 _LINK = re.compile(r"(?<!!)\[[^\]]*\]\(([^)\s]+)\)")
-_MARKUP = re.compile(r"!?\[([^\]]*)\]\([^)]*\)|[*`#|>]+|\{keyboard\}")
+_MARKUP = re.compile(r"!?\[([^\]]*)\]\([^)]*\)|(?P<blank>[#|>]+|^- |\{keyboard\})|[*`]+", re.MULTILINE)
 SNIPPET_CHARS = 110
 
 
@@ -145,7 +145,7 @@ def html(page: HelpPage, text: str, image: Callable[[str], str]) -> str:
     md.add_render_rule("image", render_image)
     body = md.renderer.render(tokens, md.options, {})
     body = body.replace("<table>", '<table cellspacing="0" cellpadding="6" width="100%">')
-    body = re.sub(r"<code>(.*?)</code>", r'<span class="code">&#8201;\1&#8201;</span>', body)
+    body = re.sub(r"<code>(.*?)</code>", r'<span class="code">\1</span>', body)
     return f"<h1>{escape(page.title)}</h1>\n{body}"
 
 
@@ -157,7 +157,7 @@ def anchor(heading: str) -> str:
 # --- searching --------------------------------------------------------------------------------------------------------
 def plain(text: str) -> str:
     """Markdown without its marks, on one line."""
-    return " ".join(_MARKUP.sub(lambda match: match[1] or " ", text).split())
+    return " ".join(_MARKUP.sub(lambda match: match[1] or (" " if match["blank"] else ""), text).split())
 
 
 def search(query: str, listed: tuple[HelpPage, ...], fill: Callable[[HelpPage], str]) -> list[Hit]:

@@ -7,22 +7,25 @@ from pathlib import Path
 
 from PySide6 import QtWidgets
 from PySide6.QtCore import QModelIndex, QSize, Qt, QTimer, QUrl, Slot
-from PySide6.QtGui import QDesktopServices, QKeySequence, QShortcut, QStandardItem, QStandardItemModel
+from PySide6.QtGui import QDesktopServices, QKeySequence, QResizeEvent, QShortcut, QStandardItem, QStandardItemModel
 from PySide6.QtWidgets import QDialog, QHBoxLayout, QLineEdit, QListView, QSplitter, QVBoxLayout, QWidget
 
 from workbench.core.errors import StoreError
 from workbench.core.tr import language
 from workbench.ui.context import Context
 from workbench.ui.help.keyboard_map import WindowActions
-from workbench.ui.help.pages import ACTION, FIRST, PAGE_OF_PLACE, HelpPage, pages, search
+from workbench.ui.help.pages import ACTION, FIRST, PAGE_OF_PLACE, HelpPage, mentioned, pages, search
 from workbench.ui.help.view import HelpView
 from workbench.ui.icons import IconButton
+from workbench.ui.theme import LARGEST_SCALE, scaled
 from workbench.ui.tr import tr, trn
 from workbench.ui.widgets import announce, label, restyle
 
 PAGE_ROLE = Qt.ItemDataRole.UserRole + 1
 LIST_WIDTH = 230
 SETTLE_MS = 60
+ITEM_PADDING = 46
+"""Pixels left and right of a title in the list."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +57,8 @@ class HelpWindow(QDialog):
         splitter.addWidget(self._make_page())
         splitter.setStretchFactor(0, 0)
         splitter.setStretchFactor(1, 1)
-        splitter.setSizes([LIST_WIDTH, self.width() - LIST_WIDTH])
+        width = scaled(LIST_WIDTH, min(context.theme.scale, LARGEST_SCALE))
+        splitter.setSizes([width, self.width() - width])
         column.addWidget(splitter)
         self._settle = QTimer(self)
         self._settle.setSingleShot(True)
@@ -132,6 +136,14 @@ class HelpWindow(QDialog):
         ):
             QShortcut(QKeySequence(keys), self, work)
 
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        QTimer.singleShot(0, self, self._list_again)  # titles wrap at another place
+
+    @Slot()
+    def _list_again(self) -> None:
+        self._list_pages(self.search.text())
+
     # --- pages -------------------------------------------------------------------------------------------------------
     @property
     def page_id(self) -> str:
@@ -166,8 +178,8 @@ class HelpWindow(QDialog):
     def _show(self) -> None:
         visit = self._visits[self._at]
         page = self._pages[visit.page_id]
-        if "{keyboard}" in page.text:
-            self._context.shell.build_places()  # whose actions come with them
+        if "{keyboard}" in page.text or any(action_id not in self._context.actions for action_id in mentioned(page)):
+            self._context.shell.build_places()  # of places that were not opened yet: their actions come with them
         words = [] if visit.heading else self.search.text().split()
         self.view.show_page(page, visit.heading, words)
         self.back.setEnabled(self._at > 0)
@@ -204,11 +216,13 @@ class HelpWindow(QDialog):
         selection = self.list.selectionModel()
         selection.blockSignals(True)
         self._model.clear()
-        height = self.list.fontMetrics().height()
+        metrics = self.list.fontMetrics()
+        height, room = metrics.height(), max(self.list.viewport().width() - ITEM_PADDING, 60)
         for page, snippet in hits:
             item = QStandardItem(f"{page.title}\n{snippet}" if snippet else page.title)
             item.setData(page.id, PAGE_ROLE)
-            item.setSizeHint(QSize(0, height * 4 + 14 if snippet else height + 16))
+            lines = 4 if snippet else min(2, 1 + metrics.horizontalAdvance(page.title) // room)
+            item.setSizeHint(QSize(0, height * lines + 16))
             self._model.appendRow(item)
             if page.id == current:
                 self.list.setCurrentIndex(self._model.indexFromItem(item))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import QModelIndex, Qt, Slot
+from PySide6.QtCore import QModelIndex, QSize, Qt, Slot
 from PySide6.QtGui import QStandardItem, QStandardItemModel
 from PySide6.QtWidgets import (
     QDialog,
@@ -56,6 +56,7 @@ class LicencesDialog(QDialog):
         self.list.setAccessibleName(tr("Components"))
         self.list.setEditTriggers(QListView.EditTrigger.NoEditTriggers)
         self.list.setMinimumWidth(220)
+        self.list.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self._model = QStandardItemModel(self)
         self.list.setModel(self._model)
         self.list.selectionModel().currentChanged.connect(self._chosen)
@@ -106,10 +107,12 @@ class LicencesDialog(QDialog):
             elif words and all(word in head or word in entry.text.lower() for word in words):
                 told.append(entry)
         self._model.clear()
+        height = self.list.fontMetrics().height() + 14
         for entry in (*named, *told):
             item = QStandardItem(f"{entry.name}  ·  {entry.licence}")
             item.setData(entry, COMPONENT_ROLE)
-            item.setToolTip(f"{entry.name} {entry.version}")
+            item.setToolTip(f"{entry.name} {entry.version} · {entry.licence}")
+            item.setSizeHint(QSize(0, height))
             self._model.appendRow(item)
         found = self._model.rowCount()
         self.count.setText(trn("{count} component", "{count} components", found))

@@ -40,7 +40,9 @@ class PluginsSection(SettingsSection):
             where = " · ".join(part for part in (status.version, status.source) if part)
             add_row(self.box, status.name, where, switch)
             if status.error:
-                self.box.addWidget(label(status.error, "bad", wrap=True, selectable=True))
+                told = label(status.error, "bad", wrap=True, selectable=True)
+                told.setContentsMargins(0, 0, 0, 10)
+                self.box.addWidget(told)
         if not backend.plugins.loaded:
             self.box.addWidget(label(tr("No plugins."), "muted"))
 

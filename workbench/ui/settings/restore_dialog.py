@@ -46,7 +46,7 @@ class RestoreDialog(QDialog):
             column.addWidget(view)
         if manifest.providers:
             providers = "\n".join(f"{entry.name}: {entry.base_url or '–'}" for entry in manifest.providers)
-            warning = tr("It brings these addresses of providers, to which prompts and their keys go. Know them all?")
+            warning = tr("It brings these addresses of providers, to which prompts and their keys go. Do you know all?")
             column.addWidget(label(f"{warning}\n{providers}", "warn", wrap=True, selectable=True))
         consequence = tr(
             "Chats, runs, evaluations, presets and settings that are here now are replaced. They are kept beside, and "
