@@ -121,6 +121,19 @@ def test_cards_without_html_stay_as_they_are() -> None:
     assert len(readable("<a href='x'>" * 20_000)) < 100_000
 
 
+def test_choosing_an_order_asks_the_hub_which_alone_has_one(driver: ModelsDriver, hub: FakeHub) -> None:
+    for number, downloads in enumerate((5, 90, 40)):
+        hub.add(f"org/model-{number}-GGUF", {"README.md": b"x"}, downloads=downloads)
+    page = driver.open_models("discover")
+    driver.wait(lambda: page.discover.search.rows)
+    page.discover.sort.setFocus()
+    driver.qtbot.keyClick(page.discover.sort, Qt.Key.Key_Down)
+    driver.wait(lambda: page.discover.search.source == "hub" and not page.discover.search.busy)
+    assert page.discover.sort.currentText() == "Most downloads"
+    assert [repo.downloads for repo in page.discover.search.rows] == [90, 40, 5]
+    assert hub.of("hub")[-1].query["sort"] == ["downloads"]
+
+
 def test_more_pages_come_by_scrolling(driver: ModelsDriver, hub: FakeHub) -> None:
     for number in range(75):
         hub.add(f"many/model-{number:03}-GGUF", {"README.md": b"x"}, downloads=1000 - number)
