@@ -53,6 +53,12 @@ class ReasoningSplitter:
         """Whether white space before the first text belongs to the answer: not after reasoning."""
         self._begin(rendered_prompt_tail.rstrip(), continued)
 
+    @property
+    def closer(self) -> str:
+        """The tag that would end the reasoning that is going on; empty outside of it and in harmony, which has none."""
+        within = self._state in (self._in_reasoning, self._at_reasoning_start)
+        return self._closers[0] if within and len(self._closers) == 1 else ""
+
     def feed(self, text: str) -> list[Piece]:
         self._buffer += text
         while self._buffer and self._state():

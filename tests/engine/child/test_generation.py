@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 
+import msgspec
 import pytest
 
 from tests.engine.child.driver import Child, chat
@@ -18,7 +19,7 @@ from workbench.core.events import (
     Usage,
 )
 from workbench.core.messages import Attachment, ImagePart, Message, TextPart
-from workbench.core.requests import ChatRequest, Sampling
+from workbench.core.requests import ChatRequest, Reasoning, Sampling
 
 CAPITAL = "What is the capital of France? Answer in one short sentence."
 
@@ -199,6 +200,18 @@ def test_reasoning_opened_by_the_template_is_told_apart(starter: Child) -> None:
     )[0]
     assert opened.all(ReasoningDelta) and not opened.text
     assert opened.usage.reasoning_tokens == opened.usage.completion_tokens
+
+
+@pytest.mark.parametrize("budget", [0, 5])
+def test_reasoning_ends_when_its_budget_is_spent(starter: Child, budget: int) -> None:
+    template = "{{ messages[0].content }}\n<think>\n"
+    request = chat("What is 2+2?", chat_template=template, seed=2, max_tokens=24, logit_bias={"0": -100.0, "2": -100.0})
+    request = msgspec.structs.replace(request, reasoning=Reasoning(budget_tokens=budget))
+    (answer,) = starter.generate(request)
+    assert answer.text and answer.finished.reason == "length"
+    assert bool(answer.all(ReasoningDelta)) == bool(budget)
+    assert (answer.usage.reasoning_tokens or 0) <= budget + 2, "a token may be held back as white space"
+    assert answer.usage.completion_tokens == 24
 
 
 def test_images_are_left_out_and_that_is_said(starter: Child) -> None:

@@ -218,7 +218,9 @@ def test_the_oldest_exchanges_are_dropped_on_request(with_tiny: Callable[..., Ch
 def test_an_answer_may_fill_the_context(with_tiny: Callable[..., Child]) -> None:
     child = with_tiny("llama", n_ctx=256)
     answer = child.generate(chat("the cat", logit_bias=ENDLESS))[0]
-    assert answer.finished.reason == "length"
+    assert (answer.finished.reason, answer.finished.detail) == ("length", "context")
+    (notice,) = answer.notices
+    assert notice.kind == "warning" and "256" in notice.message
     assert answer.usage.prompt_tokens is not None and answer.usage.completion_tokens is not None
     assert answer.usage.prompt_tokens + answer.usage.completion_tokens == 257, "the last token needs no cell"
 

@@ -283,6 +283,11 @@ class Scheduler:
         if sequence.sampling.max_tokens == 0:
             sequence.finish("length")
             return
+        forced = sequence.forced_token(self._vocab)
+        if forced is not None:
+            lib.llama_sampler_accept(sequence.chain.handle, forced)
+            sequence.accept(forced, self._vocab, self._n_ctx, None)
+            return
         if sequence.grammar is None and sequence.sampling.logprobs is None:
             token = self._sample(sequence.chain.handle, self._context, row)
             sequence.accept(token, self._vocab, self._n_ctx, None)
@@ -317,7 +322,7 @@ class Scheduler:
         running = [s for s in self._active if not s.finished and s.slot is not None]
         if len(running) <= 1:
             for sequence in running:
-                sequence.finish("length")
+                sequence.context_full(self._n_ctx)
             return
         youngest = max(running, key=lambda s: s.order)
         assert youngest.slot is not None

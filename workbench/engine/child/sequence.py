@@ -70,6 +70,10 @@ class Sequence:
     _calls: ToolCallFinder | GenericAnswer | None = None
     """Only where the request has tools."""
     _reasoning_tokens: int = 0
+    _budget: int | None = None
+    """Tokens after which reasoning is ended; None: never, or it was done."""
+    _forced: list[int] = field(default_factory=list)
+    """Tokens to come instead of drawn ones."""
     _evaluated: int = 0
     _prefill_start: float = 0.0
     _prefill_s: float = 0.0
@@ -81,6 +85,8 @@ class Sequence:
         self._stream = TextStream((*(self.sampling.stop or ()), *self.prompt.stop))
         continued = self.request.messages[-1] if self.request.continue_last and self.request.messages else None
         self._splitter = ReasoningSplitter(self.prompt.rendered[-PROMPT_TAIL_CHARACTERS:], continued=continued)
+        if self.grammar is None:
+            self._budget = self.request.reasoning.budget_tokens
         if self.prompt.explains_tools:
             self._calls = GenericAnswer(self.request.tools)
         elif self.request.tools:
@@ -139,6 +145,14 @@ class Sequence:
             self._evaluated = min(self._evaluated + n_tokens, self.n_prompt - self.cached)
             self._progress()
 
+    def forced_token(self, vocab: Vocab) -> int | None:
+        """Instead of a drawn one: of the tag that ends reasoning whose budget is spent."""
+        spent = self._budget is not None and self.n_generated >= self._budget
+        if spent and self._splitter is not None and (closer := self._splitter.closer):
+            self._budget = None
+            self._forced = vocab.tokenize(f"\n{closer}\n\n")
+        return self._forced.pop(0) if self._forced else None
+
     def accept(self, token: int, vocab: Vocab, n_ctx: int, logprob: TokenLogprob | None) -> None:
         """Take the token drawn after the last evaluated one."""
         now = time.perf_counter()
@@ -161,8 +175,17 @@ class Sequence:
                 self._emit(text)
         if self._stream.stopped_by is not None:
             self.finish("stop", detail=self._stream.stopped_by)
-        elif self.n_generated >= (self.sampling.max_tokens or n_ctx) or len(self.tokens) > n_ctx:
+        elif self.sampling.max_tokens and self.n_generated >= self.sampling.max_tokens:
             self.finish("length")
+        elif len(self.tokens) > n_ctx:
+            self.context_full(n_ctx)
+
+    def context_full(self, n_ctx: int) -> None:
+        """The answer has come to the end of the context; that is not silent."""
+        if not self.finished:
+            message = f"The context of {n_ctx} tokens is full: the answer ends here. Raise the context size to go on."
+            self.events.append(Notice(message, "warning"))
+            self.finish("length", detail="context")
 
     def finish(self, reason: FinishReason, *, detail: str = "", error: ErrorInfo | None = None) -> None:
         """Say the rest and how it went. The scheduler takes the slot back."""
