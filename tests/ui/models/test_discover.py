@@ -79,6 +79,15 @@ def test_a_repository_tells_everything_before_a_byte_of_weights(
     assert len(recommended) == 1
     assert hub.bytes_sent < 2_000_000
 
+    asked = len(hub.requests)
+    driver.click(panel.inspect)
+    driver.wait(lambda: panel.dialog.summary.text().startswith("GGUF version 3"))
+    assert "37 tensors" in panel.dialog.summary.text()
+    driver.click(panel.dialog.tabs.buttons["template"])
+    assert "m.content" in panel.dialog.template.toPlainText()
+    panel.dialog.accept()
+    assert len(hub.requests) == asked, "it was read already"
+
     before = rows(driver)["Q4_K_M"].state.fit.total_bytes
     panel.context.setFocus()
     for _ in range(2):

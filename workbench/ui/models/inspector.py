@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -64,7 +64,15 @@ class RowsModel(QAbstractTableModel):
 
 
 class InspectDialog(QDialog):
-    def __init__(self, context: Context, name: str, path: Path, parent: QWidget | None = None) -> None:
+    def __init__(
+        self,
+        context: Context,
+        name: str,
+        where: str,
+        read: Callable[[], Sequence[GgufHeader]],
+        parent: QWidget | None = None,
+    ) -> None:
+        """`read` gives the headers of all files of the model; it runs in a worker."""
         super().__init__(parent)
         self.setWindowTitle(tr("Inside {name}", name=name))
         self.setAccessibleName(self.windowTitle())
@@ -75,8 +83,7 @@ class InspectDialog(QDialog):
         column.setContentsMargins(20, 18, 20, 16)
         column.setSpacing(10)
         column.addWidget(label(name, "heading"))
-        where = ElidedLabel(str(path), "small")
-        column.addWidget(where)
+        column.addWidget(ElidedLabel(where, "small"))
         tabs = (
             ("metadata", tr("Metadata")),
             ("tensors", tr("Tensors")),
@@ -111,13 +118,13 @@ class InspectDialog(QDialog):
         buttons.addWidget(close)
         column.addLayout(buttons)
         self.tabs.select("metadata")
-        context.jobs.run(lambda: read_headers(path), self._fill, self._failed, owner=self)
+        context.jobs.run(read, self._fill, self._failed, owner=self)
 
     def _failed(self, error: Any) -> None:
         self.summary.setText("")
         self.error.show_error(error)
 
-    def _fill(self, headers: list[GgufHeader]) -> None:
+    def _fill(self, headers: Sequence[GgufHeader]) -> None:
         first = headers[0]
         facts = first.facts
         self.metadata = self._table((tr("Key"), tr("Value")), metadata_rows(first), (300,))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -290,7 +291,9 @@ class InstalledView(QWidget):
 
     def _inspect(self, model: InstalledModel) -> None:
         dialogs = importlib.import_module("workbench.ui.models.inspector")
-        self.dialog = dialogs.InspectDialog(self._context, model.name, model.found.path, self)
+        path = model.found.path
+        read = partial(dialogs.read_headers, path)
+        self.dialog = dialogs.InspectDialog(self._context, model.name, str(path), read, self)
         self.dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         self.dialog.open()
 

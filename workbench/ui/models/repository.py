@@ -36,6 +36,9 @@ class Header:
     shape: ModelShape
     supported: bool | None
     """Whether the llama.cpp that is installed knows the architecture; None: can't be told."""
+    name: str
+    """Of the file that was read."""
+    files: tuple[GgufHeader, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -199,7 +202,7 @@ class Repository(QObject):
         self.reading_header = True
 
         def work(cancel: CancelToken) -> Header:
-            return _header(headers.read_model(details.id, model, cancel, revision=revision))
+            return _header(model.files[0].path, headers.read_model(details.id, model, cancel, revision=revision))
 
         self._context.jobs.run_cancellable(work, self._set_header, self._header_failed, owner=self, key=HEADER)
         self.changed.emit()
@@ -217,9 +220,9 @@ class Repository(QObject):
         self.changed.emit()
 
 
-def _header(headers: Sequence[GgufHeader]) -> Header:
+def _header(name: str, headers: Sequence[GgufHeader]) -> Header:
     if not headers:
         raise WorkbenchError("The repository has no model.")
     knows = importlib.import_module("workbench.hub.remote_gguf").knows_architecture
     facts = headers[0].facts
-    return Header(facts, ModelShape.of(headers), knows(facts.architecture))
+    return Header(facts, ModelShape.of(headers), knows(facts.architecture), name, tuple(headers))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import importlib
+
 from PySide6.QtCore import QSignalBlocker, Qt, Signal, Slot
 from PySide6.QtWidgets import (
     QCheckBox,
@@ -104,6 +106,9 @@ class RepositoryPanel(QWidget):
         head.setSpacing(8)
         self.title = ElidedLabel("", "heading")
         head.addWidget(self.title, 1)
+        self.inspect = IconButton("file-search", tr("Look inside the model's file, before downloading it"))
+        self.inspect.clicked.connect(self._inspect)
+        head.addWidget(self.inspect)
         self.copy = IconButton("copy", tr("Copy the repository's name"))
         self.copy.clicked.connect(self._copy_name)
         head.addWidget(self.copy)
@@ -218,6 +223,7 @@ class RepositoryPanel(QWidget):
         known = repository.details.summary if repository.details else repository.summary
         header = repository.header
         self.title.set_text(repo_title(repository.id))
+        self.inspect.setVisible(header is not None)
         facts = [owner_of(repository.id)]
         if known.downloads:
             facts.append(tr("{count} downloads", count=count_text(known.downloads)))
@@ -391,6 +397,18 @@ class RepositoryPanel(QWidget):
         access = self._state.hub.access
         if access is not None:
             open_in_browser(self, access.client.access_url(self._repository.id))
+
+    @Slot()
+    def _inspect(self) -> None:
+        header = self._repository.header
+        if header is None:
+            return
+        module = importlib.import_module("workbench.ui.models.inspector")
+        where = f"{self._repository.id}/{header.name}"
+        name = repo_title(self._repository.id)
+        self.dialog = module.InspectDialog(self._context, name, where, lambda: header.files, self)
+        self.dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        self.dialog.open()
 
     @Slot()
     def _copy_name(self) -> None:
