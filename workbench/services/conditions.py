@@ -174,12 +174,11 @@ def failures(sides: Sequence[Side]) -> Iterator[Difference]:
     broken = [side for side in sides if side.run.status in ("failed", "cancelled", "interrupted")]
     if len(broken) == len(sides):
         return
-    for some, what in (
-        ([side for side in broken if side.run.text], "did not finish; what stands there is a part of an answer"),
-        ([side for side in broken if not side.run.text], "did not answer"),
-    ):
-        if some:
-            yield _warning("failures", f"{_names(some)} {what}.")
+    partial, silent = [s for s in broken if s.run.text], [s for s in broken if not s.run.text]
+    if partial:
+        yield _warning("failures", f"{_names(partial)} did not finish; what stands there is a part of an answer.")
+    if silent:
+        yield _warning("failures", f"{_names(silent)} did not answer.")
 
 
 RULES: tuple[Rule, ...] = (
