@@ -68,6 +68,7 @@ class Program(QObject):
         self.language = Language(app, opening.language, self)
         self.theme = Theme(app, opening.look, self)
         icons.draw_for_first_screen()
+        icons.set_scale(self.theme.scale)
         self.slot = BackendSlot(self)
         self.window = MainWindow(opening, self.theme)
         self.theme.finish()

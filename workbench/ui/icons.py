@@ -13,10 +13,28 @@ from PySide6.QtWidgets import QAbstractButton, QApplication, QLabel, QPushButton
 
 from workbench.core.paths import bundled
 from workbench.ui.numbers import FOCUS_BY_TAB, ICON_BESIDE_TEXT, set_number
+from workbench.ui.theme import scaled
 
 STROKE_WIDTH = 1.75
 _ratios = [1.0, 2.0]
 """Pixel ratios icons are drawn for. The first paint's are for its own screen; `draw_for_all_screens` comes after it."""
+
+
+_scale = [100]
+"""The text size in percent: icons of buttons and labels grow with it."""
+
+
+def set_scale(percent: int) -> None:
+    """Draw the icons of all buttons and labels for this text size."""
+    if percent != _scale[0]:
+        _scale[0] = percent
+        _redraw_all()
+
+
+def _redraw_all() -> None:
+    for widget in QApplication.allWidgets():
+        if isinstance(widget, Tinted):
+            widget.redraw_icon()
 
 
 def draw_for_first_screen() -> None:
@@ -28,9 +46,7 @@ def draw_for_all_screens() -> None:
     """Draw icons for pixel ratios up to 3, those that stand already once more."""
     _ratios[:] = [1.0, 2.0] if QApplication.primaryScreen().devicePixelRatio() <= 2 else [1.0, 2.0, 3.0]
     icon.cache_clear()
-    for widget in QApplication.allWidgets():
-        if isinstance(widget, Tinted):
-            widget.redraw_icon()
+    _redraw_all()
 
 
 @lru_cache(maxsize=1)
@@ -80,12 +96,17 @@ class Tinted:
 
     def _current_icon(self) -> QIcon:
         self._tint = QApplication.palette().color(QPalette.ColorGroup.Active, self._icon_role).name()
-        return icon(self._icon_name, self._tint, self._icon_size)
+        return icon(self._icon_name, self._tint, self._pixels)
+
+    @property
+    def _pixels(self) -> int:
+        return scaled(self._icon_size, _scale[0])
 
     def redraw_icon(self) -> None:
         """The same icon, drawn anew."""
         if self._icon_name and isinstance(self, QAbstractButton):
             self.setIcon(self._current_icon())
+            self.setIconSize(QSize(self._pixels, self._pixels))
 
     def enterEvent(self, event: QEnterEvent) -> None:
         """The hand comes with the mouse: before the first paint its name alone would cost 15 ms (`ui.numbers`)."""
@@ -116,12 +137,11 @@ class IconButton(Tinted, QToolButton):
         if object_name:
             self.setObjectName(object_name)
         self.set_title(title)
-        self.setIconSize(QSize(size, size))
         set_number(self, FOCUS_BY_TAB)
         if text:
             self.setText(text)
             set_number(self, ICON_BESIDE_TEXT)
-        self.setIcon(self._current_icon())
+        self.redraw_icon()
 
     def set_title(self, title: str, shortcut: str = "") -> None:
         self.setAccessibleName(title)
@@ -158,8 +178,7 @@ class PushButton(Tinted, QPushButton):
         if primary or object_name:
             self.setObjectName(object_name or "primary")
         if icon_name:
-            self.setIcon(self._current_icon())
-            self.setIconSize(QSize(16, 16))
+            self.redraw_icon()
 
     def changeEvent(self, event: QEvent) -> None:
         super().changeEvent(event)
@@ -188,8 +207,11 @@ class IconLabel(Tinted, QLabel):
         self._draw()
 
     def _draw(self) -> None:
-        drawn = icon(self._icon_name, self._color, self._icon_size) if self._color else self._current_icon()
-        self.setPixmap(drawn.pixmap(QSize(self._icon_size, self._icon_size), self.devicePixelRatioF()))
+        drawn = icon(self._icon_name, self._color, self._pixels) if self._color else self._current_icon()
+        self.setPixmap(drawn.pixmap(QSize(self._pixels, self._pixels), self.devicePixelRatioF()))
+
+    def redraw_icon(self) -> None:
+        self._draw()
 
     def changeEvent(self, event: QEvent) -> None:
         super().changeEvent(event)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 
-from PySide6.QtCore import QEvent, QSize, Signal, Slot
+from PySide6.QtCore import QEvent, Signal, Slot
 from PySide6.QtGui import QIcon, QPalette
 from PySide6.QtWidgets import QApplication, QButtonGroup, QFrame, QToolButton, QVBoxLayout, QWidget
 
@@ -29,7 +29,6 @@ class RailButton(Tinted, QToolButton):
         self.setAccessibleName(title)
         self.setToolTip(title)
         set_number(self, ICON_ABOVE_TEXT)
-        self.setIconSize(QSize(ICON_SIZE, ICON_SIZE))
         self.setCheckable(True)
         self.toggled.connect(self.redraw_icon)
         self.redraw_icon()

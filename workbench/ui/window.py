@@ -14,6 +14,7 @@ from PySide6.QtCore import QByteArray, QEvent, QSize, QTimer, Signal, Slot
 from PySide6.QtGui import QCloseEvent, QDragEnterEvent, QDropEvent, QPaintEvent, QResizeEvent
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QMainWindow, QSplitter, QStackedWidget, QVBoxLayout, QWidget
 
+from workbench.ui.icons import set_scale
 from workbench.ui.opening import Opening
 from workbench.ui.places import PLACES, Page, Place, create
 from workbench.ui.rail import Rail
@@ -195,6 +196,7 @@ class MainWindow(QMainWindow):
     @Slot()
     def _scale(self) -> None:
         scale = self._theme.scale
+        set_scale(scale)
         self.list_frame.setMinimumWidth(scaled(LIST_MINIMUM, min(scale, LARGEST_SCALE)))
         self.rail.set_scale(scale)
         self._status_place.setFixedHeight(scaled(STATUS_HEIGHT, scale))

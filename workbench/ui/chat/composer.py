@@ -27,6 +27,10 @@ if TYPE_CHECKING:
     from workbench.ui.jobs import Jobs
 
 
+SEND_ROLES = (QPalette.ColorRole.PlaceholderText, QPalette.ColorRole.HighlightedText)
+"""Colours of the send button's arrow where nothing can be sent, and where it can."""
+
+
 class Composer(QFrame):
     """`submitted` carries the message to send; the composer keeps its text until `clear`."""
 
@@ -273,7 +277,10 @@ class Composer(QFrame):
         return has_content and not blocked and not self._busy and self._available
 
     def _update(self) -> None:
-        self.send.setEnabled(self._busy or self._can_send())
+        enabled = self._busy or self._can_send()
+        if enabled != self.send.isEnabled():
+            self.send.setEnabled(enabled)
+            self.send.set_icon("square" if self._busy else "arrow-up", SEND_ROLES[enabled])
 
     @Slot()
     def _text_changed(self) -> None:

@@ -113,8 +113,7 @@ class ChatPage(Page):
         row = QHBoxLayout(lower)
         row.setContentsMargins(16, 0, 16, 0)
         row.addStretch(1)
-        box = QWidget()
-        box.setMaximumWidth(TEXT_WIDTH)
+        self._box = box = QWidget()
         self.lower_box = QVBoxLayout(box)
         self.lower_box.setContentsMargins(0, 0, 0, 0)
         self.lower_box.setSpacing(8)
@@ -207,6 +206,7 @@ class ChatPage(Page):
     def set_scale(self, percent: int) -> None:
         """Make room for a text size."""
         self._scale = percent
+        self._box.setMaximumWidth(scaled(TEXT_WIDTH, percent))
         self.panel.setMinimumWidth(scaled(PANEL_WIDTH, min(percent, LARGEST_SCALE)))
         self._fit()
         self.show_model_name(self._model_name)

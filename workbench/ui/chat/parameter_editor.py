@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import msgspec
-from PySide6.QtCore import QSignalBlocker, Signal, Slot
+from PySide6.QtCore import QEvent, QSignalBlocker, Signal, Slot
 from PySide6.QtGui import QDoubleValidator
 from PySide6.QtWidgets import QComboBox, QHBoxLayout, QLineEdit, QPlainTextEdit, QVBoxLayout, QWidget
 
@@ -32,7 +32,7 @@ class ParameterRow(QWidget):
         column.setSpacing(2)
         row = QHBoxLayout()
         row.setSpacing(4)
-        name = label(title)
+        name = label(title, wrap=True)
         row.addWidget(name, 1)
         self.reset = IconButton("undo-2", tr("{name}: back to the model's default", name=title), size=13)
         self.reset.clicked.connect(self._reset)
@@ -43,7 +43,6 @@ class ParameterRow(QWidget):
         self.field.setAccessibleDescription(tr(parameter.explanation))
         tall = parameter.kind in ("words", "bias")
         if not tall:
-            self.field.setFixedWidth(self.field.fontMetrics().averageCharWidth() * FIELD_CHARACTERS + 24)
             row.addWidget(self.field)
         name.setBuddy(self.field)
         column.addLayout(row)
@@ -52,6 +51,19 @@ class ParameterRow(QWidget):
         self.hint = label(tr(parameter.explanation), "small", wrap=True)
         column.addWidget(self.hint)
         self.set_value(None)
+        self._fit_field()
+
+    def changeEvent(self, event: QEvent) -> None:
+        super().changeEvent(event)
+        if event.type() == QEvent.Type.FontChange:
+            self._fit_field()
+
+    def _fit_field(self) -> None:
+        """As wide as a number needs, in the present text size; narrower where there is no room."""
+        if not isinstance(self.field, QPlainTextEdit):
+            wide = self.field.fontMetrics().averageCharWidth() * FIELD_CHARACTERS + 24
+            self.field.setMaximumWidth(wide)
+            self.field.setMinimumWidth(wide // 2)
 
     def _make_field(self, parameter: Parameter) -> QLineEdit | QComboBox | QPlainTextEdit:
         if parameter.kind == "choice":

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from msgspec.structs import replace
 from PySide6 import QtWidgets
 from PySide6.QtCore import QSignalBlocker, Qt, QTimer, Signal, Slot
-from PySide6.QtGui import QPaintEvent
+from PySide6.QtGui import QFontMetrics, QPaintEvent
 from PySide6.QtWidgets import (
     QComboBox,
     QFrame,
@@ -31,6 +31,7 @@ from workbench.ui.chat.token_meter import loaded_model
 from workbench.ui.context import Context
 from workbench.ui.icons import IconButton
 from workbench.ui.jobs import SERIAL
+from workbench.ui.theme import ui_font
 from workbench.ui.tr import tr, trc
 from workbench.ui.widgets import Section, label
 
@@ -39,6 +40,7 @@ if TYPE_CHECKING:
 
 WIDTH = 320
 PROMPT_SAVE_MS = 500
+SYSTEM_PROMPT_LINES = 5
 
 
 class SidePanel(QFrame):
@@ -165,13 +167,21 @@ class SidePanel(QFrame):
         self.system_prompt.setAccessibleName(tr("System prompt"))
         self.system_prompt.setPlaceholderText(tr("How the model should behave. Empty: no system prompt."))
         self.system_prompt.setTabChangesFocus(True)
-        self.system_prompt.setFixedHeight(96)
+        self._fit_system_prompt()
+        self._context.theme.changed.connect(self._fit_system_prompt)
         self.system_prompt.textChanged.connect(self._prompt_changed)
         section.content.addWidget(self.system_prompt)
         self._prompt_timer = QTimer(self)
         self._prompt_timer.setSingleShot(True)
         self._prompt_timer.setInterval(PROMPT_SAVE_MS)
         self._prompt_timer.timeout.connect(self.apply_prompt)
+
+    @Slot()
+    def _fit_system_prompt(self) -> None:
+        """Room for some lines of text, whatever its size."""
+        if self.system_prompt is not None:
+            line = QFontMetrics(ui_font(self._context.theme.scale)).lineSpacing()
+            self.system_prompt.setFixedHeight(line * SYSTEM_PROMPT_LINES + 18)
 
     def _fill_sampling(self, section: Section) -> None:
         self.sampling = ParameterEditor(SAMPLING, Sampling())

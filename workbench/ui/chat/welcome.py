@@ -22,8 +22,8 @@ EXAMPLES = (
     ("list-checks", mark("Turn this into a to-do list: buy milk, call Anna, book the train for Friday.")),
 )
 
-BUTTON_EDGES = 56
-"""Pixels of a button that are not text: padding and icon."""
+BUTTON_EDGES = 44
+"""Pixels of a button that are neither text nor icon: padding."""
 
 
 class PromptButton(PushButton):
@@ -45,7 +45,7 @@ class PromptButton(PushButton):
             self._wrap()
 
     def _wrap(self) -> None:
-        metrics, room = self.fontMetrics(), self.width() - BUTTON_EDGES
+        metrics, room = self.fontMetrics(), self.width() - BUTTON_EDGES - self.iconSize().width()
         lines = [""]
         for word in self.prompt.split():
             longer = f"{lines[-1]} {word}"
