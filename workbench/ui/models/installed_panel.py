@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from PySide6.QtCore import Qt, Signal, Slot
+from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import QGridLayout, QProgressBar, QScrollArea, QVBoxLayout, QWidget
 
 from workbench.core.requests import LoadOptions
@@ -115,6 +116,17 @@ class InstalledPanel(QScrollArea):
     def show_expected(self) -> None:
         self.show_model(self.model)
 
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        self._fit_height()
+
+    def _fit_height(self) -> None:
+        """Room for every wrapped line: a scroll area asks its content for a height without saying how wide it is."""
+        self._column.activate()
+        height = self._column.totalHeightForWidth(self.viewport().width())
+        if height > 0 and height != self._content.minimumHeight():
+            self._content.setMinimumHeight(height)
+
     @Slot()
     def show_loaded(self) -> None:
         model = self.model
@@ -141,6 +153,7 @@ class InstalledPanel(QScrollArea):
             if loaded.n_ctx:
                 parts.append(trn("{count} token of context", "{count} tokens of context", loaded.n_ctx))
             set_badge(self.badge, " · ".join(parts), "badgeGood")
+        self._fit_height()
 
     def _show_facts(self, model: InstalledModel) -> None:
         clear(self._facts)
