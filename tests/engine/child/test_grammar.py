@@ -99,6 +99,19 @@ def test_an_empty_schema_is_any_value_not_an_object() -> None:
     assert any(line.startswith("any") and "value" in line for line in text.splitlines())
 
 
+@pytest.mark.parametrize("reference", ["https://example.com/x.json", "#", "other.json#/$defs/x", "#/$defs/nowhere"])
+def test_references_that_lead_nowhere_are_named(reference: str) -> None:
+    with pytest.raises(BadInput) as raised:
+        gbnf_of(schema({"type": "array", "items": {"$ref": reference}, "$defs": {"x": {}}}))
+    assert f"“{reference}”" in raised.value.message
+
+
+def test_a_recursive_schema_as_pydantic_writes_it() -> None:
+    node = {"type": "object", "properties": {"next": {"anyOf": [{"$ref": "#/$defs/Node"}, {"type": "null"}]}}}
+    text, ignored = gbnf_of(schema({"$ref": "#/$defs/Node", "$defs": {"Node": node}}))
+    assert text is not None and "Node" in text and ignored == []
+
+
 def test_names_of_properties_are_no_keywords() -> None:
     value = {"type": "object", "properties": {"not": {"type": "string"}, "minimum": {"type": "integer"}}}
     assert gbnf_of(schema(value))[1] == []

@@ -74,9 +74,13 @@ def gbnf_of(response: ResponseFormat) -> tuple[str | None, list[str]]:
         ignored: set[str] = set()
         try:
             _check_schema(response.schema)
+            _check_references(response.schema, response.schema)
             schema = _normalise(response.schema, ignored)
         except RecursionError:
             raise BadInput("The JSON schema is nested too deep.") from None
+        if "$ref" in schema:  # the converter follows one at the top, but then none in what it leads to
+            schema = {**schema, "anyOf": [{"$ref": schema["$ref"]}]}
+            del schema["$ref"]
         return _convert(schema), sorted(ignored)
     return None, []
 
@@ -89,6 +93,28 @@ def _check_schema(schema: dict[str, Any]) -> None:
     except SchemaError as error:
         where = "/".join(str(part) for part in error.absolute_path) or "its top"
         raise BadInput(f"The JSON schema is not valid at {where}: {error.message[:300]}.") from None
+
+
+def _check_references(part: Any, schema: dict[str, Any]) -> None:
+    if isinstance(part, list):
+        for item in part:
+            _check_references(item, schema)
+    if not isinstance(part, dict):
+        return
+    reference = part.get("$ref")
+    if isinstance(reference, str):
+        if not reference.startswith("#/"):
+            raise BadInput(
+                f"The JSON schema refers to “{reference[:200]}”; only what is in the schema itself can be referred to.",
+                hint="Put it under $defs and refer to #/$defs/NAME.",
+            )
+        target: Any = schema
+        for name in reference.split("/")[1:]:
+            target = target.get(name) if isinstance(target, dict) else None
+        if target is None:
+            raise BadInput(f"The JSON schema refers to “{reference[:200]}”, which it does not have.")
+    for item in part.values():
+        _check_references(item, schema)
 
 
 def _convert(schema: Any) -> str:
