@@ -124,7 +124,9 @@ def smallest_passing(analysis: Analysis) -> ArmSummary | None:
 def summarise(arm: Arm, answers: Sequence[Answer]) -> ArmSummary:
     good = [a for a in answers if not a.error]
     scored = [a for a in good if a.score is not None]
-    durations = sorted(a.duration_s for a in good if a.duration_s is not None and not a.reused)
+    # Answers from the log were timed when they were made; they count where nothing was asked anew.
+    timed = [a for a in good if not a.reused] or good
+    durations = sorted(a.duration_s for a in timed if a.duration_s is not None)
     costs = [a.cost_usd for a in good]
     known = [cost for cost in costs if cost is not None]
     remote = any(a.remote for a in answers)
@@ -137,7 +139,7 @@ def summarise(arm: Arm, answers: Sequence[Answer]) -> ArmSummary:
         rate=_rate(scored),
         latency_median_s=median(durations) if durations else None,
         latency_p95_s=durations[min(len(durations) - 1, math.ceil(0.95 * len(durations)) - 1)] if durations else None,
-        time_to_first_token_median_s=_median(a.time_to_first_token_s for a in good if not a.reused),
+        time_to_first_token_median_s=_median(a.time_to_first_token_s for a in timed),
         tokens_per_s=_median(a.decode_tokens_per_s for a in good),
         cost_per_1000_usd=(
             fmean(known) * 1000 if known and len(known) == len(costs) else (None if remote or not good else 0.0)
@@ -147,7 +149,7 @@ def summarise(arm: Arm, answers: Sequence[Answer]) -> ArmSummary:
         recorded=any(a.recorded for a in answers),
         truncated=sum(a.finish_reason == "length" for a in answers),
         unjudged=len(good) - len(scored),
-        seconds_for_each=seconds_for_each([(a.started_at, a.ended_at) for a in good if not a.reused]),
+        seconds_for_each=seconds_for_each([(a.started_at, a.ended_at) for a in timed]),
         quantization=next((a.quantization for a in good if a.quantization), ""),
         file_bytes=next((a.file_bytes for a in good if a.file_bytes), None),
     )

@@ -6,9 +6,10 @@ from pathlib import Path
 
 import msgspec
 import pytest
-from PySide6.QtCore import Qt
+from PySide6.QtCore import QPoint, QPointF, Qt
+from PySide6.QtGui import QWheelEvent
 from PySide6.QtTest import QTest
-from PySide6.QtWidgets import QPlainTextEdit
+from PySide6.QtWidgets import QApplication, QPlainTextEdit
 
 from tests.ui.evaluate.conftest import Evaluating
 from tests.ui.evaluate.test_evaluate import new_set, type_case
@@ -174,3 +175,23 @@ def test_answers_of_a_chat_become_cases(evaluating: Evaluating) -> None:
     assert second.expected
     request = build_request(ModelSpec(model="m"), test_set.prompts[0], second, seed=None)
     assert [message.role for message in request.messages] == ["user", "assistant", "user"]
+
+
+def test_the_wheel_scrolls_and_changes_nothing(evaluating: Evaluating, spec: EvalSpec, quiz: Path) -> None:
+    evaluating.place.state.set_up(spec, quiz.parent)
+    setup = evaluating.place.setup
+    setup.name.setFocus()
+    for widget in (setup.graders[0].choice, setup.margin, setup.repeats, setup.contestants[0].model):
+        place = QPointF(5, 5)
+        event = QWheelEvent(
+            place,
+            widget.mapToGlobal(place),
+            QPoint(),
+            QPoint(0, -120),
+            Qt.MouseButton.NoButton,
+            Qt.KeyboardModifier.NoModifier,
+            Qt.ScrollPhase.NoScrollPhase,
+            False,
+        )
+        QApplication.sendEvent(widget, event)
+    assert setup.spec() == spec

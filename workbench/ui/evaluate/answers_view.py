@@ -272,7 +272,7 @@ def _items(line: Line, prompt: str, text: str, expected: str) -> list[Transcript
     parts = [tr("no score") if line.score < 0 else tr("score {score}", score=decimal(line.score, 2))]
     if line.reason:
         parts.append(translated(line.reason))
-    if expected:
+    if expected and expected not in line.reason:
         parts.append(tr("expected: {expected}", expected=expected[:200]))
     error = ErrorInfo(kind="answer", message=translated(line.error)) if line.error else None
     answer = TranscriptItem(

@@ -10,7 +10,6 @@ import msgspec
 from PySide6.QtCore import Qt, Signal, Slot
 from PySide6.QtWidgets import (
     QCheckBox,
-    QComboBox,
     QDialog,
     QFileDialog,
     QFrame,
@@ -27,7 +26,7 @@ from workbench.core.messages import Message, Part, TextPart
 from workbench.evaluation.case_files import part_of_file
 from workbench.evaluation.cases import TestCase, with_attachments
 from workbench.ui.evaluate.case_table import value_text, with_value
-from workbench.ui.evaluate.parts import field, row, scrolled
+from workbench.ui.evaluate.parts import ComboBox, field, row, scrolled
 from workbench.ui.icons import IconButton, PushButton
 from workbench.ui.tr import mark, tr
 from workbench.ui.widgets import clear_layout, label
@@ -46,7 +45,7 @@ class TurnEditor(QFrame):
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 4)
         column.setSpacing(4)
-        self.role = QComboBox()
+        self.role = ComboBox()
         self.role.setAccessibleName(tr("Who says it"))
         for value, title in ROLES:
             self.role.addItem(tr(title), value)

@@ -26,7 +26,7 @@ from workbench.core.requests import ResponseFormat, Sampling
 from workbench.evaluation import variations
 from workbench.evaluation.spec import ModelSpec
 from workbench.ui.evaluate.examples_editor import ExamplesEditor
-from workbench.ui.evaluate.parts import field, row
+from workbench.ui.evaluate.parts import ComboBox, field, row
 from workbench.ui.icons import IconButton
 from workbench.ui.tr import mark, tr
 from workbench.ui.widgets import label
@@ -56,7 +56,7 @@ class ContestantEditor(QFrame):
         column = QVBoxLayout(self)
         column.setContentsMargins(14, 12, 10, 12)
         column.setSpacing(8)
-        self.model = QComboBox()
+        self.model = ComboBox()
         self.model.setAccessibleName(tr("Model"))
         self.model.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
         self.model.setMinimumContentsLength(24)
@@ -112,7 +112,7 @@ class ContestantEditor(QFrame):
         self.examples.edited.connect(self._edited)
         grid.addWidget(self.own_examples, 6, 0, 1, 4)
         grid.addWidget(self.examples, 7, 0, 1, 4)
-        self.format = QComboBox()
+        self.format = ComboBox()
         for kind, title in FORMATS:
             self.format.addItem(tr(title), kind)
         self.format.activated.connect(self._format_chosen)
@@ -296,6 +296,7 @@ class ContestantEditor(QFrame):
     @Slot(bool)
     def _show_settings(self, shown: bool) -> None:
         self.body.setVisible(shown)
+        self._tell_place()
 
     def _tell_place(self) -> None:
         info = self._models.get(self._spec.model)
@@ -307,6 +308,8 @@ class ContestantEditor(QFrame):
             text = tr("The prompts leave this machine.")
         else:
             text = tr("Runs on this machine.")
+        if self._spec.label and self.body.isHidden():
+            text = f"{self._spec.label} · {text}"
         self.place.setText(text)
         self.place.setVisible(bool(text))
         self.settings.setEnabled(self.is_set)

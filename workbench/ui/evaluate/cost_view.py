@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from PySide6.QtCore import Slot
-from PySide6.QtWidgets import QDoubleSpinBox, QGridLayout, QSpinBox, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QDoubleSpinBox, QGridLayout, QVBoxLayout, QWidget
 
 from workbench.evaluation.analysis import Analysis
 from workbench.evaluation.break_even import CASES_PER_MONTH, BreakEven, Machine, break_evens
 from workbench.evaluation.report import money_line
 from workbench.evaluation.spec import EvalSpec
-from workbench.ui.evaluate.parts import card, field, padded, wrapped
+from workbench.ui.evaluate.parts import DoubleSpinBox, SpinBox, card, field, padded, wrapped
 from workbench.ui.tr import tr, translated
 
 
@@ -25,7 +25,7 @@ class CostView(QWidget):
         grid = QGridLayout()
         grid.setHorizontalSpacing(12)
         grid.setVerticalSpacing(8)
-        self.cases = QSpinBox()
+        self.cases = SpinBox()
         self.cases.setRange(1, 100_000_000)
         self.cases.setGroupSeparatorShown(True)
         self.cases.setValue(CASES_PER_MONTH)
@@ -78,7 +78,7 @@ class CostView(QWidget):
 
 
 def _number(low: float, high: float, value: float, decimals: int, suffix: str) -> QDoubleSpinBox:
-    spin = QDoubleSpinBox()
+    spin = DoubleSpinBox()
     spin.setDecimals(decimals)
     spin.setRange(low, high)
     spin.setValue(value)

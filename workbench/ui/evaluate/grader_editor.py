@@ -23,7 +23,7 @@ from PySide6.QtWidgets import (
 from workbench.core.models import ModelInfo
 from workbench.evaluation.case_files import load_yaml
 from workbench.evaluation.spec import GraderSpec
-from workbench.ui.evaluate.parts import field, row
+from workbench.ui.evaluate.parts import ComboBox, field, row
 from workbench.ui.icons import IconButton
 from workbench.ui.tr import mark, tr
 from workbench.ui.widgets import label
@@ -100,7 +100,7 @@ class GraderEditor(QFrame):
         column = QVBoxLayout(self)
         column.setContentsMargins(14, 10, 10, 12)
         column.setSpacing(8)
-        self.choice = QComboBox()
+        self.choice = ComboBox()
         self.choice.setAccessibleName(tr("Grader"))
         self.choice.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
         self.choice.setMinimumContentsLength(20)
@@ -186,7 +186,7 @@ class GraderEditor(QFrame):
         return line
 
     def _combo(self, option: Option, value: Any) -> QComboBox:
-        combo = QComboBox()
+        combo = ComboBox()
         combo.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
         combo.setMinimumContentsLength(18)
         if option.kind == "choice":

@@ -6,12 +6,9 @@ import msgspec
 from PySide6.QtCore import Qt, QTimer, Slot
 from PySide6.QtWidgets import (
     QCheckBox,
-    QComboBox,
-    QDoubleSpinBox,
     QGridLayout,
     QHBoxLayout,
     QLineEdit,
-    QSpinBox,
     QVBoxLayout,
     QWidget,
 )
@@ -25,7 +22,7 @@ from workbench.evaluation.verdict import cases_needed
 from workbench.ui.context import Context
 from workbench.ui.evaluate.contestant_editor import ContestantEditor
 from workbench.ui.evaluate.grader_editor import GraderEditor
-from workbench.ui.evaluate.parts import card, field, padded, row, scrolled, wrapped
+from workbench.ui.evaluate.parts import ComboBox, DoubleSpinBox, SpinBox, card, field, padded, row, scrolled, wrapped
 from workbench.ui.evaluate.state import EvaluateState
 from workbench.ui.formats import number
 from workbench.ui.icons import PushButton
@@ -81,7 +78,7 @@ class SetupView(QWidget):
     def _margin_card(self) -> QWidget:
         hint = tr("Choose this before you look at any result. A margin chosen afterwards proves nothing.")
         frame, column = card(tr("How much worse may a replacement be?"), hint)
-        self.margin = QDoubleSpinBox()
+        self.margin = DoubleSpinBox()
         self.margin.setRange(0.5, 50)
         self.margin.setDecimals(1)
         self.margin.setSuffix(tr(" points of 100"))
@@ -132,18 +129,18 @@ class SetupView(QWidget):
         frame, column = card(tr("The run"))
         grid = QGridLayout()
         grid.setHorizontalSpacing(12)
-        self.part = QComboBox()
+        self.part = ComboBox()
         for title, value in ((tr("All cases"), "all"), (tr("Working part"), "working"), (tr("Sealed part"), "sealed")):
             self.part.addItem(title, value)
         self.part.activated.connect(self._changed)
-        self.repeats = QSpinBox()
+        self.repeats = SpinBox()
         self.repeats.setRange(1, 100)
         self.repeats.valueChanged.connect(self._changed)
-        self.usd = QDoubleSpinBox()
+        self.usd = DoubleSpinBox()
         self.usd.setRange(0, 100_000)
         self.usd.setPrefix("$")
         self.usd.setSpecialValueText(tr("no limit"))
-        self.tokens = QSpinBox()
+        self.tokens = SpinBox()
         self.tokens.setRange(0, 2_000_000_000)
         self.tokens.setGroupSeparatorShown(True)
         self.tokens.setSpecialValueText(tr("no limit"))

@@ -30,7 +30,10 @@ def outcome_text(row: EvaluationRow) -> str:
     outcomes = row.summary.get("outcomes") or {}
     if not outcomes:
         return tr("done")
-    return ", ".join(dict.fromkeys(tr(OUTCOMES.get(value, value)) for value in outcomes.values()))
+    if len(outcomes) > 1:
+        passed = sum(value == "replaceable" for value in outcomes.values())
+        return tr("{count} of {total} can replace", count=passed, total=len(outcomes))
+    return ", ".join(tr(OUTCOMES.get(value, value)) for value in outcomes.values())
 
 
 class Rows(QListView):
