@@ -69,3 +69,18 @@ def test_estimate_counts_remote_prompts_only(price: float | None) -> None:
     assert estimate.remote_tokens == 800 * (10 + 8 + 2_000)
     assert estimate.usd == (None if price is None else pytest.approx(estimate.remote_tokens * 2e-6))
     assert estimate.cases_needed > 371
+
+
+def test_judges_on_other_machines_are_estimated() -> None:
+    def info(model_id: str) -> ModelInfo:
+        prices = Prices(input=1.0, output=1.0)
+        return ModelInfo(id=model_id, name=model_id, provider="p", remote=model_id == "judge", prices=prices)
+
+    alone = estimate_run(spec(), info)
+    judged = estimate_run(spec(graders=[{"grader": "judge", "options": {"model": "judge"}}]), info)
+    assert (alone.judgements, judged.judgements) == (0, 3 * 400)
+    assert judged.usd == pytest.approx(judged.remote_tokens * 1e-6)
+    pairs = estimate_run(spec(graders=[{"grader": "pairwise", "options": {"model": "judge"}}]), info)
+    assert pairs.judgements == 2 * 2 * 400
+    local = estimate_run(spec(graders=[{"grader": "judge", "options": {"model": "here"}}]), info)
+    assert local.judgements == 0

@@ -147,11 +147,11 @@ def _run(evaluation: Evaluation, resume: str | None) -> Any:
 def _announce(spec: EvalSpec, estimated: Estimate, not_taken: list[str], progress: Progress) -> None:
     for item in not_taken:
         progress.say(f"Not taken: {item}", always=True)
-    if estimated.remote_answers:
+    sent = estimated.remote_answers + estimated.judgements
+    if sent:
         cost = "at an unknown price" if estimated.usd is None else f"at most about ${estimated.usd:.2f}"
         progress.say(
-            f"{estimated.remote_answers} prompts will leave this machine, {cost}, "
-            f"about {estimated.remote_tokens:,} tokens.",
+            f"{sent} prompts will leave this machine, {cost}, about {estimated.remote_tokens:,} tokens.",
             always=True,
         )
     if spec.rule == "replaceable" and estimated.cases < estimated.cases_needed:

@@ -8,12 +8,16 @@ import msgspec
 
 from workbench.core.cost import cost_usd
 from workbench.core.errors import WorkbenchError
+from workbench.core.events import Usage
 from workbench.core.models import ModelInfo
-from workbench.evaluation.analysis import Analysis
-from workbench.evaluation.budget import estimate
+from workbench.evaluation.analysis import PAIRWISE, Analysis
+from workbench.evaluation.budget import CHARACTERS_PER_TOKEN, UNKNOWN_ANSWER_TOKENS, estimate
+from workbench.evaluation.model_graders import JUDGE_SYSTEM, JUDGE_TOKENS, RUBRIC_PROMPT
 from workbench.evaluation.prompts import build_request
-from workbench.evaluation.spec import EvalSpec, ModelSpec
+from workbench.evaluation.spec import EvalSpec, GraderSpec, ModelSpec
 from workbench.evaluation.verdict import Outcome, cases_needed
+
+JUDGES = ("judge", PAIRWISE)
 
 
 class Decision(msgspec.Struct, frozen=True, kw_only=True):
@@ -26,6 +30,8 @@ class Estimate(msgspec.Struct, frozen=True, kw_only=True):
 
     answers: int
     remote_answers: int
+    judgements: int = 0
+    """Questions to judges on other machines; a pair is asked twice."""
     remote_tokens: int
     usd: float | None
     """None where a price is unknown."""
@@ -66,7 +72,15 @@ def estimate_run(spec: EvalSpec, info: Callable[[str], ModelInfo]) -> Estimate:
         tokens += its_tokens
         known = known and its_usd is not None
         usd += its_usd or 0.0
+    judgements = 0
+    for grader in spec.graders:
+        asked, its_tokens, its_usd = _of_judge(spec, grader, info)
+        judgements += asked
+        tokens += its_tokens
+        known = known and (its_usd is not None or not asked)
+        usd += its_usd or 0.0
     return Estimate(
+        judgements=judgements,
         answers=len(live) * len(cases) * rounds,
         remote_answers=len(remote) * len(cases) * rounds,
         remote_tokens=tokens,
@@ -91,3 +105,27 @@ def _of_contestant(spec: EvalSpec, contestant: ModelSpec, info: ModelInfo) -> tu
             usd += (cost or 0.0) * spec.repeats
             tokens += ((usage.prompt_tokens or 0) + (usage.completion_tokens or 0)) * spec.repeats
     return tokens, usd if known else None
+
+
+def _of_judge(spec: EvalSpec, grader: GraderSpec, info: Callable[[str], ModelInfo]) -> tuple[int, int, float | None]:
+    """(questions, tokens, dollars) of a judge on another machine."""
+    model_id = str(grader.options.get("model", ""))
+    if grader.grader not in JUDGES or not model_id or not info(model_id).remote:
+        return 0, 0, 0.0
+    judge, pairs = info(model_id), grader.grader == PAIRWISE
+    judged = len(spec.models) if pairs or spec.baseline is None else len(spec.models) + 1
+    questions = judged * spec.repeats * len(spec.prompts) * (2 if pairs else 1)
+    limits = [model.sampling.max_tokens or UNKNOWN_ANSWER_TOKENS for model in spec.models]
+    answer = max(limits) * (2 if pairs else 1)
+    tokens, usd, known = 0, 0.0, True
+    for case in spec.selected_cases():
+        characters = len(RUBRIC_PROMPT) + len(JUDGE_SYSTEM) + len(case.text) + len(str(case.expected or ""))
+        usage = Usage(
+            prompt_tokens=int(characters / CHARACTERS_PER_TOKEN) + answer,
+            completion_tokens=int(grader.options.get("max_tokens", JUDGE_TOKENS)),
+        )
+        cost = cost_usd(judge.prices, usage)
+        known = known and cost is not None
+        usd += (cost or 0.0) * questions
+        tokens += ((usage.prompt_tokens or 0) + (usage.completion_tokens or 0)) * questions
+    return questions * len(spec.selected_cases()), tokens, usd if known else None

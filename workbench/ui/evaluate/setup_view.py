@@ -347,13 +347,14 @@ class SetupView(QWidget):
 
     def _show_estimate(self, estimate: Estimate) -> None:
         parts = [trn("{count} answer", "{count} answers", estimate.answers)]
-        if estimate.remote_answers:
+        sent = estimate.remote_answers + estimate.judgements
+        if sent:
             cost = tr("at an unknown price") if estimate.usd is None else f"≤ ${estimate.usd:.2f}"
             parts.append(
                 trn(
                     "{count} prompt leaves this machine, about {tokens} tokens, {cost}",
                     "{count} prompts leave this machine, about {tokens} tokens, {cost}",
-                    estimate.remote_answers,
+                    sent,
                     tokens=number(estimate.remote_tokens),
                     cost=cost,
                 )
