@@ -297,3 +297,21 @@ def test_a_prompt_is_taken_to_compare_and_an_answer_to_a_test_set(window: Driver
     window.page.conversation.view.action_requested.emit(answer, "compare")
     assert window.window.place == "compare"
     window.wait(lambda: window.window.page("compare").composer.text == "who is better?")
+
+
+def test_text_is_found_in_the_shown_chat(window: Driver) -> None:
+    for text in ("an apple", "a pear", "another apple"):
+        window.send(text)
+    window.shortcut("F3")
+    bar = window.page.conversation._find_bar
+    window.wait(bar.isVisible)
+    window.qtbot.keyClicks(bar.field, "Apple")
+    window.wait(lambda: bar.count.text() == "4 of 4")
+    window.press("Return", bar.field)
+    assert bar.count.text() == "1 of 4"
+    window.press("Shift+Return", bar.field)
+    assert bar.count.text() == "4 of 4"
+    bar.field.setText("plum")
+    window.wait(lambda: bar.count.text() == "Nothing found")
+    window.press("Esc", bar.field)
+    assert not bar.isVisible() and window.page.conversation.view.finder.needle == ""

@@ -44,6 +44,7 @@ KEYWORDS = {
     "chat.open_model": mark("load gguf import local"),
     "chat.attach": mark("file picture image upload document"),
     "chat.search": mark("find history"),
+    "chat.find": mark("search text words hits"),
     "chat.options": mark("temperature sampling parameters system prompt settings side panel"),
     "chat.move": mark("group organise organize"),
     "chat.delete": mark("remove erase trash"),

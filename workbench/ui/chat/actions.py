@@ -86,6 +86,7 @@ def entries_of(desk: ChatDesk) -> tuple[Entry, ...]:
         Entry("chat.open_model", tr("Open a GGUF file…"), desk.open_model_file, "Ctrl+O", "file"),
         Entry("chat.attach", tr("Attach files"), desk.composer.choose_files, "Ctrl+U", "paperclip"),
         Entry("chat.search", tr("Search chats"), desk.focus_search, "Ctrl+F", "search"),
+        Entry("chat.find", tr("Find in this chat"), desk.find, "F3", "file-search"),
         Entry("chat.options", tr("Show or hide the options"), desk.page.toggle_panel, "Ctrl+.", "sliders-horizontal"),
         Entry("chat.focus", tr("Write a prompt"), desk.focus_composer, "Ctrl+L", "text-cursor-input"),
         Entry("chat.rename", tr("Rename the chat"), sessions.rename_selected, "F2", "pencil"),

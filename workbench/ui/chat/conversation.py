@@ -13,6 +13,7 @@ from PySide6.QtWidgets import QVBoxLayout, QWidget
 
 from workbench.core.runs import RunRecord
 from workbench.ui.chat.actions import ANSWER, PROMPT, buttons
+from workbench.ui.chat.find_bar import FindBar
 from workbench.ui.chat.items import item_of, live_footer, own_text, status_text
 from workbench.ui.chat.state import ChatState
 from workbench.ui.context import Context
@@ -48,6 +49,7 @@ class Conversation(QWidget):
     compare_requested = Signal(str)
     """With the text of a prompt."""
     files_dropped = Signal(list)
+    find_closed = Signal()
 
     def __init__(self, state: ChatState, context: Context, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -56,6 +58,7 @@ class Conversation(QWidget):
         self._column = QVBoxLayout(self)
         self._column.setContentsMargins(0, 0, 0, 8)
         self._view: TranscriptView | None = None
+        self._find_bar: FindBar | None = None
         self._streams: dict[str, Stream] = {}
         self._shown: list[TranscriptItem] = []
         self._scroll_to = ""
@@ -78,6 +81,14 @@ class Conversation(QWidget):
             made.files_dropped.connect(self.files_dropped)
             self._column.addWidget(made)
         return self._view
+
+    def open_find(self) -> None:
+        """Open the field that searches this chat."""
+        if self._find_bar is None:
+            self._find_bar = FindBar(self.view)
+            self._find_bar.closed.connect(self.find_closed)
+            self._column.insertWidget(0, self._find_bar)
+        self._find_bar.open()
 
     @Slot()
     def _theme_changed(self) -> None:

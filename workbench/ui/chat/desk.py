@@ -98,6 +98,7 @@ class ChatDesk(QObject):
             made.other_model_requested.connect(self._pick_for)
             made.compare_requested.connect(self.compare)
             made.files_dropped.connect(self.drop_files)
+            made.find_closed.connect(self.focus_composer)
             self.page.stack.addWidget(made)
             self._conversation = made
         return self._conversation
@@ -241,6 +242,14 @@ class ChatDesk(QObject):
             self.context.actions["list.toggle"].trigger()
         self.sessions.search.setFocus()
         self.sessions.search.selectAll()
+
+    @Slot()
+    def find(self) -> None:
+        """Search the shown chat's text."""
+        if self.state.path:
+            self.conversation.open_find()
+        else:
+            self.focus_search()
 
     @Slot(str, str)
     def _open_hit(self, session_id: str, message_id: str) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from PySide6.QtGui import QColor
 
@@ -11,6 +12,10 @@ from workbench.ui.markdown.painter import Highlight
 from workbench.ui.tokens import Tokens
 from workbench.ui.transcript.board import Board
 from workbench.ui.transcript.pieces import Piece
+
+if TYPE_CHECKING:
+    from workbench.ui.transcript.row import Row
+    from workbench.ui.transcript.view import TranscriptView
 
 MAX_HITS = 10_000
 _MARKUP = re.compile(r"[*_`~\[\]()#>|\\-]+")
@@ -85,6 +90,35 @@ class Finder:
                 background = QColor("#6b5416" if tokens.dark else "#ffe69c")
                 result.append(Highlight(hit.start, hit.end, background, None))
         return result
+
+
+def show_hit(view: TranscriptView, hit: Hit | None) -> None:
+    """Bring a hit into view, in the upper third; a message's thoughts are opened for it."""
+    if hit is None:
+        return
+    row = view.board.stack.rows[hit.row]
+    piece = row.pieces[hit.piece]
+    if piece.kind == "reasoning" and not row.expanded:
+        view.set_expanded(row.item.key, True)
+    margin = view.viewport().height() / 3
+    view.scroller.show_row(hit.row, piece.y, margin=margin)  # now it is rendered, and its lines have places
+    document = view.board.rendering(piece).markdown.document
+    rect = document.documentLayout().blockBoundingRect(document.findBlock(hit.start))
+    view.scroller.show_row(hit.row, piece.y + rect.top(), margin=margin)
+
+
+def marks(view: TranscriptView, index: int, row: Row) -> dict[Piece, list[Highlight]]:
+    """What is marked in a row: hits, and above them what is selected."""
+    result: dict[Piece, list[Highlight]] = {}
+    for number, piece in enumerate(row.pieces):
+        found = view.finder.highlights(index, number, piece, view.tokens) if view.finder.needle else []
+        stretch = view.board.selection.within(index, number)
+        if stretch is not None:
+            background, foreground = QColor(view.tokens.accent), QColor(view.tokens.on_accent)
+            found.append(Highlight(*stretch, background, foreground))
+        if found:
+            result[piece] = found
+    return result
 
 
 def _reduced(text: str) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import Qt
+from PySide6.QtCore import QPoint, Qt
 from PySide6.QtWidgets import QMenu
 
 from workbench.ui.tr import tr
@@ -36,6 +36,13 @@ def build_menu(view: TranscriptView, index: int) -> QMenu:
     menu.addSeparator()
     menu.addAction(tr("Select all")).triggered.connect(view.select_all)
     return menu
+
+
+def below_bar(view: TranscriptView, index: int) -> QPoint:
+    """Where the menu of a message opens that was asked for without a mouse: a global position."""
+    board, box = view.board, view.board.stack.rows[index].places.bar
+    y = min(board.stack.tops[index] + box.top() - view.scroller.top, view.viewport().height() - 20)
+    return view.viewport().mapToGlobal(QPoint(int(board.left + 8), int(max(0, y))))
 
 
 def _copy(view: TranscriptView, _checked: bool = False, *, markdown: bool) -> None:

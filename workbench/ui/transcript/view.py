@@ -24,17 +24,16 @@ from PySide6.QtGui import (
 from PySide6.QtWidgets import QAbstractScrollArea, QApplication, QFrame, QToolTip, QWidget
 
 from workbench.ui.markdown.formulas import MathRenderer
-from workbench.ui.markdown.painter import Highlight
 from workbench.ui.tokens import LIGHT, Tokens
 from workbench.ui.tr import tr
 from workbench.ui.transcript import accessible
 from workbench.ui.transcript.board import Board
 from workbench.ui.transcript.commands import Commands
-from workbench.ui.transcript.finder import Finder
+from workbench.ui.transcript.finder import Finder, marks, show_hit
 from workbench.ui.transcript.items import Action, ItemRole, TranscriptItem
 from workbench.ui.transcript.jump_button import JumpButton
 from workbench.ui.transcript.keys import KeyControl
-from workbench.ui.transcript.menu import build_menu
+from workbench.ui.transcript.menu import below_bar, build_menu
 from workbench.ui.transcript.metrics import MAX_SCALE, MIN_SCALE, Metrics
 from workbench.ui.transcript.mouse import MouseControl
 from workbench.ui.transcript.pieces import Piece
@@ -332,31 +331,17 @@ class TranscriptView(QAbstractScrollArea):
 
     def find_next(self, *, backwards: bool = False) -> tuple[int, int]:
         """Go to the next hit; (its number from 1, how many there are), (0, 0) without any."""
-        hit = self.finder.step(backwards=backwards)
-        if hit is not None:
-            row = self.board.stack.rows[hit.row]
-            piece = row.pieces[hit.piece]
-            if piece.kind == "reasoning" and not row.expanded:
-                self.set_expanded(row.item.key, True)
-            self.scroller.show_row(hit.row, piece.y, margin=self.viewport().height() / 3)
-            document = self.board.rendering(piece).markdown.document
-            block = document.findBlock(hit.start)
-            rect = document.documentLayout().blockBoundingRect(block)
-            self.scroller.show_row(hit.row, piece.y + rect.top(), margin=self.viewport().height() / 3)
+        show_hit(self, self.finder.step(backwards=backwards))
         self.viewport().update()
         return self.finder.place
 
     def open_menu(self, index: int, position: QPoint | None = None) -> None:
         """The message's menu, at `position` (global) or below its bar."""
-        row = self.board.stack.rows[index]
-        if position is None:
-            box = row.places.bar
-            y = min(self.board.stack.tops[index] + box.top() - self.scroller.top, self.viewport().height() - 20)
-            position = self.viewport().mapToGlobal(QPoint(int(self.board.left + 8), int(max(0, y))))
+        position = position or below_bar(self, index)
         meta = self.metaObject()
         signal = meta.method(meta.indexOfSignal("context_menu_requested(QString,QPoint)"))
         if self.isSignalConnected(signal):
-            self.context_menu_requested.emit(row.item.key, position)
+            self.context_menu_requested.emit(self.board.stack.rows[index].item.key, position)
         else:
             build_menu(self, index).popup(position)
 
@@ -386,21 +371,9 @@ class TranscriptView(QAbstractScrollArea):
             current=index == self.current and self.hasFocus(),
             target=target if target is not None and target.row == index else None,
             copied=copied if copied is not None and copied.row == index else None,
-            highlights=self._highlights(index, row),
+            highlights=marks(self, index, row),
             phase=self._streaming.phase,
         )
-
-    def _highlights(self, index: int, row: Row) -> dict[Piece, list[Highlight]]:
-        result: dict[Piece, list[Highlight]] = {}
-        for number, piece in enumerate(row.pieces):
-            marks = self.finder.highlights(index, number, piece, self.tokens) if self.finder.needle else []
-            stretch = self.board.selection.within(index, number)
-            if stretch is not None:
-                background, foreground = QColor(self.tokens.accent), QColor(self.tokens.on_accent)
-                marks.append(Highlight(*stretch, background, foreground))
-            if marks:
-                result[piece] = marks
-        return result
 
     def update_row(self, index: int) -> None:
         if 0 <= index < len(self.board.stack.rows):
