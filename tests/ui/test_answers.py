@@ -21,7 +21,8 @@ def test_a_text_stands_as_it_is() -> None:
 def test_calls_stand_below_the_text_readably() -> None:
     shown = answer("Let me look.", ("get_weather", '{"city":"Bern","days":2}'), ("now", "{}"))
     assert shown == (
-        'Let me look.\n\n**get_weather**\n```json\n{\n  "city": "Bern",\n  "days": 2\n}\n```\n\n**now**\n```json\n{}\n```'
+        'Let me look.\n\n**get_weather**\n```json\n{\n  "city": "Bern",\n  "days": 2\n}\n```\n\n'
+        "**now**\n```json\n{}\n```"
     )
 
 
