@@ -113,7 +113,7 @@ class KeyboardSection(SettingsSection):
         holder = QWidget()
         line = QHBoxLayout(holder)
         line.setContentsMargins(0, 4, 0, 4)
-        name = label(title)
+        name = label(title, wrap=True)
         line.addWidget(name, 1)
         also = label("", "small")
         line.addWidget(also)

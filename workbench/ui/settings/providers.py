@@ -19,6 +19,7 @@ from workbench.core.settings import Provider
 from workbench.services.catalog import key_variable_of
 from workbench.ui.backend import Backend
 from workbench.ui.context import Context
+from workbench.ui.flow import FlowLayout
 from workbench.ui.icons import IconButton, IconLabel, PushButton
 from workbench.ui.settings.section import SettingsSection, clear
 from workbench.ui.tr import mark, tr, trn
@@ -197,7 +198,7 @@ class ProvidersSection(SettingsSection):
         self.warning = label("", "warn", wrap=True)
         self.warning.hide()
         self.column.addWidget(self.warning)
-        row = QHBoxLayout()
+        row = FlowLayout(spacing=8)
         self.add = PushButton(tr("Add a provider…"), icon_name="plus")
         self.add.clicked.connect(self._add)
         row.addWidget(self.add)
@@ -207,7 +208,6 @@ class ProvidersSection(SettingsSection):
         )
         self.find_servers.clicked.connect(self._find_servers)
         row.addWidget(self.find_servers)
-        row.addStretch(1)
         self.column.addLayout(row)
         self._list = QVBoxLayout()
         self._list.setSpacing(10)

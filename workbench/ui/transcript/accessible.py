@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QObject, QPoint, QPointF, QRect, QSize
@@ -13,6 +14,7 @@ from workbench.ui.tr import tr, trn
 from workbench.ui.transcript.items import TranscriptItem
 
 if TYPE_CHECKING:
+    from workbench.ui.transcript.row import Row
     from workbench.ui.transcript.view import TranscriptView
 
 PREVIEW_CHARS = 200
@@ -49,8 +51,8 @@ class AccessibleTranscript(QAccessibleWidget):
         if kind == QAccessible.Text.Value:
             rows = self._view.board.stack.rows
             if self._view.current >= 0:
-                return describe(rows[self._view.current].item)
-            return describe(rows[-1].item) if rows else ""
+                return describe_row(rows[self._view.current])
+            return describe_row(rows[-1]) if rows else ""
         if kind == QAccessible.Text.Description:
             return trn("{count} message", "{count} messages", len(self._view.board.stack.rows))
         return str(super().text(kind))
@@ -137,13 +139,14 @@ class AccessibleMessage(QAccessibleInterface):
         """Messages are read-only."""
 
     def text(self, kind: QAccessible.Text) -> str:
-        item = self._view.item(self.key)
-        if item is None:
+        index = self._view.board.stack.find(self.key)
+        if index is None:
             return ""
+        row = self._view.board.stack.rows[index]
         if kind == QAccessible.Text.Name:
-            return writer(item)
+            return writer(row.item)
         if kind in (QAccessible.Text.Value, QAccessible.Text.Description):
-            return describe(item)
+            return describe_row(row)
         return ""
 
 
@@ -170,6 +173,13 @@ def describe(item: TranscriptItem) -> str:
     return ". ".join(part for part in parts if part)
 
 
+def describe_row(row: Row) -> str:
+    """As `describe`, with what has come so far of an answer that is being written."""
+    if row.item.streaming:
+        return describe(replace(row.item, text=row.text_of("body") or row.item.status))
+    return describe(row.item)
+
+
 def finished_text(item: TranscriptItem) -> str:
     if item.error is not None:
         return tr("The answer failed: {message}", message=item.error.message)
@@ -185,4 +195,4 @@ def announce(view: TranscriptView, text: str) -> None:
 
 
 def focus_row(view: TranscriptView, index: int) -> None:
-    announce(view, describe(view.board.stack.rows[index].item))
+    announce(view, describe_row(view.board.stack.rows[index]))
