@@ -35,6 +35,7 @@ class Keys:
 
     def __init__(self, paths: Paths) -> None:
         self._file = paths.keys_file
+        self._names_file = paths.keys_file.with_name("keyring.json")
         self._lock = threading.RLock()
         self._backend: Any = None
         self._looked_for_backend = False
@@ -64,12 +65,18 @@ class Keys:
     def where(self, provider: str, variable: str = "") -> KeyPlace | None:
         return self._find(provider, variable)[1]
 
+    def kept_names(self) -> frozenset[str]:
+        """Names of all whose keys were put into the keyring or the file: a keyring can't be asked what it holds."""
+        with self._lock:
+            return self._read_names() | self._read_file().keys()
+
     def set(self, provider: str, secret: str) -> KeyPlace:
         """Keep the key, in the keyring if there is one. Raises WorkbenchError where neither place can be written."""
         secret = secret.strip()
         register_secret(secret)
         with self._lock:
             if self._set_in_keyring(provider, secret):
+                self._change_names(provider, present=True)
                 self._change_file(provider, None)
                 return KeyPlace.KEYRING
             self._change_file(provider, secret)
@@ -84,7 +91,13 @@ class Keys:
                     backend.delete_password(SERVICE, provider)
                 except Exception as error:
                     raise WorkbenchError(f"The keyring did not delete the key of {provider}: {error}.") from error
+            elif backend is not None and provider in self._read_names() and provider not in self._from_keyring:
+                raise WorkbenchError(
+                    f"The keyring could not be read, so the key of {provider} is still in it.",
+                    hint="Unlock it and try again.",
+                )
             self._from_keyring.pop(provider, None)
+            self._change_names(provider, present=False)
             self._change_file(provider, None)
 
     def _find(self, provider: str, variable: str) -> tuple[str | None, KeyPlace | None]:
@@ -150,6 +163,24 @@ class Keys:
         self._from_keyring[provider] = secret
         self._problem = ""
         return True
+
+    def _read_names(self) -> frozenset[str]:
+        names: object = None
+        with contextlib.suppress(OSError, ValueError):
+            names = json.loads(self._names_file.read_bytes())
+        return frozenset(name for name in names if isinstance(name, str)) if isinstance(names, list) else frozenset()
+
+    def _change_names(self, provider: str, *, present: bool) -> None:
+        names = self._read_names()
+        changed = names | {provider} if present else names - {provider}
+        if changed == names:
+            return
+        with contextlib.suppress(OSError):  # worth no message: only "delete everything" needs them
+            if changed:
+                self._names_file.parent.mkdir(parents=True, exist_ok=True)
+                self._names_file.write_text(json.dumps(sorted(changed)), encoding="utf-8")
+            else:
+                self._names_file.unlink(missing_ok=True)
 
     def _read_file(self) -> dict[str, str]:
         try:
