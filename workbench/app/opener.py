@@ -67,7 +67,9 @@ class Opener(QObject):
             action = (tr("Keep it aside and start empty"), self._recover)
         elif error.kind == "pending_restore":
             action = (tr("Try again"), lambda: self.restart_wanted.emit(str))
-        self.window.banner("store", error, "bad", action)
+        more = tr("Settings › Backup restores a backup; Settings › About checks the installation.")
+        info = ErrorInfo(kind=error.kind, message=str(error), hint=more, detail=error.detail)
+        self.window.banner("store", info, "bad", action)
 
     def _recover(self) -> None:
         paths, settings = self._paths, self._settings.file
