@@ -108,6 +108,7 @@ class AnthropicAdapter:
             body,
             omissions.notices,
             effective_sampling(fields, SAMPLING),
+            SAMPLING,
             headers={"anthropic-version": self._version},
         )
 

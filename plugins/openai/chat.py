@@ -95,7 +95,7 @@ class ChatAdapter:
         self._add_format(body, request, omissions)
         self._add_reasoning(body, request, omissions)
         self._add_continuation(body, request, omissions)
-        return Call("/chat/completions", body, omissions.notices, effective_sampling(fields, names))
+        return Call("/chat/completions", body, omissions.notices, effective_sampling(fields, names), names)
 
     def decoder(self) -> ChatDecoder:
         return ChatDecoder(self._origin, self._title, self._key_variable)

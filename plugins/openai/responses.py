@@ -89,7 +89,7 @@ class ResponsesAdapter:
             body["include"] = include
         if request.continue_last and request.messages and request.messages[-1].role == "assistant":
             omissions.remark(f"Ignored: {self._title} can't continue an unfinished answer and may begin a new one.")
-        return Call("/responses", body, omissions.notices, effective_sampling(fields, SAMPLING))
+        return Call("/responses", body, omissions.notices, effective_sampling(fields, SAMPLING), SAMPLING)
 
     def decoder(self) -> ResponsesDecoder:
         return ResponsesDecoder(self._origin, self._title, self._key_variable)

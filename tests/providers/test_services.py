@@ -12,7 +12,7 @@ from tests.providers.rich_streams import _chat_chunk, sse
 from tests.providers.support import ask, context, model, model_of, provider, request
 from workbench.core.cancel import CancelToken
 from workbench.core.errors import ProviderError
-from workbench.core.events import Logprobs, Timings, ToolCallDelta
+from workbench.core.events import Logprobs, RunDetails, Timings, ToolCallDelta
 from workbench.core.messages import Attachment, ImagePart, Message, TextPart
 from workbench.core.requests import ChatRequest, LoadOptions, Reasoning, ResponseFormat, Sampling, Tool
 
@@ -223,11 +223,14 @@ REFUSALS = [
 def test_a_refused_parameter_is_left_out_and_named(vendor: Vendor, error: dict[str, Any]) -> None:
     refusal = Script(status=400, body=json.dumps({"error": error}).encode())
     with Double(refusal, vendor.complete("Hello")) as double:
-        outcome = ask(model_of(vendor, double), request(sampling=Sampling(temperature=0.5)))
+        outcome = ask(model_of(vendor, double), request(sampling=Sampling(temperature=0.5, top_p=0.9)))
         assert outcome.text == "Hello"
         assert "temperature" in double.seen[0].body
         assert "temperature" not in double.seen[1].body
     assert "temperature" in outcome.notices("ignored")[0]
+    sent = outcome.of(RunDetails)[-1].sampling
+    assert sent["top_p"] == 0.9
+    assert "temperature" not in sent, "the record says what was sent"
 
 
 @each_vendor

@@ -7,7 +7,7 @@ that can go wrong on the way is dealt with here, once.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -50,6 +50,8 @@ class Call:
     notices: tuple[Notice, ...] = ()
     sampling: dict[str, Any] = field(default_factory=dict)
     """What was really sent, under `Sampling`'s names."""
+    sampling_names: Mapping[str, str] = field(default_factory=dict)
+    """`Sampling`'s names -> the body's fields, for what the model turns out not to take."""
     headers: dict[str, str] = field(default_factory=dict)
 
 
@@ -200,6 +202,9 @@ class _Run:
         if parameter:
             self._dropped += 1
             self._call.body.pop(parameter)
+            for ours, theirs in self._call.sampling_names.items():
+                if theirs == parameter:
+                    self._call.sampling.pop(ours, None)  # the record says what was sent
             yield Notice(f"Ignored, because this model does not accept it: {parameter}.", kind="ignored")
             return
         wait = self._backoff.next_wait_s(error.retry_after_s) if error.retryable else None
