@@ -18,12 +18,13 @@ from workbench.ui.chat.items import item_of, live_footer, own_text, status_text
 from workbench.ui.chat.state import ChatState
 from workbench.ui.context import Context
 from workbench.ui.dialogs import TextDialog
+from workbench.ui.run_stream import RunStream
 from workbench.ui.tr import tr, translated_error
 from workbench.ui.transcript.items import TranscriptItem
 from workbench.ui.widgets import copy_text
 
 if TYPE_CHECKING:
-    from workbench.services.run_buffer import Cursor, Delta
+    from workbench.services.run_buffer import Delta
     from workbench.services.runner import Run
     from workbench.ui.transcript import TranscriptView
 
@@ -32,15 +33,12 @@ NEWS_LENGTH = 120
 """Characters of an answer in a notification."""
 
 
-class Stream:
-    """One running answer and how far it has been shown."""
+class Stream(RunStream):
+    """With the item as it was when the stream began: a continued answer has text already."""
 
-    def __init__(self, message_id: str, run: Run, item: TranscriptItem, cursor: Cursor) -> None:
-        self.message_id = message_id
-        self.run = run
+    def __init__(self, run: Run, item: TranscriptItem) -> None:
+        super().__init__(item.key, run)
         self.item = item
-        self.cursor = cursor
-        self.status = ""
 
 
 class Conversation(QWidget):
@@ -147,10 +145,7 @@ class Conversation(QWidget):
         run = self._state.active[message_id]
         item = next(item for item in self._shown if item.key == message_id)
         title = item.title or run.record.model_name or run.record.model
-        cursor_type = importlib.import_module("workbench.services.run_buffer").Cursor
-        stream = Stream(
-            message_id, run, replace(item, title=title, streaming=True, footer="", error=None), cursor_type()
-        )
+        stream = Stream(run, replace(item, title=title, streaming=True, footer="", error=None))
         self._streams[message_id] = stream
         self.view.update_item(message_id, stream.item)
         self.view.begin_stream(message_id)
@@ -159,23 +154,19 @@ class Conversation(QWidget):
     def _drain(self) -> bool:
         """Move what is new from the buffers into the transcript. Called about 30 times a second while runs run."""
         for stream in list(self._streams.values()):
-            delta = stream.run.buffer.read(stream.cursor)
-            if delta.changed:
-                stream.cursor = delta.cursor
+            delta = stream.read(self.view)
+            if delta is not None:
                 self._show_delta(stream, delta)
-            if stream.run.done:
+            if stream.ended:
+                self.view.flush()
                 self._settle(stream)
         if self._streams:
             self.view.flush()  # also without new text: it moves the dots of an answer that has not begun
         return bool(self._streams)
 
     def _show_delta(self, stream: Stream, delta: Delta) -> None:
-        if delta.text or delta.reasoning:
-            self.view.feed(stream.message_id, text=delta.text, reasoning=delta.reasoning)
         status = status_text(delta)
-        if status != stream.status:
-            stream.status = status
-            self.view.set_status(stream.message_id, status)
+        stream.show_status(self.view, status)
         text = status or tr("Writing: {speed}", speed=live_footer(delta))
         fraction = delta.load_fraction if delta.state == "loading" else None
         if delta.state == "prompt" and delta.progress is not None:
@@ -187,12 +178,7 @@ class Conversation(QWidget):
 
     def _settle(self, stream: Stream) -> None:
         """The run is done: the stored message and record replace what was streamed."""
-        delta = stream.run.buffer.read(stream.cursor)
-        if delta.changed:
-            stream.cursor = delta.cursor
-            self._show_delta(stream, delta)
-            self.view.flush()
-        record, message_id = stream.run.record, stream.message_id
+        record, message_id = stream.run.record, stream.key
         self._context.shell.set_work(stream.run.id, "", None, None, self._news_of(record))
         before = stream.item
         error = translated_error(record.error) if record.error else None
