@@ -62,7 +62,7 @@ class Checkout:
         return stamp if isinstance(stamp, dict) else {}
 
     def write_stamp(self, **values: str) -> None:
-        """Atomic, so that a start that reads meanwhile sees the old or the new one."""
+        """Atomic, so that a start that reads meanwhile sees the old or the new one. Raises OSError."""
         stamp = {**self.read_stamp(), **values}
         handle, name = tempfile.mkstemp(dir=self.venv)
         with os.fdopen(handle, "w", encoding="utf-8") as file:
@@ -71,7 +71,24 @@ class Checkout:
 
     def is_ready(self, purpose: str) -> bool:
         stamp = self.read_stamp()
-        return stamp.get(purpose) == self.wanted(purpose) and not self.unfinished.exists() and self.has_living_python()
+        return (
+            stamp.get(purpose) == self.wanted(purpose)
+            and not self.unfinished.exists()
+            and self.has_living_python()
+            and self.is_whole()
+        )
+
+    def modules(self) -> list[str]:
+        """What can be imported from the environment, by the names of its files and folders."""
+        ignored = ("__pycache__", ".dist-info", ".egg-info")
+        try:
+            return sorted(path.name for path in self.site_packages().iterdir() if not path.name.endswith(ignored))
+        except OSError:
+            return []
+
+    def is_whole(self) -> bool:
+        """Whether all modules that were installed are still there. pip would not notice that one is gone."""
+        return set(self.read_stamp().get("modules", "").split("/")) - {""} <= set(self.modules())
 
     def has_living_python(self) -> bool:
         """Whether the environment's Python starts and is the one the packages were installed for.
@@ -87,7 +104,7 @@ class Checkout:
     def can_be_completed(self) -> bool:
         """Whether packages can be installed into what is there, rather than into a new environment."""
         made_elsewhere = self.read_stamp().get("root", str(self.root)) != str(self.root)
-        if made_elsewhere or self.unfinished.exists():
+        if made_elsewhere or self.unfinished.exists() or not self.is_whole():
             return False
         code, _ = system.run_quietly(
             [
@@ -121,6 +138,10 @@ def main(arguments: list[str]) -> int:
     except system.SetupError as error:
         print(f"{purpose}: {error}", file=sys.stderr)
         return 1
+    except OSError as error:
+        what = f"{error.filename}: {error.strerror}" if error.filename else str(error)
+        print(f"{purpose}: {what}. {checkout.root} must be a folder that you can write to.", file=sys.stderr)
+        return 1
     except KeyboardInterrupt:
         print(f"\n{purpose}: stopped. The next start goes on where it can.", file=sys.stderr)
         return 130
@@ -149,16 +170,16 @@ def need_display(environ: Mapping[str, str]) -> None:
 def set_up(checkout: Checkout, purpose: str) -> None:
     """Make or complete the environment. Only one process does; others wait, then find it ready."""
     started = time.monotonic()
-    with _locked(checkout.lock):
+    with _locked(checkout.lock) as lock:
         if checkout.is_ready(purpose):
             return
         if not checkout.can_be_completed():
             make_venv(checkout)
         need_compiler(checkout)
-        install(checkout, EXTRAS[purpose])
+        install(checkout, EXTRAS[purpose], lock)
         # who can run the tests can run the program
         purposes = {name: checkout.wanted(name) for name in ("launch", purpose)}
-        checkout.write_stamp(root=str(checkout.root), **purposes)
+        checkout.write_stamp(root=str(checkout.root), modules="/".join(checkout.modules()), **purposes)
     say(f"Set up in {_duration(time.monotonic() - started)}.")
 
 
@@ -169,11 +190,14 @@ def make_venv(checkout: Checkout) -> None:
     say(f"Setting up Model Workbench in {checkout.venv} with Python {platform.python_version()}.")
     if checkout.venv.exists():
         shutil.rmtree(checkout.venv)
+    checkout.venv.mkdir()
+    checkout.unfinished.touch()  # half an environment may look like a whole one
     base = getattr(sys, "_base_executable", sys.executable)  # we may run in the very environment that is replaced
     code, output = system.run_quietly([base, "-m", "venv", str(checkout.venv)])
     if code != 0:
         tail = " | ".join(output.strip().splitlines()[-3:])
         raise system.SetupError(f"no virtual environment could be made in {checkout.venv}: {tail}")
+    checkout.unfinished.unlink()
 
 
 def need_compiler(checkout: Checkout) -> None:
@@ -199,12 +223,15 @@ def llama_requirement(pyproject: Path) -> str:
     return next(line for line in dependencies if line.startswith("llama-cpp-python"))
 
 
-def install(checkout: Checkout, extra: str) -> None:
-    """pip install of the checkout. Raises SetupError with the last lines of pip's output."""
+def install(checkout: Checkout, extra: str, lock: IO[bytes]) -> None:
+    """pip install of the checkout. Raises SetupError with the last lines of pip's output.
+
+    pip holds the lock too: if this process is killed, pip goes on, and the next start waits for it.
+    """
     command = _pip_install(checkout, f"{checkout.root}[{extra}]" if extra else str(checkout.root))
     checkout.unfinished.touch()
     with checkout.log.open("w", encoding="utf-8", errors="replace") as log:
-        code = _run_with_progress(command, log)
+        code = _run_with_progress(command, log, lock)
     checkout.unfinished.unlink()  # pip ended by itself: it leaves whole packages behind, whatever its verdict
     if code != 0:
         lines = checkout.log.read_text(encoding="utf-8", errors="replace").splitlines()
@@ -227,7 +254,8 @@ def need_qt_libraries(checkout: Checkout, platforms: list[str]) -> None:
         packages, unknown = system.debian_packages(missing)
         why = f"Qt needs libraries this system lacks ({', '.join(missing)})."
         system.need_packages(packages, why, say, unknown=unknown)
-    checkout.write_stamp(**{name: seen})
+    with contextlib.suppress(OSError):  # a checkout that can't be written: looked for again next time
+        checkout.write_stamp(**{name: seen})
 
 
 def offer_a_screen(checkout: Checkout) -> None:
@@ -270,7 +298,7 @@ def _pyside_version(checkout: Checkout) -> str:
 
 
 @contextlib.contextmanager
-def _locked(path: Path) -> Iterator[None]:
+def _locked(path: Path) -> Iterator[IO[bytes]]:
     """Hold the lock file; waits for another holder. It is let go when the process ends, however it ends."""
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("a+b") as file:
@@ -278,7 +306,7 @@ def _locked(path: Path) -> Iterator[None]:
             say("Another start is setting up; waiting for it.")
             while not _try_lock(file):
                 time.sleep(0.2)
-        yield
+        yield file
 
 
 def _try_lock(file: IO[bytes]) -> bool:
@@ -297,7 +325,7 @@ def _try_lock(file: IO[bytes]) -> bool:
     return True
 
 
-def _run_with_progress(command: Sequence[str], log: IO[str]) -> int:
+def _run_with_progress(command: Sequence[str], log: IO[str], lock: IO[bytes]) -> int:
     """Run pip, its output into the log, one line about what it does on the terminal."""
     progress = _Progress()
     with subprocess.Popen(
@@ -309,6 +337,7 @@ def _run_with_progress(command: Sequence[str], log: IO[str]) -> int:
         text=True,
         errors="replace",
         env={**os.environ, "PYTHONUNBUFFERED": "1"},
+        pass_fds=() if WINDOWS else (lock.fileno(),),
     ) as process:
         assert process.stdout is not None
         try:

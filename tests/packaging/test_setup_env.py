@@ -44,7 +44,7 @@ def steps(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     taken: list[str] = []
     monkeypatch.setattr(setup_env, "make_venv", lambda checkout: taken.append("venv"))
     monkeypatch.setattr(setup_env, "need_compiler", lambda checkout: taken.append("compiler"))
-    monkeypatch.setattr(setup_env, "install", lambda checkout, extra: taken.append(f"install {extra}".strip()))
+    monkeypatch.setattr(setup_env, "install", lambda checkout, extra, lock: taken.append(f"install {extra}".strip()))
     return taken
 
 
@@ -77,6 +77,94 @@ def test_an_interrupted_set_up_starts_over(checkout: Checkout, steps: list[str])
     assert not checkout.can_be_completed()
     checkout.unfinished.unlink()
     assert checkout.can_be_completed()
+
+
+def test_an_environment_that_was_being_made_is_made_again(checkout: Checkout, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Killed while Python's venv module was at work: what is there may import pip and yet not be whole."""
+
+    def killed(command: Sequence[str]) -> tuple[int, str]:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(system_packages, "run_quietly", killed)
+        with pytest.raises(KeyboardInterrupt):
+            setup_env.make_venv(checkout)
+    assert checkout.unfinished.exists()
+    assert not checkout.can_be_completed()
+    setup_env.make_venv(checkout)
+    assert not checkout.unfinished.exists()
+    assert checkout.can_be_completed()
+
+
+def test_a_module_that_was_deleted_is_noticed(checkout: Checkout, steps: list[str]) -> None:
+    (checkout.site_packages() / "PySide6").mkdir()
+    checkout.write_stamp(modules="/".join(checkout.modules()))
+    assert checkout.is_ready("launch")
+    (checkout.site_packages() / "more").mkdir()
+    assert checkout.is_ready("launch"), "what the user adds does no harm"
+    (checkout.site_packages() / "PySide6").rmdir()
+    assert not checkout.is_ready("launch")
+    setup_env.set_up(checkout, "launch")
+    assert steps == ["venv", "compiler", "install"], "pip alone would not notice"
+    assert checkout.is_ready("launch")
+
+
+@posix_only
+def test_the_lock_is_held_as_long_as_pip_runs(
+    checkout: Checkout, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """As when the launcher is killed and its pip goes on."""
+    (checkout.root / "build").mkdir()
+    go, held = tmp_path / "go", []
+    os.mkfifo(go)
+    monkeypatch.setattr(
+        setup_env,
+        "_pip_install",
+        lambda checkout, target: ["sh", "-c", 'echo Collecting click; read line < "$0"', str(go)],
+    )
+
+    def show(_progress: object, _line: str) -> None:
+        with checkout.lock.open("a+b") as other:
+            lock.close()  # of the launcher, as its death would
+            held.append(not setup_env._try_lock(other))
+        go.write_text("on\n")
+
+    monkeypatch.setattr(setup_env._Progress, "show", show)
+    lock = checkout.lock.open("a+b")
+    assert setup_env._try_lock(lock)
+    setup_env.install(checkout, "", lock)
+    assert held == [True]
+    with checkout.lock.open("a+b") as other:
+        assert setup_env._try_lock(other)
+
+
+@pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() == 0, reason="root may write anywhere")
+def test_a_checkout_that_cannot_be_written_is_said_in_one_line(
+    checkout: Checkout, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    checkout.stamp.unlink()
+    checkout.root.chmod(0o555)
+    _say_in_one_line(checkout, monkeypatch, capsys)
+    checkout.root.chmod(0o755)
+
+
+def test_a_full_or_read_only_disk_is_said_in_one_line(
+    checkout: Checkout, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def read_only(_checkout: Checkout, _purpose: str) -> None:
+        raise OSError(30, "Read-only file system", str(checkout.root / "build"))
+
+    monkeypatch.setattr(setup_env, "set_up", read_only)
+    checkout.stamp.unlink()
+    _say_in_one_line(checkout, monkeypatch, capsys)
+
+
+def _say_in_one_line(checkout: Checkout, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setattr(setup_env, "Checkout", lambda: checkout)
+    assert setup_env.main(["launch", "--version"]) == 1
+    err = capsys.readouterr().err
+    assert "must be a folder that you can write to" in err
+    assert err.count("\n") == 1
 
 
 def test_a_moved_checkout_is_set_up_anew(checkout: Checkout, tmp_path: Path) -> None:
@@ -113,7 +201,7 @@ def test_only_one_of_several_starts_sets_up(checkout: Checkout, monkeypatch: pyt
     inside, most, installs = 0, 0, 0
     lock = threading.Lock()
 
-    def install(_checkout: Checkout, _extra: str) -> None:
+    def install(_checkout: Checkout, _extra: str, _lock: object) -> None:
         nonlocal inside, most, installs
         with lock:
             inside, installs = inside + 1, installs + 1
@@ -132,6 +220,11 @@ def test_only_one_of_several_starts_sets_up(checkout: Checkout, monkeypatch: pyt
     assert (most, installs) == (1, 1)
 
 
+def install(checkout: Checkout) -> None:
+    with setup_env._locked(checkout.lock) as lock:
+        setup_env.install(checkout, "", lock)
+
+
 def test_a_failing_pip_shows_its_last_lines_and_leaves_no_mark(
     checkout: Checkout, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -139,7 +232,7 @@ def test_a_failing_pip_shows_its_last_lines_and_leaves_no_mark(
     script = "import sys; print('Collecting click'); print('ERROR: no such package'); sys.exit(1)"
     monkeypatch.setattr(setup_env, "_pip_install", lambda checkout, target: [sys.executable, "-c", script])
     with pytest.raises(SetupError, match=r"setup\.log"):
-        setup_env.install(checkout, "")
+        install(checkout)
     err = capsys.readouterr().err
     assert "Fetching click" in err
     assert "ERROR: no such package" in err
@@ -150,12 +243,12 @@ def test_a_failing_pip_shows_its_last_lines_and_leaves_no_mark(
 def test_an_interrupted_pip_leaves_the_mark(checkout: Checkout, monkeypatch: pytest.MonkeyPatch) -> None:
     (checkout.root / "build").mkdir()
 
-    def interrupted(command: Sequence[str], log: object) -> int:
+    def interrupted(command: Sequence[str], log: object, lock: object) -> int:
         raise KeyboardInterrupt
 
     monkeypatch.setattr(setup_env, "_run_with_progress", interrupted)
     with pytest.raises(KeyboardInterrupt):
-        setup_env.install(checkout, "")
+        install(checkout)
     assert checkout.unfinished.exists()
 
 
