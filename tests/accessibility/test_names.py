@@ -74,6 +74,12 @@ def nameless(root: QWidget) -> list[str]:
 def test_every_control_of_every_screen_has_a_name(window: Driver, watchdog: Watchdog) -> None:
     watchdog.cpu_limit_s = 1.0  # all places are built in one go
     window.send("hello")
+    panel = window.page.side_panel
+    window.wait(lambda: panel.load_section is not None)
+    for section, _build in list(panel._waiting):
+        section.button.click()
+    panel.sampling.more.button.click()
+    _ = window.window.command_palette, window.page.picker
     problems = {name: nameless(page) for name, page in every_screen(window)}
     problems["window"] = nameless(window.window)
     assert {name: found for name, found in problems.items() if found} == {}

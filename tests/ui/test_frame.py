@@ -9,28 +9,16 @@ from pathlib import Path
 import pytest
 from PySide6.QtCore import QTimer
 from PySide6.QtWidgets import (
-    QAbstractButton,
-    QAbstractItemView,
-    QAbstractSlider,
     QApplication,
-    QComboBox,
     QInputDialog,
-    QLineEdit,
     QMessageBox,
-    QPlainTextEdit,
-    QProgressBar,
-    QScrollBar,
-    QTableView,
-    QWidget,
 )
 
 from tests.ui.driver import Driver
 from tests.ui.watchdog import Watchdog
 from workbench.store import Store
 from workbench.ui.palette import ACTION_ROLE
-from workbench.ui.places import SETTINGS_PARTS
 from workbench.ui.settings.erase_dialog import EraseDialog
-from workbench.ui.tokens import DARK, LIGHT, Tokens
 from workbench.ui.window_actions import change_appearance
 
 Start = Callable[..., Driver]
@@ -309,78 +297,6 @@ def test_help_opens_with_its_pages(window: Driver) -> None:
     assert help_window is not None and help_window.isVisible()
     assert help_window.list.model().rowCount() >= 4
     help_window.close()
-
-
-def unnamed(root: QWidget) -> list[str]:
-    kinds = (
-        QAbstractButton,
-        QAbstractItemView,
-        QAbstractSlider,
-        QComboBox,
-        QLineEdit,
-        QPlainTextEdit,
-        QProgressBar,
-    )
-    found = []
-    for widget in root.findChildren(QWidget):
-        if not isinstance(widget, kinds) or isinstance(widget, QScrollBar):
-            continue
-        parent = widget.parentWidget()
-        above = parent.parentWidget() if parent is not None else None
-        # What Qt puts into its own line edits, combo boxes and tables can't be reached by the keyboard.
-        inside_qt = widget.objectName().startswith("qt_") or isinstance(parent, QLineEdit | QComboBox | QTableView)
-        inside_qt = inside_qt or isinstance(above, QComboBox)
-        if not inside_qt and not widget.accessibleName():
-            found.append(f"{type(widget).__name__} in {type(parent).__name__} ({widget.objectName()})")
-    return found
-
-
-def test_every_control_has_an_accessible_name(window: Driver) -> None:
-    window.send("hello")
-    panel = window.page.side_panel
-    window.wait(lambda: panel.load_section is not None)
-    for section, _build in list(panel._waiting):
-        section.button.click()
-    panel.sampling.more.button.click()
-    _ = window.window.command_palette, window.page.picker
-    for part, _title, _icon in SETTINGS_PARTS:
-        window.window.show_part("settings", part)
-        window.wait(lambda: window.program.jobs.pending == 0)
-    assert unnamed(window.window) == []
-
-
-def luminance(color: str) -> float:
-    """Relative luminance as WCAG 2 defines it."""
-    channels = [int(color[start : start + 2], 16) / 255 for start in (1, 3, 5)]
-    linear = [value / 12.92 if value <= 0.04045 else ((value + 0.055) / 1.055) ** 2.4 for value in channels]
-    return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
-
-
-def contrast(first: str, second: str) -> float:
-    lighter, darker = sorted((luminance(first), luminance(second)), reverse=True)
-    return (lighter + 0.05) / (darker + 0.05)
-
-
-PAIRS = [
-    *[("text", on) for on in ("bg", "panel", "side", "hover", "selected", "bubble", "chip", "bad_bg", "warn_bg")],
-    *[("muted", on) for on in ("bg", "panel", "side", "chip")],
-    *[("link", on) for on in ("bg", "panel")],
-    ("on_accent", "accent"),
-    ("good", "good_bg"),
-    ("warn", "warn_bg"),
-    ("bad", "bad_bg"),
-    ("bad", "panel"),
-    ("good", "panel"),
-    ("warn", "panel"),
-    ("code_text", "code_bg"),
-    ("panel", "text"),
-]
-
-
-@pytest.mark.parametrize("tokens", [LIGHT, DARK], ids=["light", "dark"])
-@pytest.mark.parametrize(("text", "on"), PAIRS)
-def test_text_has_contrast(tokens: Tokens, text: str, on: str) -> None:
-    assert contrast(getattr(tokens, text), getattr(tokens, on)) >= 4.5
 
 
 def test_the_database_is_closed_at_the_end(window: Driver, home: Path) -> None:
