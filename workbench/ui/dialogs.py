@@ -52,7 +52,7 @@ class CrashDialog(TextDialog):
     def __init__(self, report: str, path: str, parent: QWidget | None = None) -> None:
         intro = tr(
             "A part of the program failed. It goes on, and your chats are saved. This report was written to {path}. "
-            "Nothing is sent; copy it if you want to report the problem.",
+            "Nothing is sent. Settings › About puts it into a report without keys and chat text.",
             path=path,
         )
         super().__init__(tr("Crash report"), report, parent, intro=intro)

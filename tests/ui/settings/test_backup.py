@@ -11,6 +11,7 @@ from PySide6.QtWidgets import QDialog, QLabel
 
 from tests.ui.driver import Driver
 from tests.ui.settings.conftest import Part
+from tests.ui.watchdog import Watchdog
 from workbench.services import backup_restore
 from workbench.services.backup_archive import verify
 from workbench.services.backup_restore import STAGING
@@ -102,6 +103,25 @@ def test_a_restore_that_fails_between_the_windows_is_told_by_the_next(
     second = start(wait=False)
     second.wait(lambda: second.window.banner_texts)
     assert "not finished yet" in second.window.banner_texts[0]  # half of it is there: nothing is opened
+
+
+def test_a_backup_is_restored_where_the_database_does_not_open(
+    window: Driver, start: Start, archive: Path, home: Path, watchdog: Watchdog
+) -> None:
+    window.close()
+    (home / "workbench.db").write_bytes(b"not a database at all " * 500)
+    second = start(wait=False)
+    second.wait(lambda: second.window.banner_texts)
+    assert "Settings › Backup" in second.window.banner_texts[0]
+    second.window.show_part("settings", "backup")
+    section = second.window.page("settings").show_part("backup")
+    section.restore_from(archive)
+    second.wait(lambda: section.findChild(RestoreDialog) is not None)
+    second.click(section.findChild(RestoreDialog).confirm)
+    second.close()
+    third = start(wait=False)
+    third.wait(lambda: third.program.slot.value is not None)
+    assert titles(third) == ["first"] and third.window.banner_texts == []
 
 
 def test_the_schedule_is_saved_and_a_backup_made_when_due(window: Driver, part: Part, home: Path) -> None:
