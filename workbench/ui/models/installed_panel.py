@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from PySide6.QtCore import Qt, Signal, Slot
-from PySide6.QtGui import QResizeEvent
-from PySide6.QtWidgets import QGridLayout, QProgressBar, QScrollArea, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QGridLayout, QLabel, QProgressBar, QScrollArea, QVBoxLayout, QWidget
 
 from workbench.core.requests import LoadOptions
 from workbench.ui.formats import count_text, number, size_text
@@ -14,7 +13,6 @@ from workbench.ui.models.formats import age_text, memory_text, speed_text, verdi
 from workbench.ui.models.inventory import InstalledModel
 from workbench.ui.models.parts import Notice, breakable, set_badge
 from workbench.ui.models.state import ModelsState
-from workbench.ui.settings.section import clear
 from workbench.ui.tr import tr, trn
 from workbench.ui.widgets import ElidedLabel, label, separator
 
@@ -42,6 +40,7 @@ class InstalledPanel(QScrollArea):
         self._column.setContentsMargins(18, 16, 18, 16)
         self._column.setSpacing(8)
         self.setWidget(content)
+        self._rows: dict[str, tuple[QLabel, QLabel]] = {}
         self.buttons: dict[str, PushButton] = {}
         """Made with the rest when the first model is shown."""
 
@@ -116,17 +115,6 @@ class InstalledPanel(QScrollArea):
     def show_expected(self) -> None:
         self.show_model(self.model)
 
-    def resizeEvent(self, event: QResizeEvent) -> None:
-        super().resizeEvent(event)
-        self._fit_height()
-
-    def _fit_height(self) -> None:
-        """Room for every wrapped line: a scroll area asks its content for a height without saying how wide it is."""
-        self._column.activate()
-        height = self._column.totalHeightForWidth(self.viewport().width())
-        if height > 0 and height != self._content.minimumHeight():
-            self._content.setMinimumHeight(height)
-
     @Slot()
     def show_loaded(self) -> None:
         model = self.model
@@ -153,10 +141,8 @@ class InstalledPanel(QScrollArea):
             if loaded.n_ctx:
                 parts.append(trn("{count} token of context", "{count} tokens of context", loaded.n_ctx))
             set_badge(self.badge, " · ".join(parts), "badgeGood")
-        self._fit_height()
 
     def _show_facts(self, model: InstalledModel) -> None:
-        clear(self._facts)
         info, found = model.info, model.found
         context = number(info.context_length) if info.context_length else ""
         used = age_text(model.last_used) or tr("never")
@@ -182,13 +168,25 @@ class InstalledPanel(QScrollArea):
             (tr("Id"), model.id),
             (tr("File"), str(found.path)),
         )
-        shown = [(name, value) for name, value in rows if value]
-        for at, (name, value) in enumerate(shown):
-            self._facts.addWidget(label(name, "stat"), at, 0, Qt.AlignmentFlag.AlignTop)
-            long = name in (tr("File"), tr("Id"))
-            text = ElidedLabel(value) if long else label(breakable(value), wrap=True, selectable=True)
+        for name, value in rows:
+            title, text = self._row(name)
+            if isinstance(text, ElidedLabel):
+                text.set_text(value)
+            else:
+                text.setText(breakable(value))
             text.setAccessibleName(f"{name}: {value}")
+            title.setVisible(bool(value))
+            text.setVisible(bool(value))
+
+    def _row(self, name: str) -> tuple[QLabel, QLabel]:
+        """The row of this name, made when it is first wanted: rows made anew would blink."""
+        if name not in self._rows:
+            at = len(self._rows)
+            text = ElidedLabel() if name in (tr("File"), tr("Id")) else label(wrap=True, selectable=True)
+            self._rows[name] = label(name, "stat"), text
+            self._facts.addWidget(self._rows[name][0], at, 0, Qt.AlignmentFlag.AlignTop)
             self._facts.addWidget(text, at, 1)
+        return self._rows[name]
 
     def _needs(self, model: InstalledModel) -> str:
         """Memory it takes here, and whether that is free."""
