@@ -124,8 +124,9 @@ class HighLevel:
     def decode(self, tokens: int) -> float:
         self._n += 1
         times = []
-        for _ in self._stream(f"{self._n} {PROMPT}", tokens):
-            times.append(time.perf_counter())
+        for piece in self._stream(f"{self._n} {PROMPT}", tokens):
+            if _has_text(piece):
+                times.append(time.perf_counter())
         return _common_speed([times])
 
     def variants(self, tokens: int) -> float:
@@ -181,12 +182,19 @@ class Server:
             "logit_bias": [[0, -100.0], [2, -100.0]],
         }
 
-        def note(piece: Any) -> bool:
-            times.extend([time.perf_counter()] * (str(piece).count("'content'") + str(piece).count('"content"') > 0))
+        def note(piece: str) -> bool:
+            now = time.perf_counter()
+            if _has_text(json.loads(piece)):
+                times.append(now)
             return False
 
         self.server.handle_chat_completions(json.dumps(body), note)
         return times
+
+
+def _has_text(chunk: Any) -> bool:
+    """Whether it brings a token: OpenAI's form has one more chunk before the first and one after the last."""
+    return bool(chunk["choices"]) and bool(chunk["choices"][0]["delta"].get("content"))
 
 
 def _common_speed(streams: list[list[float]]) -> float:
