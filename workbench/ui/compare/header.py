@@ -115,6 +115,7 @@ class ColumnHeader(QFrame):
         self._pressed: QPoint | None = None
         self._hidden = False
         self._both_marks = False
+        self._cost: tuple[str, float | None] = ("", None)
         column = QVBoxLayout(self)
         column.setContentsMargins(12, 8, 8, 8)
         column.setSpacing(4)
@@ -183,6 +184,7 @@ class ColumnHeader(QFrame):
         for stat in (self.speed, self.first, self.tokens, self.cost):
             stat.set_brief(brief)
         self._stats_row.setSpacing(6 if self._is_narrow else 10)
+        self._show_cost()
         self._fit_buttons()
 
     @property
@@ -235,11 +237,17 @@ class ColumnHeader(QFrame):
 
     def show_record(self, record: RunRecord) -> None:
         self._set(record.completion_tokens, record.decode_tokens_per_s, record.time_to_first_token_s)
-        cost = cost_text(record)
-        self.cost.set_text(cost, cost and ("?" if record.cost_usd is None else _brief_cost(record.cost_usd)))
+        self._cost = (cost_text(record), record.cost_usd)
+        self._show_cost()
+
+    def _show_cost(self) -> None:
+        text, usd = self._cost
+        short = text and ("?" if usd is None else _brief_cost(usd) if self._is_narrow else text)
+        self.cost.set_text(text, short)
 
     def show_live(self, tokens: int, tokens_per_s: float | None, first_s: float | None) -> None:
         self._set(tokens, tokens_per_s if tokens > 3 else None, first_s)
+        self._cost = ("", None)
         self.cost.set_text("")
 
     def _set(self, tokens: int | None, tokens_per_s: float | None, first_s: float | None) -> None:
@@ -249,6 +257,7 @@ class ColumnHeader(QFrame):
         self.none.setVisible(not (tokens or tokens_per_s or first_s is not None))
 
     def clear_numbers(self) -> None:
+        self._cost = ("", None)
         for stat in (self.speed, self.first, self.tokens, self.cost):
             stat.set_text("")
         self.none.show()
