@@ -98,11 +98,12 @@ def test_offline_nothing_is_tested(window: Driver, part: Part) -> None:
 def test_a_result_does_not_squeeze_its_card(window: Driver, part: Part) -> None:
     section = part("providers")
     cards(window, section, "anthropic")
-    section.reload()
-    window.wait(lambda: section._waiting)
+    window.window.resize(1280, 800)  # wider than the widest the part gets
     card = cards(window, section, "anthropic")["anthropic"]
     card.tell("The provider refused the key: 401. " * 6, "bad")
+    window.wait(lambda: card.result.width() > 500)
     window.wait(lambda: card.key.height() >= card.key.sizeHint().height())
+    window.wait(lambda: section.height() >= section.heightForWidth(section.width()))
     window.wait(lambda: card.result.height() >= card.result.fontMetrics().height() * 2)
 
 

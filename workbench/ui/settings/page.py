@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from PySide6.QtCore import QModelIndex, QSize, Qt, Slot
 from PySide6.QtGui import QIcon, QStandardItem, QStandardItemModel
-from PySide6.QtWidgets import QApplication, QListView, QScrollArea, QStackedWidget, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QApplication, QHBoxLayout, QListView, QScrollArea, QStackedWidget, QVBoxLayout, QWidget
 
 from workbench.ui import icons
 from workbench.ui.context import Context
@@ -107,10 +107,12 @@ class SettingsPage(Page):
         scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         content = QWidget()
         content.setObjectName("content")
-        column = QVBoxLayout(content)
-        column.setContentsMargins(32, 24, 32, 24)
+        # Side by side with a stretch: a column would reckon the height of wrapped texts with more than the most width.
+        row = QHBoxLayout(content)
+        row.setContentsMargins(32, 24, 32, 24)
         section.setMaximumWidth(COLUMN_WIDTH)
-        column.addWidget(section)
+        row.addWidget(section, 1)
+        row.addStretch(0)
         scroll.setWidget(content)
         self.stack.addWidget(scroll)
         return scroll, section
