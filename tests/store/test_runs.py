@@ -119,6 +119,17 @@ def test_of_waiting_partial_saves_the_newest_wins(store: Store) -> None:
     assert store._partials == {}
 
 
+def test_a_partial_save_holds_how_the_answer_came_to_be(store: Store) -> None:
+    """What a run that is cut off leaves behind."""
+    run = record(store.create_session().id)
+    store.start_run(run)
+    known = {"gguf_sha256": "ab", "llama_cpp_build": "b1", "n_ctx": 2048, "n_gpu_layers": 0, "flash_attn": "on"}
+    known |= {"chat_template_sha256": "cd", "rendered_prompt": "<|user|>", "cached_tokens": 3, "conditions": ["x"]}
+    store.save_partial(msgspec.structs.replace(run, text="so far", **known)).result(10)
+    read = store.run(run.id)
+    assert read is not None and {name: getattr(read, name) for name in known} == known
+
+
 def test_a_partial_save_never_comes_after_the_end(store: Store) -> None:
     run = record(store.create_session().id)
     store.start_run(run)
