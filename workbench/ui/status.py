@@ -173,7 +173,7 @@ class StatusBar(QFrame):
         offline = self._settings.value.network.offline
         text = tr("Offline") if offline else tr("Online")
         self.offline.set_icon("wifi-off" if offline else "wifi")
-        self.offline.setText(text)
+        self.offline.setText(f" {text}")
         tip = tr("Offline: nothing leaves this machine. Click to go online.")
         if not offline:
             tip = tr("Online: connects only when you ask for it. Click to switch every connection off.")

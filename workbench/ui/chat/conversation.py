@@ -48,6 +48,8 @@ class Conversation(QWidget):
     """With the text of a prompt."""
     files_dropped = Signal(list)
     find_closed = Signal()
+    scroll_bar_changed = Signal(int)
+    """How many pixels the scroll bar takes, 0 where there is none."""
 
     def __init__(self, state: ChatState, context: Context, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -78,7 +80,13 @@ class Conversation(QWidget):
             made.link_activated.connect(self._open_link)
             made.files_dropped.connect(self.files_dropped)
             self._column.addWidget(made)
+            made.verticalScrollBar().rangeChanged.connect(self._tell_scroll_bar)
         return self._view
+
+    @Slot()
+    def _tell_scroll_bar(self) -> None:
+        bar = self.view.verticalScrollBar()
+        self.scroll_bar_changed.emit(bar.sizeHint().width() if bar.maximum() > bar.minimum() else 0)
 
     def open_find(self) -> None:
         """Open the field that searches this chat."""

@@ -99,6 +99,7 @@ class ChatDesk(QObject):
             made.compare_requested.connect(self.compare)
             made.files_dropped.connect(self.drop_files)
             made.find_closed.connect(self.focus_composer)
+            made.scroll_bar_changed.connect(self.page.leave_for_scroll_bar)
             self.page.stack.addWidget(made)
             self._conversation = made
         return self._conversation
@@ -177,6 +178,7 @@ class ChatDesk(QObject):
             if self._conversation is not None:
                 self._conversation.show_path()
             stack.setCurrentWidget(self.welcome)
+            self.page.leave_for_scroll_bar(0)
         self.composer.set_busy(self.state.running_here is not None)
         self.remedies.refresh()
         self.meter.count_soon(self.composer.message())

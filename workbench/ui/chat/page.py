@@ -110,8 +110,8 @@ class ChatPage(Page):
 
     def _build_lower(self, column: QVBoxLayout, opening: Opening) -> None:
         lower = QWidget()
-        row = QHBoxLayout(lower)
-        row.setContentsMargins(16, 0, 16, 0)
+        row = self._lower_row = QHBoxLayout(lower)
+        self.leave_for_scroll_bar(0)
         row.addStretch(1)
         self._box = box = QWidget()
         self.lower_box = QVBoxLayout(box)
@@ -202,6 +202,10 @@ class ChatPage(Page):
         self.panel = panel
         panel.setVisible(visible)
         self.set_scale(self._scale)
+
+    def leave_for_scroll_bar(self, pixels: int) -> None:
+        """Keep the composer in the middle of the conversation, not of what its scroll bar leaves of the page."""
+        self._lower_row.setContentsMargins(16, 0, 16 + pixels, 0)
 
     def set_scale(self, percent: int) -> None:
         """Make room for a text size."""
