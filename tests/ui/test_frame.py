@@ -204,7 +204,7 @@ def test_no_two_actions_have_the_same_keys(window: Driver) -> None:
 def test_offline_is_shown_and_saved(window: Driver) -> None:
     window.click(window.window.status.offline)
     assert window.program.settings.value.network.offline
-    assert window.window.status.offline.text() == "Offline"
+    assert window.window.status.offline.text().strip() == "Offline"
 
 
 def test_options_reach_the_run_and_presets_bring_them_back(window: Driver, monkeypatch: pytest.MonkeyPatch) -> None:
