@@ -80,6 +80,28 @@ def test_a_damaged_file_is_set_aside_and_said(path: Path, content: str) -> None:
     assert SettingsFile(path).value.default_model == "x"
 
 
+def test_of_a_file_that_is_damaged_in_parts_the_rest_is_used(path: Path) -> None:
+    path.parent.mkdir()
+    content = {
+        "appearance": {"theme": "sepia", "text_scale": 140},  # a theme that only a newer version has
+        "engine": {"load": {"n_ctx": "many"}, "keep_loaded": 3},
+        "shortcuts": "all of them",
+        "default_model": "local:x",
+        "telepathy": {"on": True},
+    }
+    path.write_text(json.dumps(content))
+    file = SettingsFile(path)
+    assert (file.value.appearance.theme, file.value.appearance.text_scale) == ("system", 140)
+    assert (file.value.engine.keep_loaded, file.value.engine.load.n_ctx) == (3, Settings().engine.load.n_ctx)
+    assert file.value.default_model == "local:x"
+    for name in ("appearance.theme", "engine.load", "shortcuts"):
+        assert name in file.problem
+    assert json.loads(path.with_suffix(".damaged.json").read_text()) == content
+    file.save(file.value)
+    assert SettingsFile(path).problem == ""
+    assert json.loads(path.read_text())["telepathy"] == {"on": True}
+
+
 def test_listeners_hear_of_changes_until_they_leave(path: Path) -> None:
     file = SettingsFile(path)
     heard: list[str] = []
@@ -111,7 +133,7 @@ def test_every_setting_is_described() -> None:
     definitions = json_schema()["$defs"]
     undescribed = [
         f"{group}.{name}"
-        for group in ("Appearance", "Engine", "Network", "Folders", "Plugins")
+        for group in ("Appearance", "Engine", "Network", "Folders", "Plugins", "Backups")
         for name, field in definitions[group]["properties"].items()
         if "description" not in str(field)
     ]

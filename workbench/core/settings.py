@@ -13,7 +13,7 @@ import tempfile
 import threading
 from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args, get_origin
 
 import msgspec
 from msgspec import Meta
@@ -133,15 +133,50 @@ class SettingsFile:
             return Settings()
         try:
             raw = json.loads(data)
-            value = msgspec.convert(raw, Settings)
-        except (ValueError, msgspec.ValidationError) as error:
-            aside = self.path.with_suffix(".damaged.json")
-            with contextlib.suppress(OSError):
-                self.path.replace(aside)
-            self.problem = f"The settings file was damaged ({error}). It was kept as {aside.name}; defaults are used."
+            if not isinstance(raw, dict):
+                raise ValueError("it holds no settings")
+        except ValueError as error:
+            aside = self._keep_aside()
+            self.problem = f"The settings file was damaged ({error}). It was kept as {aside}; defaults are used."
             return Settings()
+        value: Settings
+        value, unusable = _readable(raw, Settings)
+        if unusable:
+            aside = self._keep_aside()
+            self.problem = (
+                f"The settings file was damaged, or a newer version wrote it: {', '.join(unusable)} could not be read, "
+                f"so defaults are used for that. The file was kept as {aside}."
+            )
         self._raw = raw
         return value
+
+    def _keep_aside(self) -> str:
+        """Move a file that can't be read as it is out of the way. Returns its new name."""
+        aside = self.path.with_suffix(".damaged.json")
+        with contextlib.suppress(OSError):
+            self.path.replace(aside)
+        return aside.name
+
+
+def _readable(raw: dict[str, Any], kind: type[Any], where: str = "") -> tuple[Any, list[str]]:
+    """What of `raw` can be read as a struct of this kind, and the dotted names of what can't, which is taken out."""
+    values: dict[str, Any] = {}
+    unusable: list[str] = []
+    for field in msgspec.structs.fields(kind):
+        if field.encode_name not in raw:
+            continue
+        value, name = raw[field.encode_name], f"{where}{field.encode_name}"
+        try:
+            values[field.name] = msgspec.convert(value, field.type)
+        except msgspec.ValidationError:
+            inner_kind = get_args(field.type)[0] if get_origin(field.type) is Annotated else field.type
+            if isinstance(inner_kind, type) and issubclass(inner_kind, msgspec.Struct) and isinstance(value, dict):
+                values[field.name], inner = _readable(value, inner_kind, f"{name}.")
+                unusable += inner
+            else:
+                unusable.append(name)
+                del raw[field.encode_name]
+    return kind(**values), unusable
 
 
 def _merge(raw: dict[str, Any], new: dict[str, Any], known: dict[str, Any]) -> dict[str, Any]:
