@@ -78,9 +78,8 @@ def table(count: int = 100_000) -> None:
     from PySide6.QtCore import Qt
     from PySide6.QtWidgets import QApplication, QTableView
 
-    from workbench.core.settings import Appearance
     from workbench.ui.evaluate.results_table import ResultsModel
-    from workbench.ui.theme import Theme
+    from workbench.ui.theme import Look, Theme
 
     app = QApplication([])
     theme = Theme(app, Look())

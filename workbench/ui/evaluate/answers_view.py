@@ -132,9 +132,7 @@ class AnswersView(QWidget):
         """The lines are there at once; which cases differ comes with the analysis."""
         same = self._loaded is not None and self._loaded.row.id == loaded.row.id
         self._loaded = loaded
-        self._by_case = {}
-        for line in loaded.lines:
-            self._by_case.setdefault(line.case, []).append(line)
+        self._by_case = loaded.by_case
         self.model.set_lines(loaded.lines)
         if not same:
             self._texts = None
@@ -142,7 +140,7 @@ class AnswersView(QWidget):
             self.verdict.setCurrentIndex(0)
             self.arm.clear()
             self.arm.addItem(tr("All models"), None)
-            for arm in dict.fromkeys((line.contestant, line.prompt) for line in loaded.lines):
+            for arm in loaded.arms:
                 self.arm.addItem(f"{arm[0]} · {arm[1]}", arm)
         self._filter()
 

@@ -19,6 +19,9 @@ class Loaded:
     analysis: Analysis | None = None
     """None until it has been computed."""
     lines: list[Line] = field(default_factory=list)
+    by_case: dict[str, list[Line]] = field(default_factory=dict)
+    arms: list[tuple[str, str]] = field(default_factory=list)
+    """(contestant, prompt), as they first come."""
     conditions: list[str] = field(default_factory=list)
     judges: list[tuple[str, bool, int]] = field(default_factory=list)
     """(model, whether its questions left the machine, how many) of the models that judged."""
@@ -29,7 +32,11 @@ def load_head(store: Store, evaluation_id: str) -> Loaded | None:
     row = store.evaluation(evaluation_id)
     if row is None:
         return None
-    return Loaded(row, read_spec_of(row), None, read_lines(store, evaluation_id))
+    loaded = Loaded(row, read_spec_of(row), None, read_lines(store, evaluation_id))
+    for line in loaded.lines:
+        loaded.by_case.setdefault(line.case, []).append(line)
+    loaded.arms = list(dict.fromkeys((line.contestant, line.prompt) for line in loaded.lines))
+    return loaded
 
 
 def load_analysis(store: Store, loaded: Loaded) -> tuple[Analysis, list[Calibration]]:

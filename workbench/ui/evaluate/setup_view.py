@@ -304,7 +304,8 @@ class SetupView(QWidget):
             text += " " + tr(
                 "You have {count}: expect “not enough evidence” unless the models differ little.", count=len(chosen)
             )
-        self.needed.setText(text)
+        meaning = tr("It may get {points} more of 100 cases wrong than the baseline.", points=f"{spec.margin:g}")
+        self.needed.setText(f"{meaning} {text}")
         sealed = any(case.sealed for case in chosen)
         self.sealed_note.setText(tr("This opens the sealed part; it is counted.") if sealed else "")
         self.sealed_note.setVisible(sealed)
