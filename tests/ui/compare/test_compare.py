@@ -403,3 +403,15 @@ def test_one_columns_settings_for_all_and_back(compare: CompareDriver) -> None:
 def test_large_numbers_stand_whole_in_the_head() -> None:
     column = Column(key="k", model="m", options=ChatOptions(sampling=Sampling(seed=4294967295, max_tokens=1200000)))
     assert summary(column) == "seed 4294967295 · max 1200000"
+
+
+def test_a_missing_key_leads_to_where_it_is_entered(compare: CompareDriver, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("OPENAI_API_KEY", raising=False)
+    compare.state.set_columns([Column(key="k0", model="fake:echo"), Column(key="k1", model="openai:gpt-4o")])
+    compare.send("hello")
+    panel = compare.panels[1]
+    assert panel.view.items[-1].error is not None
+    assert panel.header.cost.isHidden()  # nothing was asked, so nothing is unknown
+    (enter,) = [button for button in panel.remedies.findChildren(QPushButton) if "key" in button.text()]
+    compare.click(enter)
+    assert compare.window.window.place == "settings"
