@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import Qt, Signal, Slot
+from PySide6.QtCore import Qt, QTimer, Signal, Slot
+from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import QGridLayout, QLabel, QProgressBar, QScrollArea, QVBoxLayout, QWidget
 
 from workbench.core.requests import LoadOptions
@@ -110,10 +111,23 @@ class InstalledPanel(QScrollArea):
             self.buttons["delete"].setVisible(not model.bundled)
         self._show_duplicates(model)
         self.show_loaded()
+        QTimer.singleShot(0, self, self._fit_height)
 
     @Slot()
     def show_expected(self) -> None:
         self.show_model(self.model)
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        if self.buttons:
+            self._fit_height()
+
+    @Slot()
+    def _fit_height(self) -> None:
+        """Room for every wrapped line: heights that the layouts remember may be of before the texts were styled."""
+        self._facts.invalidate()
+        self._column.invalidate()
+        self._content.setMinimumHeight(self._column.totalHeightForWidth(self.viewport().width()))
 
     @Slot()
     def show_loaded(self) -> None:
