@@ -22,9 +22,13 @@ def main(arguments: list[str] | None = None) -> int:
         from workbench.app.main import main as app_main  # noqa: PLC0415 - Qt: not for the command line
 
         return app_main(arguments)
-    from workbench.cli.main import main as cli_main  # noqa: PLC0415 - not for the window
+    try:
+        from workbench.cli.main import main as cli_main  # noqa: PLC0415 - not for the window
 
-    return cli_main(arguments)
+        return cli_main(arguments)
+    except KeyboardInterrupt:  # while modules are imported; later ones the command line answers itself
+        print("Stopped.", file=sys.stderr)  # noqa: T201
+        return 130
 
 
 def run_code(code: str) -> int:

@@ -10,10 +10,12 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
 from tests.cli.conftest import Cli
+from workbench.__main__ import main
 from workbench.core.paths import Paths
 from workbench.core.requests import Sampling
 from workbench.core.runs import RunRecord
@@ -238,6 +240,17 @@ def test_a_bug_of_ours_is_one_line_and_a_report(cli: Cli, monkeypatch: pytest.Mo
 
 # --- as another process: signals and pipes --------------------------------------------------------------------
 @posix_only
+def test_ctrl_c_while_modules_are_imported_is_no_traceback(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def interrupted(_arguments: list[str]) -> int:
+        raise KeyboardInterrupt
+
+    monkeypatch.setitem(sys.modules, "workbench.cli.main", SimpleNamespace(main=interrupted))
+    assert main(["run", "hi"]) == 130
+    assert capsys.readouterr().err == "Stopped.\n"
+
+
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_ctrl_c_keeps_what_came(process: Start, store_path: Path, number: signal.Signals) -> None:
     with process("run", "-m", "fake:endless", "hi", start_new_session=True) as running:
