@@ -11,11 +11,11 @@ from workbench.engine.child.devices import gpus
 from workbench.engine.child.memory_plan import CONTEXT_CAP, CONTEXT_MIN, GPU_RESERVE_BYTES, Plan
 
 GIB = 1 << 30
-CPU = {"type": "cpu", "memory_free": 32 * GIB}
+CPU = {"type": "cpu", "memory_free": 32 * GIB, "memory_total": 32 * GIB}
 
 
 def device(kind: str, gib: float) -> dict[str, Any]:
-    return {"type": kind, "memory_free": int(gib * GIB) + GPU_RESERVE_BYTES}
+    return {"type": kind, "memory_free": int(gib * GIB) + GPU_RESERVE_BYTES, "memory_total": 64 * GIB}
 
 
 def plan(
@@ -67,8 +67,14 @@ def test_layers_that_were_asked_for_are_kept() -> None:
 
 def test_two_cards_are_taken_together_and_a_full_one_counts_nothing() -> None:
     assert plan(device("gpu", 3), device("gpu", 3)).n_gpu_layers == -1
-    full = {"type": "gpu", "memory_free": GPU_RESERVE_BYTES // 2}
+    full = {"type": "gpu", "memory_free": GPU_RESERVE_BYTES // 2, "memory_total": 8 * GIB}
     assert plan(full).n_gpu_layers == 0
+
+
+def test_a_gpu_that_does_not_tell_its_memory_is_used() -> None:
+    silent = {"type": "gpu", "memory_free": 0, "memory_total": 0}
+    assert plan(silent) == Plan(-1, CONTEXT_CAP)
+    assert plan(silent, n_gpu_layers=9).n_gpu_layers == 9
 
 
 def test_a_recurrent_model_has_no_cache_to_plan() -> None:

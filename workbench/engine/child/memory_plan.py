@@ -93,7 +93,10 @@ def plan(
     """Layers on the GPU and context, where the user (`n_ctx`, `n_gpu_layers`) does not say. The weights come first: all
     layers on the GPU with a smaller context are faster than a part of them with a large one."""
     wanted = n_ctx or automatic_context(n_ctx_train, bytes_per_token, memory_free)
-    room = sum(max(device["memory_free"] - GPU_RESERVE_BYTES, 0) for device in gpus(found))
+    devices = gpus(found)
+    room = sum(max(device["memory_free"] - GPU_RESERVE_BYTES, 0) for device in devices)
+    if any(not device["memory_total"] for device in devices):  # some backends don't tell: llama.cpp's own default then
+        return Plan(-1 if n_gpu_layers is None else n_gpu_layers, wanted)
     if n_gpu_layers == 0 or not room:
         return Plan(0 if n_gpu_layers is None else n_gpu_layers, wanted)
     if n_ctx is None and bytes_per_token > 0:
