@@ -59,6 +59,7 @@ Add-Signature @((Join-Path $bundle "workbench.exe"), (Join-Path $bundle "workben
 
 # What is imported late is there, and the engine loads the starter model and answers.
 $env:QT_QPA_PLATFORM = "offscreen"
+$env:WORKBENCH_LATE_IMPORTS = (& $python packaging\late_imports.py) -join " "
 Invoke-Checked (Join-Path $bundle "workbench.exe") --python-code (Get-Content -Raw packaging\self_test.py)
 Invoke-Checked (Join-Path $bundle "workbench.exe") run "Say hello."
 if ($BundleOnly) { return }

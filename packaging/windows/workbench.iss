@@ -46,7 +46,7 @@ Type: filesandordirs; Name: "{app}\_internal"
 Source: "{#Bundle}\*"; DestDir: "{app}"; Flags: recursesubdirs createallsubdirs ignoreversion
 
 [Icons]
-Name: "{autoprograms}\Model Workbench"; Filename: "{app}\workbench-gui.exe"; AppUserModelID: "ModelWorkbench.Workbench"
+Name: "{autoprograms}\Model Workbench"; Filename: "{app}\workbench-gui.exe"
 Name: "{autodesktop}\Model Workbench"; Filename: "{app}\workbench-gui.exe"; Tasks: desktopicon
 
 [Registry]

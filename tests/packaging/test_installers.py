@@ -23,6 +23,7 @@ import pytest
 import workbench
 from workbench.core.gguf import MAGIC
 from workbench.core.paths import APP
+from workbench.engine.client import default_command
 
 ROOT = Path(__file__).resolve().parents[2]
 DESKTOP = ROOT / "resources" / "desktop"
@@ -316,3 +317,17 @@ def test_code_can_be_run_by_the_program_itself() -> None:
         timeout=60,
     )
     assert done.stdout == "__main__\n"
+
+
+@pytest.mark.parametrize("name", ["workbench.exe", "workbench-gui.exe"])
+def test_the_engine_is_started_by_the_program_with_streams(
+    name: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Windows has one program for consoles and one for windows; the engine talks through its streams."""
+    monkeypatch.setattr(sys, "frozen", True, raising=False)
+    monkeypatch.setattr(sys, "executable", str(tmp_path / name))
+    assert default_command() == [str(tmp_path / "workbench.exe"), "--engine-worker"]
+
+
+def test_the_window_of_the_mac_program_is_no_background_process() -> None:
+    assert '"LSBackgroundOnly": False' in (ROOT / "packaging" / "workbench.spec").read_text(encoding="utf-8")

@@ -54,7 +54,10 @@ def default_command() -> list[str]:
     """How the child is started: in the frozen program it is the program itself. `-P`: a folder of our name where the
     user happens to be must not be run in our place."""
     if getattr(sys, "frozen", False):
-        return [sys.executable, "--engine-worker"]
+        program = Path(sys.executable)
+        if program.name == "workbench-gui.exe":  # Windows: made for windows, without streams; its neighbour has them
+            program = program.with_name("workbench.exe")
+        return [str(program), "--engine-worker"]
     return [sys.executable, "-P", "-m", "workbench", "--engine-worker"]
 
 
