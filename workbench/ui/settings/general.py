@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from PySide6 import QtWidgets
+from PySide6 import QtCore, QtGui, QtWidgets
 from PySide6.QtCore import QSignalBlocker, Qt, Slot
 from PySide6.QtWidgets import QCheckBox, QComboBox, QHBoxLayout, QLineEdit, QSlider, QVBoxLayout
 
@@ -178,13 +179,17 @@ class FoldersSection(SettingsSection):
         for title, path in (
             (tr("Database"), context.paths.database),
             (tr("Settings"), context.paths.settings),
+            (tr("Backups"), context.paths.backups),
             (tr("Logs"), context.paths.logs),
             (tr("Plugins"), context.paths.plugins),
         ):
             value = ElidedLabel(str(path), "stat")
             value.setFixedWidth(FIELD_WIDTH + 100)
             value.setToolTip(str(path))
-            add_row(places, title, "", value)
+            show = IconButton("external-link", tr("Open the folder: {title}", title=title), size=14)
+            show.setProperty("path", str(path if path.suffix == "" else path.parent))
+            show.clicked.connect(self._open_folder)
+            add_row(places, title, "", value, show)
         self.column.addStretch(1)
         self.show_settings()
 
@@ -208,8 +213,22 @@ class FoldersSection(SettingsSection):
     def _add_folder(self) -> None:
         path = QtWidgets.QFileDialog.getExistingDirectory(self, tr("Folder with GGUF files"))
         known = self.context.settings.value.folders.model_folders
-        if path and path not in known:
+        if path and path in known:
+            self.context.shell.toast(tr("{path} is in the list already", path=path))
+        elif path:
             self.save("folders", model_folders=(*known, path))
+
+    @Slot()
+    def _open_folder(self) -> None:
+        """In the system's file manager; made first, where nothing was ever put into it."""
+        button = self.sender()
+        if button is None:
+            return
+        folder = Path(str(button.property("path")))
+        with contextlib.suppress(OSError):
+            folder.mkdir(parents=True, exist_ok=True)
+        if not QtGui.QDesktopServices.openUrl(QtCore.QUrl.fromLocalFile(str(folder))):
+            self.context.shell.toast(tr("{path} could not be opened", path=folder))
 
     @Slot()
     def _remove_folder(self) -> None:
