@@ -9,7 +9,8 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from workbench.core.events import TextDelta, ToolCallDelta
+from workbench.core.events import ReasoningDelta, TextDelta, ToolCallDelta
+from workbench.core.reasoning import ReasoningSplitter
 from workbench.core.requests import Tool
 from workbench.core.tool_calls import SYNTAXES, ToolCallFinder
 
@@ -139,6 +140,25 @@ def test_what_is_no_call_stays_as_it_was_written(text: str) -> None:
 def test_a_call_after_a_broken_one_is_found() -> None:
     text, calls = find(list(f"<tool_call>oh no</tool_call>\n<tool_call>{NAMED}</tool_call>"))
     assert (text, calls) == ("<tool_call>oh no</tool_call>", [PARIS])
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        f"<think>\nhm\n</think>\n\n{FAMILIES['hermes']}",
+        f"[THINK]hm[/THINK]{FAMILIES['mistral']}",
+        f"<think>hm</think>\n\n{FAMILIES['llama']}",
+        f"<|channel|>analysis<|message|>hm<|end|><|start|>assistant{FAMILIES['harmony']}",
+    ],
+)
+def test_after_reasoning_that_was_split_off(text: str) -> None:
+    for border in range(len(text)):
+        splitter, finder = ReasoningSplitter(""), ToolCallFinder(TOOLS)
+        pieces = [*splitter.feed(text[:border]), *splitter.feed(text[border:]), *splitter.finish()]
+        reasoning = "".join(piece.text for piece in pieces if isinstance(piece, ReasoningDelta))
+        found = [d for piece in pieces if isinstance(piece, TextDelta) for d in finder.feed(piece.text)]
+        (call,) = found + finder.finish()
+        assert reasoning == "hm" and isinstance(call, ToolCallDelta) and json.loads(call.arguments) == PARIS[1]
 
 
 def test_a_bare_object_in_the_middle_of_a_text_is_text() -> None:

@@ -239,6 +239,20 @@ def test_the_partial_answer_is_saved_while_the_model_stalls(runner: Runner, stor
     stored(store, run)
 
 
+def test_how_a_run_is_asked_is_saved_while_a_long_prompt_is_read(runner: Runner, store: Store) -> None:
+    read = threading.Event()
+    run = ask(runner, store, RunDetails(seed=7, gguf_sha256="ab", rendered_prompt="long"), read, TextDelta("x"), STOP)
+
+    def saved() -> tuple[object, ...]:
+        record = store.run(run.id)
+        assert record is not None
+        return record.seed, record.gguf_sha256, record.rendered_prompt, record.status
+
+    until(lambda: saved() == (7, "ab", "long", "running"))
+    read.set()
+    assert stored(store, run).text == "x"
+
+
 def test_a_run_goes_on_when_the_disk_is_full_and_is_saved_later(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("workbench.services.runner.RETRY_DELAYS_S", (0.05,))
     runner = Runner(store)

@@ -82,6 +82,8 @@ class Recorder:
         """When the model was ready: loading does not count as waiting for the first token."""
         self._first: float | None = None
         self._last: float | None = None
+        self.details_at: float | None = None
+        """Monotonic seconds at which it was known how the answer would come to be."""
         self._reasoning_since: float | None = None
         self._calls: dict[int, dict[str, str]] = {}
         self._usage = Usage()
@@ -185,6 +187,7 @@ class Recorder:
 
     def _detail(self, details: RunDetails) -> None:
         """Later details add to earlier ones: what a provider tells in pieces is not blanked."""
+        self.details_at = self.details_at or time.monotonic()
         for name in RunDetails.__struct_fields__:
             value = getattr(details, name)
             if value not in ("", None, {}):

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import math
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -79,7 +80,7 @@ class _Saves:
 
     def __init__(self) -> None:
         self.at = 0.0
-        self.characters = 0
+        self.characters = -1
         self.pending: Future[None] | None = None
         self.failing = False
 
@@ -260,11 +261,8 @@ class Runner:
     def _save_if_due(self, run: Run) -> None:
         saves, recorder = run._saves, run._recorder
         self._tell_failure(run)
-        first, at = recorder.first_token_at, time.monotonic()
-        if first is None or self.store is None:
-            return
-        due = first + FIRST_SAVE_AFTER_S if not saves.at else saves.at + SAVE_EVERY_S
-        if at < due or (saves.pending is not None and not saves.pending.done()):
+        at = time.monotonic()
+        if self.store is None or at < _due(run) or (saves.pending is not None and not saves.pending.done()):
             return
         snapshot = recorder.snapshot()
         characters = (
@@ -285,6 +283,17 @@ class Runner:
         if error is not None and not saves.failing:
             run._recorder.notice(f"The answer goes on but could not be saved so far: {error} It is tried again.")
         saves.failing = error is not None
+
+
+def _due(run: Run) -> float:
+    """When the run is to be saved next, in monotonic seconds. While a long prompt is read, what is known of the run is
+    saved once."""
+    saved, first, details = run._saves.at, run._recorder.first_token_at, run._recorder.details_at
+    if saved:
+        return saved + SAVE_EVERY_S
+    if first is not None:
+        return first + FIRST_SAVE_AFTER_S
+    return details + SAVE_EVERY_S if details is not None else math.inf
 
 
 @contextlib.contextmanager
