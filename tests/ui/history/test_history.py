@@ -13,6 +13,7 @@ from PySide6.QtCore import Qt
 from tests.ui.driver import Driver
 from tests.ui.history.conftest import SAMPLES, History, add_run, fill
 from workbench.store.archive import export_session
+from workbench.ui.evaluate.add_to_set import AddToSetDialog
 
 NEWEST_FIRST = ["run-1", "run-0", "run-d", "run-c", "run-b", "run-a"]
 
@@ -339,3 +340,24 @@ def test_the_settings_lead_to_the_ledger(history: History) -> None:
     history.driver.wait(lambda: history.driver.window.place == "history")
     history.settle()
     assert history.ids() == ["run-1", "run-c", "run-b"]
+
+
+def test_a_run_becomes_a_case_of_a_test_set(history: History) -> None:
+    history.click_row(4)
+    chosen = history.driver.store.run(history.page.table.selected_ids()[0])
+    assert chosen is not None
+    history.page.add_to_test_set()
+    dialog = history.page.findChild(AddToSetDialog)
+    history.driver.wait(lambda: history.driver.program.jobs.pending == 0)
+    dialog.expected.setChecked(True)
+    dialog.add.click()
+    history.driver.wait(dialog.isHidden)
+    (row,) = history.driver.store.test_sets()
+    (case,) = history.driver.store.test_cases(row.id)
+    assert case.variables == {"prompt": "Write a haiku"}
+    assert case.expected == {"value": chosen.text}
+    toaster = history.driver.window.toaster
+    history.driver.wait(lambda: toaster.isVisible() and row.name in toaster.text.text())
+    toaster.undo()  # the toast's one button: Open
+    page = history.driver.window.page("evaluate")
+    history.driver.wait(lambda: page.state.shown == ("set", row.id))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -177,6 +178,7 @@ class HistoryPage(Page):
             icon="rotate-ccw",
             group=group,
         )
+        add("history.add_to_set", tr("Add to test set…"), self.add_to_test_set, icon="list-checks", group=group)
         add("history.export", tr("Export the selected runs"), self.export_selected, "Ctrl+S", icon="save", group=group)
         add("history.delete", tr("Delete the selected runs"), self.delete_selected, icon="trash-2", group=group)
         add(
@@ -451,10 +453,18 @@ class HistoryPage(Page):
         ):
             action = menu.addAction(icons.icon(icon, color, 16), button.text().strip(), slot)
             action.setEnabled(button.isEnabled())
+        add = menu.addAction(icons.icon("list-checks", color, 16), tr("Add to test set…"), self.add_to_test_set)
+        add.setEnabled(bool(self.table.selected_ids()))
         export = self.export_menu(menu)
         if export is not None:
             menu.addMenu(export)
         return menu
+
+    @Slot()
+    def add_to_test_set(self) -> None:
+        """The prompts of the selected runs become cases."""
+        module = importlib.import_module("workbench.ui.evaluate.add_to_set")  # evaluations load when wanted
+        module.add_to_test_set(self.context, self, self.table.selected_ids())
 
     @Slot()
     def _show_columns(self) -> None:
