@@ -30,7 +30,7 @@ from workbench.services.backup_restore import (
 )
 from workbench.services.backup_schedule import AutomaticBackup, automatic_backups, folder_of
 from workbench.ui.context import Context
-from workbench.ui.formats import date_and_time, size_text
+from workbench.ui.formats import date_and_time, number, size_text
 from workbench.ui.icons import IconButton, PushButton
 from workbench.ui.jobs import Job
 from workbench.ui.settings.general import FIELD_WIDTH
@@ -270,11 +270,11 @@ class BackupSection(SettingsSection):
 
     def _backed_up(self, target: Path, manifest: Manifest) -> None:
         text = tr(
-            "Done and checked: {path} ({size}, {sessions} chats and comparisons, {runs} runs).",
+            "Done and checked: {path} ({size}; chats and comparisons: {sessions}, runs: {runs}).",
             path=target,
             size=size_text(target.stat().st_size),
-            sessions=manifest.sessions,
-            runs=manifest.runs,
+            sessions=number(manifest.sessions),
+            runs=number(manifest.runs),
         )
         self.tell(text, "good")
 
