@@ -38,7 +38,18 @@ watched.start()
 app.exec()
 watched.close()
 """
-LATER = ("msgspec", "sqlite3", "datetime", "dataclasses", "hashlib", "platformdirs", "psutil", "socket", "jinja2")
+LATER = (
+    "msgspec",
+    "json",
+    "sqlite3",
+    "datetime",
+    "dataclasses",
+    "hashlib",
+    "platformdirs",
+    "psutil",
+    "socket",
+    "jinja2",
+)
 """Modules that cost milliseconds and that the first paint has no need of."""
 
 

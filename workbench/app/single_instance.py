@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import enum
 import importlib
-import json
 import os
 import stat
 import sys
@@ -190,12 +189,16 @@ def raise_window(window: QWidget) -> None:
 
 # --- messages and places -------------------------------------------------------------------------------------------
 def _message(files: list[str]) -> bytes:
+    import json  # noqa: PLC0415 - not before the first paint
+
     absolute = [str(Path(name).absolute()) for name in files]  # the first start has another working folder
     token = os.environ.get("XDG_ACTIVATION_TOKEN", "")
     return json.dumps({"files": absolute, "activation_token": token}).encode() + b"\n"
 
 
 def _parse(line: bytes) -> tuple[list[str], str] | None:
+    import json  # noqa: PLC0415 - not before the first paint
+
     try:
         message = json.loads(line)
     except ValueError:

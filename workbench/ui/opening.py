@@ -6,11 +6,12 @@ the window to paint.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
+
+from PySide6.QtCore import QByteArray, QJsonDocument
 
 from workbench.core.paths import Paths
 from workbench.ui.theme import Look
@@ -93,7 +94,10 @@ class _Known:
 
 def _read(path: Path) -> dict[str, Any]:
     try:
-        value = json.loads(path.read_bytes())
-    except (OSError, ValueError):
+        data = path.read_bytes()
+    except OSError:
         return {}
+    value = QJsonDocument.fromJson(
+        QByteArray(data)
+    ).toVariant()  # None where it is damaged; `json` takes 2 ms to import
     return value if isinstance(value, dict) else {}
