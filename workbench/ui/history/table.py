@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from PySide6 import QtWidgets
 from PySide6.QtCore import (
@@ -36,6 +36,9 @@ from workbench.ui.history.columns import COLUMNS, spoken
 from workbench.ui.history.state import HistoryState
 from workbench.ui.theme import scaled
 from workbench.ui.tr import tr
+
+if TYPE_CHECKING:
+    from workbench.store.values import RunRow
 
 Index = QModelIndex | QPersistentModelIndex
 ROW_HEIGHT = 34
@@ -95,6 +98,10 @@ class RunModel(QAbstractTableModel):
             return column.told(row)
         return column.text(row)
 
+    def row_at(self, place: int) -> RunRow | None:
+        """None while it is being read, or if there is none."""
+        return self._state.row(self.ids[place]) if 0 <= place < len(self.ids) else None
+
     def place(self, id_: str) -> int:
         """The row of a run, -1 if it is not listed."""
         if self._places is None:
@@ -117,8 +124,9 @@ class RunModel(QAbstractTableModel):
 class RunDelegate(QStyledItemDelegate):
     """A line for each run: quiet numbers, an icon for where it ran, a coloured word where something went wrong."""
 
-    def __init__(self, context: Context, view: QTableView) -> None:
+    def __init__(self, context: Context, view: QTableView, runs: RunModel) -> None:
         super().__init__(view)
+        self._runs = runs
         self._theme = context.theme
         self._view = view
         self.hovered = -1
@@ -144,7 +152,7 @@ class RunDelegate(QStyledItemDelegate):
         painter.restore()
 
     def _paint_text(self, painter: QPainter, option: QStyleOptionViewItem, index: Index) -> None:
-        column, row = COLUMNS[index.column()], index.data(ROW_ROLE)
+        column, row = COLUMNS[index.column()], self._runs.row_at(index.row())  # not as a QVariant: many cells, often
         room = option.rect.adjusted(10, 0, -10, 0)
         color = self._color(column.id, row)
         if column.icon is not None and row is not None:
@@ -154,7 +162,8 @@ class RunDelegate(QStyledItemDelegate):
         painter.setFont(option.font)
         painter.setPen(color)
         side = Qt.AlignmentFlag.AlignRight if column.numeric else Qt.AlignmentFlag.AlignLeft
-        text = option.fontMetrics.elidedText(str(index.data()), Qt.TextElideMode.ElideRight, room.width())
+        text = "…" if row is None else column.text(row)
+        text = option.fontMetrics.elidedText(text, Qt.TextElideMode.ElideRight, room.width())
         painter.drawText(room, side | Qt.AlignmentFlag.AlignVCenter, text)
 
     def _color(self, column: str, row: Any) -> QColor:
@@ -189,7 +198,7 @@ class RunTable(QTableView):
         self.setAccessibleName(tr("Runs"))
         self.runs = RunModel(state)
         self.setModel(self.runs)
-        self._delegate = RunDelegate(context, self)
+        self._delegate = RunDelegate(context, self, self.runs)
         self.setItemDelegate(self._delegate)
         self._scaled_to = context.theme.scale
         self._setup_look()
