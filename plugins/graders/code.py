@@ -47,10 +47,12 @@ source = open("answer.py", encoding="utf-8").read()
 checks = open("checks.py", encoding="utf-8").read()
 token = sys.stdin.readline().strip()
 sys.stdin.close()
-def guard(here, prefix, abspath, exists):
+def guard(here, prefix, abspath, isdir, write_flags):
     closed = ("socket.", "subprocess.", "os.system", "os.exec", "os.posix_spawn", "os.spawn", "os.fork", "os.kill",
               "ctypes.", "shutil.", "os.chown", "os.chmod", "os.link", "os.symlink", "os.putenv", "pty.", "webbrowser.",
-              "ftplib.", "urllib.", "http.", "smtplib.", "sys.addaudithook", "gc.get_objects")
+              "ftplib.", "urllib.", "http.", "smtplib.", "sys.addaudithook", "gc.get_objects",
+              "os.truncate", "os.utime", "os.setxattr", "os.removexattr", "os.lchmod", "os.chflags",
+              "os.mkfifo", "os.mknod")
     def hook(event, args):
         if event.startswith(closed):
             raise PermissionError("not allowed here: " + event)
@@ -60,6 +62,9 @@ def guard(here, prefix, abspath, exists):
                     full = abspath(path if isinstance(path, str) else path.decode(errors="replace"))
                     writes = event not in ("open", "os.listdir", "os.scandir") or (
                         event == "open" and isinstance(args[1], str) and any(c in args[1] for c in "wax+"))
+                    if event == "open" and not isinstance(args[1], str):  # os.open
+                        # A directory's number would let later calls name files relative to it, unseen by this hook.
+                        writes = writes or bool((args[2] or 0) & write_flags) or isdir(full)
                     if not (full + "/").startswith(here + "/") and (writes or not full.startswith(prefix)):
                         raise PermissionError("not allowed here: " + event + " " + full)
     return hook
@@ -69,7 +74,8 @@ if getattr(sys, "frozen", False):
 prefixes = tuple(prefixes)
 report = os.dup(1)
 write = os.write
-sys.addaudithook(guard(os.getcwd(), prefixes, os.path.abspath, os.path.exists))
+flags = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND
+sys.addaudithook(guard(os.getcwd(), prefixes, os.path.abspath, os.path.isdir, flags))
 scope = {{"__name__": "answer"}}
 exec(compile(source, "answer.py", "exec"), scope)
 exec(compile(checks, "checks.py", "exec"), scope)

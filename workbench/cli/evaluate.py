@@ -34,12 +34,16 @@ EXIT_FAILED, EXIT_NOT_PASSED, EXIT_CANCELLED = 1, 3, 130
 EPILOG = """\b
 The file (YAML or JSON) names what is compared; only models and cases are needed:
   name, notes       texts for the report
-  models            ids, or objects: model, label, system, sampling, response_format, reasoning, load;
+  models            ids, or objects: model, label, system, examples, sampling, response_format, reasoning,
+                    load;
                     or recorded: FILE.jsonl with answers frozen earlier
   baseline          one of the same; what the models shall replace
   prompts           templates over the cases' variables: "{{ question }}", or objects: name, text, system, examples
-  cases             a list, or a CSV, JSONL, YAML or Excel file: variables, expected, tags, cluster, sealed
-  graders           names, or objects: grader, options, expected, weight
+  cases             a list, or a CSV, JSONL, YAML or Excel file: variables, expected, tags, cluster,
+                    weight, sealed, messages, attachments (files beside it)
+  graders           names, or objects: grader, options, expected, weight; names are exact, normalised, contains, regex,
+                    numeric, json_schema, json_fields, python_code, similarity, judge, pairwise, human, and plugins'
+  case_graders      graders of single cases, by the case's id
   margin            points of 100 that the models may be worse (5)
   repeats, seed     answers for each case (1); the first one's seed
   part              all, working or sealed

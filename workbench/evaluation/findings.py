@@ -109,6 +109,11 @@ def left_the_machine(arms: Sequence[ArmSummary], judges: Sequence[tuple[str, boo
     return lines or ["Nothing: no prompt of this evaluation was sent to another machine."]
 
 
+def outcomes_of(analysis: Analysis) -> dict[str, str]:
+    """The outcome of each candidate, for lists."""
+    return {" · ".join(c.candidate): c.verdict.outcome.value for c in analysis.comparisons}
+
+
 def unjudged(arms: Sequence[ArmSummary]) -> int:
     return sum(arm.unjudged for arm in arms)
 

@@ -30,6 +30,7 @@ from workbench.evaluation.answers import HUMAN, SEPARATOR, Answer, Place
 from workbench.evaluation.asking import Judges, NotNow, identity_of, start_placed
 from workbench.evaluation.budget import Budget
 from workbench.evaluation.cases import TestCase
+from workbench.evaluation.findings import outcomes_of
 from workbench.evaluation.grading import Grading
 from workbench.evaluation.human import read_votes
 from workbench.evaluation.judging import in_threads, pairs_of
@@ -250,8 +251,7 @@ class Evaluation:
         """What lists show of it: the outcome for each candidate, and how much was answered."""
         spec = self.spec
         analysis = analyse(self.answers, spec.baseline.name if spec.baseline else None, spec.margin / 100)
-        outcomes = {" · ".join(c.candidate): c.verdict.outcome.value for c in analysis.comparisons}
-        return {"outcomes": outcomes, "answers": len(self.answers), "errors": self._counts["errors"]}
+        return {"outcomes": outcomes_of(analysis), "answers": len(self.answers), "errors": self._counts["errors"]}
 
     # --- what there is already --------------------------------------------------------------------------------
     def _take_known(self, task: Task, known: dict[tuple[str, str, int], ResultRow]) -> bool:

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+import msgspec
+
 from workbench.evaluation.analysis import Analysis, analyse
-from workbench.evaluation.findings import conditions_of
+from workbench.evaluation.answers import HUMAN
+from workbench.evaluation.findings import conditions_of, outcomes_of
 from workbench.evaluation.human import Calibration, calibrate, read_votes
 from workbench.evaluation.spec import EvalSpec
 from workbench.evaluation.stored import Line, read_answers, read_lines, read_spec_of
@@ -46,4 +49,8 @@ def load_analysis(store: Store, loaded: Loaded) -> tuple[Analysis, list[Calibrat
     loaded.conditions = conditions_of(store, loaded.row, spec, answers)
     loaded.judges = store.judges_asked(loaded.row.id)
     analysis = analyse(answers, spec.baseline.name if spec.baseline else None, spec.margin / 100)
+    outcomes = outcomes_of(analysis)
+    if any(grader.grader == HUMAN for grader in spec.graders) and outcomes != loaded.row.summary.get("outcomes"):
+        summary = {**loaded.row.summary, "outcomes": outcomes}  # the user has judged since it ended
+        loaded.row = store.save_evaluation(msgspec.structs.replace(loaded.row, summary=summary))
     return analysis, calibrate(answers, read_votes(store.results(loaded.row.id)))
