@@ -7,7 +7,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from PySide6.QtCore import QTimer
+from PySide6.QtCore import Qt, QTimer
+from PySide6.QtGui import QPalette
 from PySide6.QtWidgets import (
     QApplication,
     QInputDialog,
@@ -19,6 +20,7 @@ from tests.ui.watchdog import Watchdog
 from workbench.store import Store
 from workbench.ui.palette import ACTION_ROLE
 from workbench.ui.settings.erase_dialog import EraseDialog
+from workbench.ui.tokens import DARK, LIGHT
 from workbench.ui.window_actions import change_appearance
 
 Start = Callable[..., Driver]
@@ -439,3 +441,18 @@ def test_quitting_without_work_does_not_ask(window: Driver) -> None:
     window.send("hello")
     window.window.close()
     assert not window.window.isVisible()
+
+
+def test_the_window_follows_the_system_into_the_dark(window: Driver, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No desktop here tells its colours: what it would say is set by hand, the signal is Qt's."""
+    theme = window.program.theme
+    assert theme.tokens is LIGHT
+    monkeypatch.setattr(theme, "_system_is_dark", lambda: True)
+    QApplication.styleHints().colorSchemeChanged.emit(Qt.ColorScheme.Dark)
+    assert theme.tokens is DARK
+    assert QApplication.palette().color(QPalette.ColorRole.Window).name() == DARK.bg
+    window.wait(lambda: window.page.conversation.view.tokens is DARK)
+    change_appearance(window.window, theme="light")
+    assert theme.tokens is LIGHT
+    QApplication.styleHints().colorSchemeChanged.emit(Qt.ColorScheme.Dark)
+    assert theme.tokens is LIGHT

@@ -5,6 +5,7 @@ from __future__ import annotations
 from string import Template
 from typing import TYPE_CHECKING, NamedTuple
 
+from PySide6 import QtCore
 from PySide6.QtCore import QObject, QTimer, Signal, Slot
 from PySide6.QtGui import QColor, QFont, QFontDatabase, QPalette
 from PySide6.QtWidgets import QApplication
@@ -127,6 +128,8 @@ class Theme(QObject):
             app.setStyle("Fusion")
         load_fonts(FIRST_FONTS)
         self._with_style_sheet = False
+        self._follows = False
+        """The first paint is over, and the system's changes are heard of."""
         self._waiting = False
         self._pause = QTimer(self)
         self._pause.setSingleShot(True)
@@ -142,7 +145,9 @@ class Theme(QObject):
     def follow_system(self) -> None:
         """What can wait until the window is painted: the rarer fonts, and hearing of the system's changes."""
         load_fonts(OTHER_FONTS)
+        self._follows = True
         self._app.styleHints().colorSchemeChanged.connect(self._scheme_changed)
+        self._scheme_changed()
 
     def set_appearance(self, appearance: Appearance) -> None:
         look = Look(appearance.theme, appearance.text_scale)
@@ -166,10 +171,14 @@ class Theme(QObject):
             self._apply()
 
     def _wanted(self) -> Tokens:
-        if self._look.theme == "system":  # Fusion's own palette is a dark one where the system wants that
-            window = self._app.style().standardPalette().color(QPalette.ColorRole.Window)
-            return DARK if window.lightness() < DARK_BELOW else LIGHT
-        return DARK if self._look.theme == "dark" else LIGHT
+        dark = self._system_is_dark() if self._look.theme == "system" else self._look.theme == "dark"
+        return DARK if dark else LIGHT
+
+    def _system_is_dark(self) -> bool:
+        if self._follows:
+            return self._app.styleHints().colorScheme() == QtCore.Qt.ColorScheme.Dark
+        # For the first paint (see `ui.numbers`): Fusion's own palette is a dark one where the system wants that.
+        return self._app.style().standardPalette().color(QPalette.ColorRole.Window).lightness() < DARK_BELOW
 
     def _apply(self) -> None:
         self._app.styleHints().setProperty("colorScheme", SCHEMES[self._look.theme])
