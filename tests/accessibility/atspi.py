@@ -18,7 +18,7 @@ ACCESSIBLE = "org.a11y.atspi.Accessible"
 ROOT = "/org/a11y/atspi/accessible/root"
 REGISTRY = DBusAddress("/org/a11y/atspi/registry", "org.a11y.atspi.Registry", "org.a11y.atspi.Registry")
 CALL_S = 20.0
-WAIT_S = 90.0
+WAIT_S = 40.0
 
 
 @dataclass

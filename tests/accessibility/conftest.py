@@ -98,6 +98,7 @@ def screen(display: str, session_bus: str, home: Path) -> Iterator[Screen]:
         "DISPLAY": display,
         "QT_QPA_PLATFORM": "xcb",
         "QT_LINUX_ACCESSIBILITY_ALWAYS_ON": "1",
+        "PYTHONFAULTHANDLER": "1",
         "DBUS_SESSION_BUS_ADDRESS": session_bus,
     }
     reader = ScreenReader(session_bus)

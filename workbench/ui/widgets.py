@@ -23,6 +23,8 @@ from workbench.ui.numbers import PLAIN_TEXT, set_number
 from workbench.ui.tr import tr, translated_error
 
 if TYPE_CHECKING:  # the first paint needs some of these widgets, and none of their errors
+    from PySide6.QtWidgets import QKeySequenceEdit, QLineEdit
+
     from workbench.core.errors import ErrorInfo
 
 TOAST_MS = 8000
@@ -57,6 +59,14 @@ def announce(widget: QWidget, text: str) -> None:
     accessible = QtGui.QAccessible  # not imported above: PySide makes its many enums with the class, which takes long
     if accessible.isActive():
         accessible.updateAccessibility(QtGui.QAccessibleAnnouncementEvent(widget, text))
+
+
+def add_clear_button(field: QLineEdit | QKeySequenceEdit) -> None:
+    """A button in the field that empties it, with the name that Qt leaves out."""
+    field.setClearButtonEnabled(True)
+    action = field.findChild(QtGui.QAction, "_q_qlineeditclearaction")
+    if action is not None:
+        action.setText(tr("Clear"))
 
 
 def copy_text(text: str) -> None:

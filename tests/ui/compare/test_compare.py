@@ -357,7 +357,7 @@ def test_every_button_has_a_name(compare: CompareDriver) -> None:
     ]
     assert unnamed == []
     names = [panel.accessibleName() for panel in compare.panels]
-    assert names == ["Column Echo 8B", "Column Other 3B"]
+    assert names == ["Column 1: Echo 8B", "Column 2: Other 3B"]
     order = compare.panels[0].header.settings.focusPolicy()
     assert order & Qt.FocusPolicy.TabFocus
 

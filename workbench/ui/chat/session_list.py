@@ -46,7 +46,7 @@ from workbench.ui.chat.state import ChatState
 from workbench.ui.context import Context
 from workbench.ui.icons import IconButton, PushButton
 from workbench.ui.tr import tr
-from workbench.ui.widgets import ElidedLabel, label
+from workbench.ui.widgets import ElidedLabel, add_clear_button, label
 
 if TYPE_CHECKING:
     from workbench.store.values import SearchHit, Session
@@ -237,9 +237,9 @@ class SessionList(QWidget):
         self.search = QLineEdit()
         self.search.setPlaceholderText(tr("Search chats"))
         self.search.setAccessibleName(tr("Search chats"))
-        self.search.setClearButtonEnabled(True)
+        add_clear_button(self.search)
         self._search_icon = self.search.addAction(QIcon(), QLineEdit.ActionPosition.LeadingPosition)
-        self._search_icon.setText(tr("Search chats"))
+        self._search_icon.setText(tr("Search"))
         self.search.textChanged.connect(self._search_changed)
         self.search.installEventFilter(self)
         tools.addWidget(self.search)

@@ -124,7 +124,8 @@ class ColumnPanel(QFrame):
             return
         state = self._state
         title = state.title(column)
-        self.setAccessibleName(tr("Column {title}", title=title))
+        place = [shown.key for shown in state.shown_columns].index(column.key) + 1
+        self.setAccessibleName(tr("Column {number}: {title}", number=place, title=title))
         self.view.setAccessibleName(tr("Answers of {title}", title=title))
         if state.hidden:
             self.header.show_hidden(title)

@@ -31,7 +31,7 @@ from workbench.ui.formats import decimal, number
 from workbench.ui.tr import tr, translated
 from workbench.ui.transcript import TranscriptView
 from workbench.ui.transcript.items import TranscriptItem
-from workbench.ui.widgets import label
+from workbench.ui.widgets import add_clear_button, label
 
 if TYPE_CHECKING:
     from workbench.store import Store
@@ -78,7 +78,7 @@ class AnswersView(QWidget):
         self.search = QLineEdit()
         self.search.setPlaceholderText(tr("Search cases, answers and reasons"))
         self.search.setAccessibleName(tr("Search cases, answers and reasons"))
-        self.search.setClearButtonEnabled(True)
+        add_clear_button(self.search)
         self.search.textChanged.connect(self._search_later)
         line.addWidget(self.search, 1)
         self.arm = QComboBox()

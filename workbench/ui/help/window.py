@@ -19,7 +19,7 @@ from workbench.ui.help.view import HelpView
 from workbench.ui.icons import IconButton
 from workbench.ui.theme import LARGEST_SCALE, scaled
 from workbench.ui.tr import tr, trn
-from workbench.ui.widgets import announce, label, restyle
+from workbench.ui.widgets import add_clear_button, announce, label, restyle
 
 PAGE_ROLE = Qt.ItemDataRole.UserRole + 1
 LIST_WIDTH = 230
@@ -79,7 +79,7 @@ class HelpWindow(QDialog):
         self.search = QLineEdit()
         self.search.setPlaceholderText(tr("Search the help"))
         self.search.setAccessibleName(tr("Search the help"))
-        self.search.setClearButtonEnabled(True)
+        add_clear_button(self.search)
         self.search.textChanged.connect(self._list_pages)
         self.search.returnPressed.connect(self._open_first)
         column.addWidget(self.search)

@@ -29,7 +29,7 @@ from workbench.ui.icons import IconButton, PushButton
 from workbench.ui.places import Page
 from workbench.ui.theme import scaled
 from workbench.ui.tr import tr, translated, trn
-from workbench.ui.widgets import Banner, announce, label
+from workbench.ui.widgets import Banner, add_clear_button, announce, label
 
 if TYPE_CHECKING:
     from workbench.store.history import Deletion
@@ -99,7 +99,7 @@ class HistoryPage(Page):
         self.search = QLineEdit()
         self.search.setPlaceholderText(tr("Search all prompts and answers"))
         self.search.setAccessibleName(tr("Search all prompts and answers"))
-        self.search.setClearButtonEnabled(True)
+        add_clear_button(self.search)
         self.search.setMinimumWidth(260)
         self._search_icon = self.search.addAction(QIcon(), QLineEdit.ActionPosition.LeadingPosition)
         self._search_icon.setText(tr("Search"))

@@ -30,7 +30,7 @@ from workbench.ui.models.results import REPO_ROLE, ResultDelegate, ResultsModel
 from workbench.ui.models.search import Search
 from workbench.ui.models.state import ModelsState
 from workbench.ui.tr import tr
-from workbench.ui.widgets import announce, label
+from workbench.ui.widgets import add_clear_button, announce, label
 
 BROWSE_MS = 150
 NEAR_END_PX = 400
@@ -83,7 +83,7 @@ class DiscoverView(QWidget):
         self.field = QLineEdit()
         self.field.setPlaceholderText(tr("Search Hugging Face for models, for example “qwen3 4b”"))
         self.field.setAccessibleName(tr("Search for models"))
-        self.field.setClearButtonEnabled(True)
+        add_clear_button(self.field)
         self.field.textChanged.connect(self._typed)
         self.field.returnPressed.connect(self.run)
         self.field.installEventFilter(self)

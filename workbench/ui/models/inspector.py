@@ -25,7 +25,7 @@ from workbench.ui.formats import size_text
 from workbench.ui.icons import PushButton
 from workbench.ui.models.parts import Notice, Segments
 from workbench.ui.tr import tr, trn
-from workbench.ui.widgets import ElidedLabel, copy_text, label
+from workbench.ui.widgets import ElidedLabel, add_clear_button, copy_text, label
 
 LONGEST_VALUE = 300
 Index = QModelIndex | QPersistentModelIndex
@@ -97,7 +97,7 @@ class InspectDialog(QDialog):
         self.filter = QLineEdit()
         self.filter.setPlaceholderText(tr("Filter"))
         self.filter.setAccessibleName(tr("Filter the rows"))
-        self.filter.setClearButtonEnabled(True)
+        add_clear_button(self.filter)
         self.filter.setMinimumWidth(220)
         self.filter.textChanged.connect(self._filter_rows)
         row.addWidget(self.filter)

@@ -34,7 +34,7 @@ from workbench.ui.models.parts import EmptyState, Notice
 from workbench.ui.models.state import ModelsState
 from workbench.ui.theme import scaled
 from workbench.ui.tr import tr, trn
-from workbench.ui.widgets import copy_text, label
+from workbench.ui.widgets import add_clear_button, copy_text, label
 
 if TYPE_CHECKING:
     from workbench.services.model_removal import Removal
@@ -98,7 +98,7 @@ class InstalledView(QWidget):
         self.filter = QLineEdit()
         self.filter.setPlaceholderText(tr("Filter"))
         self.filter.setAccessibleName(tr("Filter the installed models"))
-        self.filter.setClearButtonEnabled(True)
+        add_clear_button(self.filter)
         self.filter.setMaximumWidth(280)
         self.filter.installEventFilter(self)
         row.addWidget(self.filter, 1)

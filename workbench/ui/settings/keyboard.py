@@ -14,7 +14,7 @@ from workbench.ui.context import Context
 from workbench.ui.icons import IconButton, PushButton
 from workbench.ui.settings.section import SettingsSection
 from workbench.ui.tr import mark, tr
-from workbench.ui.widgets import announce, label
+from workbench.ui.widgets import add_clear_button, announce, label
 
 FIELD_WIDTH = 190
 SETTLE_MS = 50
@@ -41,7 +41,7 @@ class KeyboardSection(SettingsSection):
         self.search = QLineEdit()
         self.search.setPlaceholderText(tr("Search actions or keys"))
         self.search.setAccessibleName(tr("Search actions or keys"))
-        self.search.setClearButtonEnabled(True)
+        add_clear_button(self.search)
         self.search.textChanged.connect(self._filter)
         top.addWidget(self.search, 1)
         self.map = PushButton(tr("Keyboard map"), icon_name="keyboard")
@@ -119,7 +119,7 @@ class KeyboardSection(SettingsSection):
         line.addWidget(also)
         field = QtWidgets.QKeySequenceEdit()
         field.setMaximumSequenceLength(1)
-        field.setClearButtonEnabled(True)
+        add_clear_button(field)
         field.setFixedWidth(FIELD_WIDTH)
         accessible = tr("Keys for: {title}", title=f"{title} ({group})" if group else title)
         field.setAccessibleName(accessible)

@@ -18,7 +18,7 @@ from PySide6.QtWidgets import (
 from workbench.services.licences import Component, as_text
 from workbench.ui.icons import PushButton
 from workbench.ui.tr import mark, tr, trn
-from workbench.ui.widgets import copy_text, label
+from workbench.ui.widgets import add_clear_button, copy_text, label
 
 KINDS = {
     "program": mark("This program"),
@@ -46,7 +46,7 @@ class LicencesDialog(QDialog):
         self.search = QLineEdit()
         self.search.setPlaceholderText(tr("Search names, licences and their texts"))
         self.search.setAccessibleName(tr("Search names, licences and their texts"))
-        self.search.setClearButtonEnabled(True)
+        add_clear_button(self.search)
         self.search.textChanged.connect(self._filter)
         column.addWidget(self.search)
         splitter = QSplitter()
