@@ -110,6 +110,29 @@ def test_goes_on_after_a_broken_connection(make: Make, repo: str, weights: bytes
     assert starts[0] is None and all(starts[1:])
 
 
+@pytest.mark.parametrize("number", [errno.EHOSTUNREACH, errno.ENETDOWN, errno.ETIMEDOUT])
+def test_goes_on_after_the_network_went_away(
+    make: Make, repo: str, weights: bytes, hub: FakeHub, monkeypatch: pytest.MonkeyPatch, number: int
+) -> None:
+    """As a laptop's does when it leaves its Wi-Fi: the system tells the reader by other errors than a reset."""
+    real, left = transfer._reader, [2]
+
+    def reader(stream: object) -> Callable[[memoryview], transfer.Piece]:
+        read = real(stream)
+
+        def away(into: memoryview) -> transfer.Piece:
+            left[0] -= 1
+            if left[0] == 0:
+                raise OSError(number, os.strerror(number))
+            return read(into)
+
+        return away
+
+    monkeypatch.setattr(transfer, "_reader", reader)
+    assert fetch(make()).read_bytes() == weights
+    assert left[0] < 0
+
+
 def test_a_stall_before_the_first_byte_is_noticed(make: Make, repo: str, weights: bytes, hub: FakeHub) -> None:
     hub.fault("hang")
     hub.fault("hang", on="resolve")

@@ -8,7 +8,6 @@ import hashlib
 import os
 import queue
 import socket
-import ssl
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -77,6 +76,8 @@ def body(
                     raise Stalled(f"Nothing came for {stall_s:.0f} s.", retryable=True) from None
                 yield b""
                 continue
+            if cancel.cancelled:  # it is shut down then: what came may be cut anywhere
+                raise Cancelled("Stopped.")
             if not data:
                 raise HubError(f"The connection broke off with {left} bytes to go.", retryable=True)
             left -= len(data)
@@ -100,7 +101,8 @@ def _closed_on_cancel(stream: Any, cancel: CancelToken) -> Iterator[None]:
         sock = stream.get_extra_info("socket") if stream is not None else None
         if sock is not None:
             with contextlib.suppress(OSError):
-                sock.shutdown(socket.SHUT_RDWR)
+                # not the TLS socket's own method, which lets a reader go on with the encrypted bytes
+                socket.socket.shutdown(sock, socket.SHUT_RDWR)
 
     forget = cancel.on_cancel(shut)
     try:
@@ -118,8 +120,7 @@ def _plain_errors(response: httpx2.Response, cancel: CancelToken) -> Iterator[No
         httpcore2.NetworkError,
         httpcore2.TimeoutException,
         httpcore2.ProtocolError,
-        ConnectionError,
-        ssl.SSLError,
+        OSError,  # a socket read directly: resets, TLS errors, and a network that went away
     ) as error:
         if cancel.cancelled:
             raise Cancelled("Stopped.") from error
