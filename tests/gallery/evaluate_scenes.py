@@ -7,9 +7,13 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import msgspec
+from PySide6.QtWidgets import QScrollArea
+
 from workbench.app.main import Program
 from workbench.core.paths import bundled
-from workbench.evaluation.spec import EvalSpec, read_spec
+from workbench.evaluation.spec import EvalSpec, GraderSpec, read_spec
+from workbench.ui.evaluate.case_dialog import CaseDialog
 
 Wait = Callable[[Callable[[], object]], None]
 CAPITALS = (("France", "Paris"), ("Italy", "Rome"), ("Peru", "Lima"), ("Kenya", "Nairobi"), ("Chile", "Santiago"))
@@ -65,6 +69,33 @@ def setup(program: Program, wait: Wait) -> None:
     page.setup.contestants[1].settings.setChecked(True)
 
 
+def case(program: Program, wait: Wait) -> None:
+    test_set(program, wait)
+    view = _page(program, wait).test_set
+    view.edit.click()
+    dialog = view.findChild(CaseDialog)
+    dialog.add_turn.click()
+    dialog.turns[0].text.setPlainText("Hello, I have a question about my order.")
+    wait(dialog.isVisible)
+
+
+def graders(program: Program, wait: Wait) -> None:
+    page = _page(program, wait)
+    spec, folder = _quiz(program)
+    judge = GraderSpec(grader="judge", options={"model": "fake:remote"})
+    page.state.set_up(msgspec.structs.replace(spec, graders=(*spec.graders, judge)), folder)
+    area = page.setup.findChild(QScrollArea)
+    wait(lambda: area.verticalScrollBar().maximum() > 0)
+    area.verticalScrollBar().setValue(area.verticalScrollBar().maximum())
+
+
+def person(program: Program, wait: Wait) -> None:
+    page = _page(program, wait)
+    spec, folder = _quiz(program)
+    page.state.start(msgspec.structs.replace(spec, graders=(GraderSpec(grader="human"),)), folder)
+    wait(lambda: page.state.running is None and page.results.loaded and page.results.loaded.analysis)
+
+
 def verdict(program: Program, wait: Wait) -> None:
     page = _page(program, wait)
     page.state.start(*_quiz(program))
@@ -107,6 +138,9 @@ EVALUATE_SCENES = (
     ("evaluate-welcome", welcome),
     ("evaluate-set", test_set),
     ("evaluate-setup", setup),
+    ("evaluate-case", case),
+    ("evaluate-graders", graders),
+    ("evaluate-person", person),
     ("evaluate-verdict", verdict),
     ("evaluate-answers", answers),
     ("evaluate-cost", cost),
