@@ -12,8 +12,8 @@ from PySide6.QtGui import QImage, QTextDocument
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication
 
+from tests.accessibility.test_names import nameless
 from tests.ui.driver import Driver
-from tests.ui.test_frame import unnamed
 from tests.ui.watchdog import Watchdog
 from workbench.ui.help import pages as help_pages
 from workbench.ui.help.pages import ACTION, PAGE_OF_PLACE, anchor, links, mentioned, pages, picture, pictures
@@ -212,7 +212,7 @@ def test_a_page_is_saved_as_pdf(helped: HelpWindow, tmp_path: Path) -> None:
 
 
 def test_every_control_has_a_name(helped: HelpWindow) -> None:
-    assert unnamed(helped) == []
+    assert nameless(helped) == []
 
 
 def test_a_translated_page_takes_the_place_of_the_english_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

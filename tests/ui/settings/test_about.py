@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 from PySide6.QtWidgets import QApplication, QMessageBox
 
+from tests.accessibility.test_names import nameless
 from tests.ui.driver import Driver
 from tests.ui.settings.conftest import Part
-from tests.ui.test_frame import unnamed
 from tests.ui.watchdog import Watchdog
 from workbench.services import doctor
 from workbench.services.doctor import Engine
@@ -45,7 +45,7 @@ def test_licences_are_searched_and_copied(window: Driver, part: Part) -> None:
     assert any(name.startswith("PySide6") for name in names)
     dialog.search.setText("xyzzyq")
     assert dialog.list.model().rowCount() == 0 and "Nothing" in dialog.heading.text()
-    assert unnamed(dialog) == []
+    assert nameless(dialog) == []
     dialog.close()
 
 
@@ -96,7 +96,7 @@ def test_what_is_read_is_what_is_saved_and_holds_nothing_private(window: Driver,
     assert (tmp_path / "report.txt").read_text() == dialog.text.toPlainText()
     window.click(dialog.choices["log"])
     assert "failed on" not in dialog.text.toPlainText()
-    assert unnamed(dialog) == []
+    assert nameless(dialog) == []
     dialog.close()
 
 

@@ -35,9 +35,9 @@ from workbench.ui.icons import IconButton, PushButton
 from workbench.ui.jobs import Job
 from workbench.ui.settings.general import FIELD_WIDTH
 from workbench.ui.settings.restore_dialog import RestoreDialog
-from workbench.ui.settings.section import SettingsSection, add_row
+from workbench.ui.settings.section import SettingsSection, add_row, say
 from workbench.ui.tr import mark, tr
-from workbench.ui.widgets import announce, label, restyle
+from workbench.ui.widgets import label
 
 WORK = "backup"
 TICK_MS = 100
@@ -243,12 +243,8 @@ class BackupSection(SettingsSection):
             self.tell(tr("Stopped. Nothing was changed."), "muted")
 
     def tell(self, text: str, name: str, detail: str = "") -> None:
-        self.result.setText(text)
         self.result.setToolTip(detail)
-        self.result.setObjectName(name)
-        restyle(self.result)
-        self.result.show()
-        announce(self, text)
+        say(self.result, text, name)
 
     # --- backing up --------------------------------------------------------------------------------------------------
     @Slot()

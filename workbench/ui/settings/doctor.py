@@ -17,8 +17,9 @@ from workbench.services.keys import Keys
 from workbench.services.private_text import without_identity
 from workbench.ui.context import Context
 from workbench.ui.icons import PushButton
+from workbench.ui.settings.section import say
 from workbench.ui.tr import tr, translated, trn
-from workbench.ui.widgets import announce, copy_text, label, restyle
+from workbench.ui.widgets import copy_text, label
 
 REPORT_HEIGHT = 300
 
@@ -72,7 +73,7 @@ class DoctorPanel(QWidget):
     @Slot()
     def examine(self) -> None:
         self.run.setEnabled(False)
-        self._say(tr("Checking…"), "muted")
+        say(self.state, tr("Checking…"), "muted")
         self._context.jobs.run(examination(self._context), self._examined, self._failed, owner=self, key="doctor")
 
     def _examined(self, report: Report) -> None:
@@ -81,22 +82,16 @@ class DoctorPanel(QWidget):
         if problems:
             text = trn("{count} thing needs attention:", "{count} things need attention:", len(problems))
             lines = "\n".join([text, *(f"•  {translated(problem)}" for problem in problems)])
-            self._say(lines, "warn")
+            say(self.state, lines, "warn")
         else:
-            self._say(tr("All is well."), "good")
+            say(self.state, tr("All is well."), "good")
         self.report.setPlainText(without_identity(report_text(report)))
         self.report.show()
         self.copy.setEnabled(True)
 
     def _failed(self, error: ErrorInfo) -> None:
         self.run.setEnabled(True)
-        self._say(str(error), "bad")
-
-    def _say(self, text: str, name: str) -> None:
-        self.state.setText(text)
-        self.state.setObjectName(name)
-        restyle(self.state)
-        announce(self, text)
+        say(self.state, str(error), "bad")
 
     @Slot()
     def _copy(self) -> None:

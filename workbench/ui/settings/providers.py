@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -21,9 +21,9 @@ from workbench.ui.backend import Backend
 from workbench.ui.context import Context
 from workbench.ui.flow import FlowLayout
 from workbench.ui.icons import IconButton, IconLabel, PushButton
-from workbench.ui.settings.section import SettingsSection, clear
+from workbench.ui.settings.section import SettingsSection, clear, say
 from workbench.ui.tr import mark, tr, trn
-from workbench.ui.widgets import label, restyle
+from workbench.ui.widgets import label
 
 CARDS_A_TURN = 1
 TURN_MS = 5
@@ -148,10 +148,7 @@ class ProviderCard(QFrame):
         column.addWidget(self.result)
 
     def tell(self, text: str, name: str) -> None:
-        self.result.setText(text)
-        self.result.setObjectName(name)
-        restyle(self.result)
-        self.result.show()
+        say(self.result, text, name)
 
     @Slot()
     def _save(self) -> None:
@@ -329,6 +326,15 @@ class ProvidersSection(SettingsSection):
 
     @Slot(str)
     def _forget(self, name: str) -> None:
+        def forgotten(secret: str) -> None:
+            self.reload()
+            back = partial(self._save_key, name, secret)
+            self.context.shell.toast(tr("The key of {name} was forgotten", name=name), tr("Undo"), back)
+
+        self._take_key(name, forgotten)
+
+    def _take_key(self, name: str, done: Callable[[str], None]) -> None:
+        """Delete a key; `done` gets it, to be able to put it back."""
         backend = self.context.backend.value
         if backend is None:
             return
@@ -338,12 +344,6 @@ class ProvidersSection(SettingsSection):
             secret = keys.get(name) or ""
             keys.delete(name)
             return secret
-
-        def done(secret: str) -> None:
-            self.reload()
-            if secret:
-                back = partial(self._save_key, name, secret)
-                self.context.shell.toast(tr("The key of {name} was forgotten", name=name), tr("Undo"), back)
 
         self._run(work, done, name)
 
@@ -359,29 +359,17 @@ class ProvidersSection(SettingsSection):
         if card is not None and card.state.preset:
             text = tr("{name} has its own address again", name=name)
         elif card is not None and card.state.key_place in ("keyring", "file"):
-            self._forget_with_entry(name, before, text)
+
+            def gone(secret: str) -> None:
+                def undo() -> None:
+                    self._save_entries(before)
+                    self._save_key(name, secret)
+
+                self.context.shell.toast(text, tr("Undo"), undo)
+
+            self._take_key(name, gone)
             return
         self.context.shell.toast(text, tr("Undo"), partial(self._save_entries, before))
-
-    def _forget_with_entry(self, name: str, before: dict[str, Provider], text: str) -> None:
-        backend = self.context.backend.value
-        if backend is None:
-            return
-        keys = backend.keys
-
-        def work() -> str:
-            secret = keys.get(name) or ""
-            keys.delete(name)
-            return secret
-
-        def done(secret: str) -> None:
-            def undo() -> None:
-                self._save_entries(before)
-                self._save_key(name, secret)
-
-            self.context.shell.toast(text, tr("Undo"), undo)
-
-        self._run(work, done, name)
 
     @Slot()
     def _add(self) -> None:

@@ -13,8 +13,9 @@ from workbench.services.problem_report import Section, chat_section, collect, co
 from workbench.ui.context import Context
 from workbench.ui.icons import PushButton
 from workbench.ui.settings.doctor import examination
+from workbench.ui.settings.section import say
 from workbench.ui.tr import mark, tr
-from workbench.ui.widgets import announce, copy_text, label, restyle
+from workbench.ui.widgets import copy_text, label
 
 PARTS = {
     "doctor": mark("Versions and the doctor's findings"),
@@ -144,13 +145,13 @@ class ReportDialog(QDialog):
         for part, box in self.choices.items():
             box.setEnabled(part in sections)
             box.setChecked(part in sections and part != "chat")
-        self._say(tr("This is the whole report. You can change it."), "muted")
+        say(self.state, tr("This is the whole report. You can change it."), "muted")
         for button in (self.copy, self.save):
             button.setEnabled(True)
         self.compose()
 
     def _failed(self, error: ErrorInfo) -> None:
-        self._say(str(error), "bad")
+        say(self.state, str(error), "bad")
         for button in (self.copy, self.save):
             button.setEnabled(True)
         self.compose()
@@ -182,16 +183,11 @@ class ReportDialog(QDialog):
         return answer == kinds.Yes
 
     # --- out of here -------------------------------------------------------------------------------------------------
-    def _say(self, text: str, name: str) -> None:
-        self.state.setText(text)
-        self.state.setObjectName(name)
-        restyle(self.state)
-        announce(self, text)
 
     @Slot()
     def _copy(self) -> None:
         copy_text(self.text.toPlainText())
-        self._say(tr("Copied"), "good")
+        say(self.state, tr("Copied"), "good")
 
     @Slot()
     def _choose_file(self) -> None:
@@ -205,6 +201,6 @@ class ReportDialog(QDialog):
         try:
             write_report(path, self.text.toPlainText())
         except WorkbenchError as error:
-            self._say(str(error), "bad")
+            say(self.state, str(error), "bad")
             return
-        self._say(tr("Saved as {path}.", path=path), "good")
+        say(self.state, tr("Saved as {path}.", path=path), "good")

@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 from msgspec.structs import replace
-from PySide6.QtWidgets import QFrame, QLayout, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QFrame, QLabel, QLayout, QVBoxLayout, QWidget
 
 from workbench.ui.context import Context
 from workbench.ui.flow import TitledRow
 from workbench.ui.tr import tr
-from workbench.ui.widgets import label, separator
+from workbench.ui.widgets import announce, label, restyle, separator
 
 
 class SettingsSection(QWidget):
@@ -82,3 +82,12 @@ def clear(layout: QLayout) -> None:
             widget.deleteLater()
         elif inner is not None:
             clear(inner)
+
+
+def say(told: QLabel, text: str, name: str) -> None:
+    """Show what came of something in a label, in the style of this name (good, warn, bad, muted), and have it read."""
+    told.setText(text)
+    told.setObjectName(name)
+    restyle(told)
+    told.show()
+    announce(told, text)
