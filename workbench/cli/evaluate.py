@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import signal
 import threading
 from pathlib import Path
@@ -15,10 +16,10 @@ from workbench.cli.context import Workbench
 from workbench.cli.output import Progress, print_json, print_table, write
 from workbench.core.errors import BadInput
 from workbench.evaluation.analysis import Analysis, analyse
-from workbench.evaluation.answers import Answer
+from workbench.evaluation.answers import HUMAN, Answer
 from workbench.evaluation.decision import Decision, Estimate, decide, estimate_run
 from workbench.evaluation.exports import report_of
-from workbench.evaluation.findings import settling, smallest, unjudged
+from workbench.evaluation.findings import best_first, settling, smallest, unjudged
 from workbench.evaluation.grading import Grading
 from workbench.evaluation.model_graders import model_graders
 from workbench.evaluation.promptfoo import looks_like_promptfoo, read_promptfoo
@@ -26,7 +27,7 @@ from workbench.evaluation.recorded import freeze
 from workbench.evaluation.running import Evaluation
 from workbench.evaluation.running import Progress as EvaluationProgress
 from workbench.evaluation.spec import EvalSpec, read_spec
-from workbench.evaluation.verdict import sentence
+from workbench.evaluation.verdict import detail, headline, sentence
 from workbench.store import now
 
 EXIT_FAILED, EXIT_NOT_PASSED, EXIT_CANCELLED = 1, 3, 130
@@ -174,21 +175,22 @@ def _line(at: EvaluationProgress) -> str:
 
 
 def _print(spec: EvalSpec, outcome: Outcome, decision: Decision) -> None:
-    for line in outcome.sentences:
-        write(line + "\n\n")
     analysis = outcome.analysis
-    found = [settling(comparison, analysis.arms) for comparison in analysis.comparisons]
-    for line in filter(None, dict.fromkeys([*found, smallest(analysis)])):
-        write(line + "\n")
-    waiting = unjudged(analysis.arms)
+    for comparison in best_first(analysis.comparisons):
+        names = comparison.candidate[0], comparison.baseline[0]
+        said = headline(comparison.verdict, *names), detail(comparison.verdict, *names)
+        write(" ".join(filter(None, (*said, settling(comparison, analysis.arms)))) + "\n\n")
+    if smallest(analysis):
+        write(smallest(analysis) + "\n\n")
+    waiting = unjudged(analysis.arms) if any(grader.grader == HUMAN for grader in spec.graders) else 0
     if waiting:
         write(f"{waiting} answers wait for your judgement: open the evaluation in the window, “Judge blind”.\n")
     rows = [
         (
             arm.contestant,
             arm.prompt,
-            f"{arm.rate.estimate:.1%}" if arm.answered else "-",
-            f"{max(0.0, arm.rate.low):.1%} to {min(1.0, arm.rate.high):.1%}",
+            "-" if math.isnan(arm.rate.estimate) else f"{arm.rate.estimate:.1%}",
+            "-" if math.isnan(arm.rate.estimate) else f"{max(0.0, arm.rate.low):.1%} to {min(1.0, arm.rate.high):.1%}",
             str(arm.answered),
             str(arm.errors),
             "-" if arm.latency_median_s is None else f"{arm.latency_median_s:.2f} s",

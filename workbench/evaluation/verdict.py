@@ -154,7 +154,10 @@ def _settled_up_to(scores: Sequence[PairedScores], margin: float) -> float:
 
 def sentence(verdict: Verdict, candidate: str, baseline: str) -> str:
     """The verdict in plain words, with the effect and its interval."""
-    return f"{headline(verdict, candidate, baseline)} {detail(verdict, candidate, baseline)}"
+    text = f"{headline(verdict, candidate, baseline)} {detail(verdict, candidate, baseline)}"
+    if verdict.outcome is Outcome.NOT_ENOUGH_EVIDENCE and verdict.more_cases:
+        text += f" About {verdict.more_cases:,} more cases would settle it."
+    return text
 
 
 def headline(verdict: Verdict, candidate: str, baseline: str) -> str:
@@ -175,14 +178,10 @@ def detail(verdict: Verdict, candidate: str, baseline: str) -> str:
         f"to {signed(verdict.difference.high * 100)})"
     )
     if round(points, 1) > 0:
-        seen = f"Over {verdict.n} cases {candidate} scored {points:.1f} points higher than {baseline} {interval}."
-    elif round(points, 1) < 0:
-        seen = f"Over {verdict.n} cases {candidate} scored {-points:.1f} points lower than {baseline} {interval}."
-    else:
-        seen = f"Over {verdict.n} cases {candidate} and {baseline} scored the same {interval}."
-    if verdict.outcome is Outcome.NOT_ENOUGH_EVIDENCE and verdict.more_cases:
-        seen += f" About {verdict.more_cases:,} more cases would settle it."
-    return seen
+        return f"Over {verdict.n} cases {candidate} scored {points:.1f} points higher than {baseline} {interval}."
+    if round(points, 1) < 0:
+        return f"Over {verdict.n} cases {candidate} scored {-points:.1f} points lower than {baseline} {interval}."
+    return f"Over {verdict.n} cases {candidate} and {baseline} scored the same {interval}."
 
 
 def signed(points: float) -> str:
