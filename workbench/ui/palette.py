@@ -16,6 +16,7 @@ from workbench.ui.actions import Actions
 from workbench.ui.choice_list import ChoiceList, Index, Match, RowDelegate, match
 from workbench.ui.formats import keys_text
 from workbench.ui.tr import mark, tr
+from workbench.ui.widgets import mirrored
 
 ROW_HEIGHT = 36
 WIDTH = 560
@@ -94,15 +95,15 @@ class ActionDelegate(RowDelegate):
         name = index.data(ICON_ROLE)
         if name:
             top = rect.top() + (rect.height() - 16) // 2
-            icons.icon(name, muted.name(), 16).paint(painter, QRect(rect.left() + 10, top, 16, 16))
+            icons.icon(name, muted.name(), 16).paint(painter, mirrored(option, QRect(rect.left() + 10, top, 16, 16)))
         keys = index.data(KEYS_ROLE) or ""
         painter.setFont(option.font)
         painter.setPen(muted)
         keys_width = option.fontMetrics.horizontalAdvance(keys)
         flags = Qt.AlignmentFlag.AlignVCenter | Qt.AlignmentFlag.AlignRight
-        painter.drawText(rect.adjusted(0, 0, -12, 0), flags, keys)
+        painter.drawText(mirrored(option, rect.adjusted(0, 0, -12, 0)), flags, keys)
         painter.setPen(palette.color(QPalette.ColorRole.Text))
-        room = rect.adjusted(38, 0, -24 - keys_width, 0)
+        room = mirrored(option, rect.adjusted(38, 0, -24 - keys_width, 0))
         text = option.fontMetrics.elidedText(
             index.data(Qt.ItemDataRole.DisplayRole), Qt.TextElideMode.ElideRight, room.width()
         )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from PySide6 import QtCore, QtGui
+from PySide6 import QtCore, QtGui, QtWidgets
 from PySide6.QtCore import QEvent, QObject, QSize, QTimer, Signal, Slot
 from PySide6.QtGui import QFontMetrics, QGuiApplication, QPalette, QResizeEvent
 from PySide6.QtWidgets import (
@@ -23,7 +23,8 @@ from workbench.ui.numbers import PLAIN_TEXT, set_number
 from workbench.ui.tr import tr, translated_error
 
 if TYPE_CHECKING:  # the first paint needs some of these widgets, and none of their errors
-    from PySide6.QtWidgets import QKeySequenceEdit, QLineEdit
+    from PySide6.QtCore import QRect
+    from PySide6.QtWidgets import QKeySequenceEdit, QLineEdit, QStyleOptionViewItem
 
     from workbench.core.errors import ErrorInfo
 
@@ -67,6 +68,11 @@ def add_clear_button(field: QLineEdit | QKeySequenceEdit) -> None:
     action = field.findChild(QtGui.QAction, "_q_qlineeditclearaction")
     if action is not None:
         action.setText(tr("Clear"))
+
+
+def mirrored(option: QStyleOptionViewItem, rect: QRect) -> QRect:
+    """Where a part of a row stands in a language from right to left. Qt mirrors the alignment of drawn text itself."""
+    return QtWidgets.QStyle.visualRect(option.direction, option.rect, rect)
 
 
 def copy_text(text: str) -> None:

@@ -19,6 +19,7 @@ from workbench.ui.choice_list import ChoiceList, Index, Match, RowDelegate, matc
 from workbench.ui.formats import count_text, price, size_text
 from workbench.ui.icons import PushButton
 from workbench.ui.tr import tr
+from workbench.ui.widgets import mirrored
 
 WIDTH = 440
 MAX_HEIGHT = 420
@@ -69,13 +70,13 @@ class ModelDelegate(RowDelegate):
             painter.setFont(small)
             painter.setPen(muted)
             flags = Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignBottom
-            painter.drawText(option.rect.adjusted(12, 0, 0, -3), flags, index.data())
+            painter.drawText(mirrored(option, option.rect.adjusted(12, 0, 0, -3)), flags, index.data())
             painter.restore()
             return
         rect = self.paint_selection(painter, option)
-        area = QRect(rect.left() + 10, rect.center().y() - 8, 17, 17)
+        area = mirrored(option, QRect(rect.left() + 10, rect.center().y() - 8, 17, 17))
         icons.icon(index.data(ICON_ROLE), muted.name(), 17).paint(painter, area)
-        room = rect.adjusted(38, 6, -10, -6)
+        room = mirrored(option, rect.adjusted(38, 6, -10, -6))
         painter.setFont(option.font)
         painter.setPen(palette.color(QPalette.ColorRole.Text))
         elide = Qt.TextElideMode.ElideRight

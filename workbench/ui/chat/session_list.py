@@ -46,7 +46,7 @@ from workbench.ui.chat.state import ChatState
 from workbench.ui.context import Context
 from workbench.ui.icons import IconButton, PushButton
 from workbench.ui.tr import tr
-from workbench.ui.widgets import ElidedLabel, add_clear_button, label
+from workbench.ui.widgets import ElidedLabel, add_clear_button, label, mirrored
 
 if TYPE_CHECKING:
     from workbench.store.values import SearchHit, Session
@@ -125,7 +125,7 @@ class SessionDelegate(QStyledItemDelegate):
         font.setWeight(QFont.Weight.DemiBold)
         painter.setFont(font)
         painter.setPen(palette.color(QPalette.ColorRole.PlaceholderText))
-        rect = option.rect.adjusted(18, 0, -12, -3)
+        rect = mirrored(option, option.rect.adjusted(18, 0, -12, -3))
         painter.drawText(rect, Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignBottom, index.data())
 
     def _paint_row(self, painter: QPainter, option: QStyleOptionViewItem, index: Index, palette: QPalette) -> None:
@@ -148,15 +148,14 @@ class SessionDelegate(QStyledItemDelegate):
         if index.data(RUNNING_ROLE):
             painter.setBrush(palette.color(QPalette.ColorRole.Highlight))
             painter.setPen(Qt.PenStyle.NoPen)
-            painter.drawEllipse(QPoint(right - 3, rect.center().y()), 3, 3)
+            painter.drawEllipse(mirrored(option, QRect(right - 6, rect.center().y() - 3, 6, 6)))
             right -= 16
         elif index.data(PINNED_ROLE):
-            area = QRect(right - 12, rect.center().y() - 6, 13, 13)
+            area = mirrored(option, QRect(right - 12, rect.center().y() - 6, 13, 13))
             icons.icon("pin", muted.name(), 13).paint(painter, area)
             right -= 20
-        self._paint_texts(
-            painter, option, index, QRect(rect.left() + 10, rect.top(), right - rect.left() - 10, rect.height())
-        )
+        room = QRect(rect.left() + 10, rect.top(), right - rect.left() - 10, rect.height())
+        self._paint_texts(painter, option, index, mirrored(option, room))
 
     def _paint_texts(self, painter: QPainter, option: QStyleOptionViewItem, index: Index, room: QRect) -> None:
         palette = QApplication.palette()

@@ -224,7 +224,7 @@ class ResultsView(QWidget):
         self.bar.setValue(progress.done)
         parts = [tr("{done} of {total} answers", done=number(progress.done), total=number(progress.total))]
         if progress.to_judge:
-            judged = tr("{done} of {total} judged", done=f"{progress.judged:,}", total=f"{progress.to_judge:,}")
+            judged = tr("{done} of {total} judged", done=number(progress.judged), total=number(progress.to_judge))
             parts = [judged]
             self.bar.setRange(0, progress.to_judge)
             self.bar.setValue(progress.judged)

@@ -24,7 +24,7 @@ from workbench.ui.evaluate.contestant_editor import ContestantEditor
 from workbench.ui.evaluate.grader_editor import GraderEditor
 from workbench.ui.evaluate.parts import ComboBox, DoubleSpinBox, SpinBox, card, field, padded, row, scrolled, wrapped
 from workbench.ui.evaluate.state import EvaluateState
-from workbench.ui.formats import number
+from workbench.ui.formats import exact_money, number
 from workbench.ui.icons import PushButton
 from workbench.ui.tr import tr, trn
 from workbench.ui.widgets import clear_layout, label
@@ -350,7 +350,7 @@ class SetupView(QWidget):
         parts = [trn("{count} answer", "{count} answers", estimate.answers)]
         sent = estimate.remote_answers + estimate.judgements
         if sent:
-            cost = tr("at an unknown price") if estimate.usd is None else f"≤ ${estimate.usd:.2f}"
+            cost = tr("at an unknown price") if estimate.usd is None else f"≤ {exact_money(estimate.usd)}"
             parts.append(
                 trn(
                     "{count} prompt leaves this machine, about {tokens} tokens, {cost}",

@@ -36,6 +36,7 @@ from workbench.ui.history.columns import COLUMNS, spoken
 from workbench.ui.history.state import HistoryState
 from workbench.ui.theme import scaled
 from workbench.ui.tr import tr
+from workbench.ui.widgets import mirrored
 
 if TYPE_CHECKING:
     from workbench.store.values import RunRow
@@ -157,14 +158,14 @@ class RunDelegate(QStyledItemDelegate):
         color = self._color(column.id, row)
         if column.icon is not None and row is not None:
             area = QRect(room.left(), room.center().y() - 7, 15, 15)
-            icons.icon(column.icon(row), color.name(), 15).paint(painter, area)
+            icons.icon(column.icon(row), color.name(), 15).paint(painter, mirrored(option, area))
             room.setLeft(room.left() + 21)
         painter.setFont(option.font)
         painter.setPen(color)
         side = Qt.AlignmentFlag.AlignRight if column.numeric else Qt.AlignmentFlag.AlignLeft
         text = "…" if row is None else column.text(row)
         text = option.fontMetrics.elidedText(text, Qt.TextElideMode.ElideRight, room.width())
-        painter.drawText(room, side | Qt.AlignmentFlag.AlignVCenter, text)
+        painter.drawText(mirrored(option, room), side | Qt.AlignmentFlag.AlignVCenter, text)
 
     def _color(self, column: str, row: Any) -> QColor:
         tokens = self._theme.tokens

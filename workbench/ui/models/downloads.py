@@ -19,7 +19,7 @@ from PySide6.QtWidgets import (
 )
 
 from workbench.ui.context import Context
-from workbench.ui.formats import duration_text, size_text
+from workbench.ui.formats import duration_text, number, size_text
 from workbench.ui.icons import IconButton, PushButton
 from workbench.ui.models.formats import repo_title
 from workbench.ui.models.parts import EmptyState, Notice, set_badge
@@ -115,7 +115,7 @@ class DownloadCard(QFrame):
         self.amount.setText(
             total
             if state in ("done", "cancelled")
-            else tr("{done} of {total} · {percent} %", done=done, total=total, percent=f"{snapshot.fraction * 100:.0f}")
+            else tr("{done} of {total} · {percent} %", done=done, total=total, percent=number(snapshot.fraction * 100))
         )
         parts = [f"{size_text(snapshot.bytes_per_s)}/s"] if snapshot.bytes_per_s > 0 else []
         if snapshot.remaining_s is not None:

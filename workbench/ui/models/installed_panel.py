@@ -145,7 +145,7 @@ class InstalledPanel(QScrollArea):
         self.buttons["stop"].setVisible(loading)
         self.buttons["unload"].setVisible(not loading and loaded is not None)
         if loading:
-            set_badge(self.badge, tr("Loading, {percent} %", percent=f"{(fraction or 0) * 100:.0f}"), "badge")
+            set_badge(self.badge, tr("Loading, {percent} %", percent=number((fraction or 0) * 100)), "badge")
         elif loaded is None:
             set_badge(self.badge, tr("Not loaded"), "badge")
         else:

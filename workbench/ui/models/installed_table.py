@@ -19,7 +19,7 @@ from PySide6.QtGui import QColor, QFont, QFontMetrics, QPainter
 from PySide6.QtWidgets import QStyle, QStyledItemDelegate, QStyleOptionViewItem
 
 from workbench.ui.choice_list import match
-from workbench.ui.formats import count_text, size_text
+from workbench.ui.formats import count_text, number, size_text
 from workbench.ui.models.formats import age_text, tokens_text
 from workbench.ui.models.inventory import InstalledModel
 from workbench.ui.models.state import ModelsState
@@ -98,7 +98,7 @@ class InstalledTable(QAbstractTableModel):
 
     def status(self, model: InstalledModel) -> str:
         if model.id in self._state.loading:
-            return tr("loading, {percent} %", percent=f"{self._state.loading[model.id] * 100:.0f}")
+            return tr("loading, {percent} %", percent=number(self._state.loading[model.id] * 100))
         if not self._state.is_loaded(model):
             return tr("not loaded")
         running = self._state.loaded[str(model.found.path)].running

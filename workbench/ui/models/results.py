@@ -12,7 +12,7 @@ from PySide6.QtWidgets import QApplication, QStyledItemDelegate, QStyleOptionVie
 from workbench.hub.repos import RepoSummary
 from workbench.services.fit import Fit, Machine
 from workbench.ui import icons
-from workbench.ui.formats import count_text
+from workbench.ui.formats import count_text, decimal
 from workbench.ui.models.formats import age_text, is_slow, owner_of, repo_title, speed_text, tokens_text, verdict_text
 from workbench.ui.models.search import Search
 from workbench.ui.theme import Theme
@@ -161,7 +161,7 @@ class ResultDelegate(QStyledItemDelegate):
             fits = tr("Slow") if slow else tr("Fits")
             text = {"no": tr("Too large"), "partly": tr("Partly on GPU")}.get(verdict, fits)
             if verdict != "no":
-                text += tr(" · {speed} tok/s", speed=f"{fit.tokens_per_s:.{0 if fit.tokens_per_s >= 10 else 1}f}")
+                text += tr(" · {speed} tok/s", speed=decimal(fit.tokens_per_s, 0 if fit.tokens_per_s >= 10 else 1))
             good = verdict in ("ram", "vram") and not slow
             colors = (tokens.good, tokens.good_bg) if good else (tokens.warn, tokens.warn_bg)
             colors = (tokens.bad, tokens.bad_bg) if verdict == "no" else colors
