@@ -20,46 +20,32 @@ from PySide6.QtWidgets import (
 from workbench.ui.widgets import label
 
 
-class ComboBox(QComboBox):
-    """The wheel scrolls the page and does not change a choice that happens to lie under the pointer."""
-
-    def __init__(self, parent: QWidget | None = None) -> None:
-        super().__init__(parent)
-        self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
+class _Calm:
+    """The wheel scrolls the page and does not change a value that happens to lie under the pointer."""
 
     def wheelEvent(self, event: QWheelEvent) -> None:
-        if self.hasFocus():
-            super().wheelEvent(event)
+        if self.hasFocus():  # type: ignore[attr-defined]
+            super().wheelEvent(event)  # type: ignore[misc]
         else:
             event.ignore()
 
 
-class SpinBox(QSpinBox):
-    """See `ComboBox`."""
-
+class ComboBox(_Calm, QComboBox):
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
 
-    def wheelEvent(self, event: QWheelEvent) -> None:
-        if self.hasFocus():
-            super().wheelEvent(event)
-        else:
-            event.ignore()
 
-
-class DoubleSpinBox(QDoubleSpinBox):
-    """See `ComboBox`."""
-
+class SpinBox(_Calm, QSpinBox):
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
 
-    def wheelEvent(self, event: QWheelEvent) -> None:
-        if self.hasFocus():
-            super().wheelEvent(event)
-        else:
-            event.ignore()
+
+class DoubleSpinBox(_Calm, QDoubleSpinBox):
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
 
 
 def card(title: str = "", hint: str = "") -> tuple[QFrame, QVBoxLayout]:
