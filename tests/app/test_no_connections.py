@@ -94,6 +94,8 @@ def test_nothing_is_connected_by_start_local_chat_and_looking_around(home: Path,
 def test_the_witnesses_see_a_connection(tmp_path: Path) -> None:
     """The hook of the test above is one that can fail."""
     head = PROGRAM.partition("import psutil")[0]
-    code = f"{head}\ntry:\n    socket.create_connection(('127.0.0.1', 9), 1)\nexcept OSError:\n    pass\nprint(len(made))"
+    code = (
+        f"{head}\ntry:\n    socket.create_connection(('127.0.0.1', 9), 1)\nexcept OSError:\n    pass\nprint(len(made))"
+    )
     done = subprocess.run([sys.executable, "-P", "-c", code], capture_output=True, text=True, check=True)
     assert int(done.stdout) >= 2
