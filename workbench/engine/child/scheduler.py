@@ -5,8 +5,8 @@ llama.cpp. They are kept apart on purpose: mixed into one batch, a generated tok
 made for prompts, and its bits would depend on what else is going on. Apart, and with prompts cut at multiples of 64,
 a request draws the same tokens alone, next to others, and again from the cache (see `SlotPool.acquire`); measured on
 CPUs with flash attention. What still changes the low bits, and so may change a draw: an earlier answer in the prompt
-(its tokens were computed one by one, in a new process they come as a prompt), other cells in use before the prompt's,
-flash attention off, and GPU kernels that choose by batch size.
+(its tokens were computed one by one, in a new process they come as a prompt; after a step back, see below, they do
+too), other cells in use before the prompt's, flash attention off, and GPU kernels that choose by batch size.
 
 The second turn of a chat evaluates `prompt_tokens - cached_tokens` tokens, where cached_tokens is the first turn's
 prompt_tokens + completion_tokens, less one if the answer ended by length (the token drawn last was never evaluated).
