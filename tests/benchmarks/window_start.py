@@ -2,9 +2,9 @@
 
     python -m tests.benchmarks.window_start [--json OUT] [--rounds 9]
 
-Both are started in turns in one run, so their ratio holds on a noisy machine (goal: at most 1.6). Keys are posted as soon
-as the window is painted: `typed` is when they stand in the composer, `usable` when the database is open and they can be
-sent (they must still be there). `empty home` is the very first start, which makes the database.
+Both are started in turns in one run, so their ratio holds on a noisy machine (goal: at most 1.6). Keys are posted as
+soon as the window is painted: `typed` is when they stand in the composer, `usable` when the database is open and they
+can be sent (they must still be there). `empty home` is the very first start, which makes the database.
 """
 
 from __future__ import annotations
