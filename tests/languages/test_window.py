@@ -90,8 +90,8 @@ def test_the_language_is_chosen_in_the_settings(fake_models: None, start: Start,
     assert driver.program.begins_anew
     driver.close()
     again = start(wait=False)  # at the settings, where it was
-    again.wait(lambda: again.program.is_complete and "chat.new" in again.window.registry)
-    assert again.window.registry["chat.new"].text() == "Neuer Chat"
+    again.wait(lambda: again.program.is_complete and again.program.jobs.pending == 0)
+    assert again.window.registry["place.compare"].text() == "Zu Vergleich"
 
 
 def test_numbers_and_dates_are_written_as_the_locale_does(qapp: QApplication) -> None:

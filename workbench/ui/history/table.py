@@ -241,7 +241,7 @@ class RunTable(QTableView):
         header.setContextMenuPolicy(Qt.ContextMenuPolicy.CustomContextMenu)
         header.customContextMenuRequested.connect(self._show_columns_menu)
         for place, column in enumerate(COLUMNS):
-            header.resizeSection(place, scaled(column.width, self._scaled_to))
+            header.resizeSection(place, max(scaled(column.width, self._scaled_to), header.sectionSizeHint(place)))
             header.setSectionHidden(place, not column.shown)
         saved = self._context.state.value.history.get("columns")
         if isinstance(saved, dict):
