@@ -9,17 +9,22 @@ from workbench.evaluation.answers import Answer
 
 
 def in_threads(work: Callable[[], None], count: int) -> None:
-    """Run `work` in `count` threads and wait. What one of them raises is raised here: it is a bug of ours, or a
+    """Run `work` in `count` threads and wait. See `at_once`."""
+    at_once([work] * count)
+
+
+def at_once(works: Sequence[Callable[[], None]]) -> None:
+    """Run each in a thread of its own and wait. What one of them raises is raised here: it is a bug of ours, or a
     database that can't be written."""
     problems: list[BaseException] = []
 
-    def guarded() -> None:
+    def guarded(work: Callable[[], None]) -> None:
         try:
             work()
         except BaseException as error:
             problems.append(error)
 
-    workers = [threading.Thread(target=guarded, daemon=True) for _ in range(count)]
+    workers = [threading.Thread(target=guarded, args=(work,), daemon=True) for work in works]
     for worker in workers:
         worker.start()
     for worker in workers:

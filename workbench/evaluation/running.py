@@ -33,7 +33,7 @@ from workbench.evaluation.cases import TestCase
 from workbench.evaluation.findings import outcomes_of
 from workbench.evaluation.grading import Grading
 from workbench.evaluation.human import read_votes
-from workbench.evaluation.judging import in_threads, pairs_of
+from workbench.evaluation.judging import at_once, in_threads, pairs_of
 from workbench.evaluation.prompts import build_request, request_sha256
 from workbench.evaluation.recorded import read_recorded
 from workbench.evaluation.rows import Task, answer_of, answer_row, case_row, failed_answer, pair_rows, recorded_row
@@ -285,20 +285,19 @@ class Evaluation:
     def _work(self, by_model: dict[str, list[Task]], models: dict[str, ChatModel]) -> None:
         """Remote contestants at once, local ones one after another: each has the machine to itself."""
         remote = [name for name in by_model if models[name].info.remote]
-        threads = [
-            threading.Thread(target=self._serve, args=(by_model[name], models[name], REMOTE_AT_ONCE), daemon=True)
-            for name in remote
+        tracks: list[Callable[[], None]] = [
+            partial(self._serve, by_model[name], models[name], REMOTE_AT_ONCE) for name in remote
         ]
-        for thread in threads:
-            thread.start()
-        for name in by_model:
-            if name not in remote:
-                self._serve(by_model[name], models[name], LOCAL_AT_ONCE)
-        for thread in threads:
-            thread.join()
 
-    def _serve(self, tasks: Sequence[Task], model: ChatModel, at_once: int) -> None:
-        """Answer one contestant's tasks, `at_once` at a time."""
+        def local() -> None:
+            for name in by_model:
+                if name not in remote:
+                    self._serve(by_model[name], models[name], LOCAL_AT_ONCE)
+
+        at_once([*tracks, local])
+
+    def _serve(self, tasks: Sequence[Task], model: ChatModel, many: int) -> None:
+        """Answer one contestant's tasks, `many` at a time."""
         waiting: queue.SimpleQueue[Task] = queue.SimpleQueue()
         for task in tasks:
             waiting.put(task)
@@ -312,7 +311,7 @@ class Evaluation:
                     return
                 self._answer(task, model, identity)
 
-        in_threads(work, min(at_once, len(tasks)))
+        in_threads(work, min(many, len(tasks)))
 
     def _answer(self, task: Task, model: ChatModel, identity: str) -> None:
         try:

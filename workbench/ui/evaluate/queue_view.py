@@ -53,10 +53,8 @@ class QueueView(QWidget):
         close.clicked.connect(self._close)
         head.addWidget(close)
         column.addLayout(head)
-        text = tr(
-            "You don't see which model wrote it, and the order tells nothing. Your judgements calibrate the graders."
-        )
-        column.addWidget(wrapped(text, "muted"))
+        self.intro = wrapped("", "muted")
+        column.addWidget(self.intro)
         self.view = TranscriptView()
         self.view.setAccessibleName(tr("The prompt and the answer to judge"))
         self.view.setFocusPolicy(Qt.FocusPolicy.ClickFocus)
@@ -94,6 +92,13 @@ class QueueView(QWidget):
         if backend is None:
             return
         self.loaded, self.done, self.waiting, self._current = loaded, [], [], None
+        blind = tr("You don't see which model wrote it, and the order tells nothing.")
+        use = (
+            tr("Your judgements decide the verdict.")
+            if any(grader.grader == HUMAN for grader in loaded.spec.graders)
+            else tr("Your judgements calibrate the graders.")
+        )
+        self.intro.setText(f"{blind} {use}")
         store, id = backend.store, loaded.row.id
 
         def fill(votes: dict[Any, float]) -> None:
