@@ -100,6 +100,75 @@ def test_cancel_deletes_the_partial_file(manager: DownloadManager, hub: FakeHub)
     assert manager.wait(id_, 10) and manager.snapshot(id_).state == "done"
 
 
+def test_a_cancel_that_keeps_what_came_can_be_taken_back(manager: DownloadManager, hub: FakeHub) -> None:
+    hub.fault("stall", after=300_000)
+    repo_id, model = add(hub, "a")
+    repo = RepoCache(manager.downloader.cache, repo_id)
+    id_ = manager.start(repo_id, model)
+    until(lambda: manager.snapshot(id_).done_bytes >= 300_000)
+    manager.cancel(id_, keep=True)
+    assert manager.wait(id_, 5)
+    assert manager.snapshot(id_).state == "cancelled"
+    came = manager.snapshot(id_).done_bytes
+    assert came >= 300_000
+    hub.fault("stall", after=10_000)
+    manager.resume(id_)
+    manager.discard(id_)  # too late: it was taken back
+    until(lambda: manager.snapshot(id_).done_bytes >= came + 10_000)
+    assert hub.of("cdn")[-1].headers["range"] == f"bytes={came}-{SIZE - 1}"
+    manager.cancel(id_, keep=True)
+    assert manager.wait(id_, 5)
+    assert len(list(partials(repo))) == 1
+    manager.discard(id_)
+    assert list(partials(repo)) == [] and manager.snapshot(id_).done_bytes == 0
+
+
+def test_what_a_cancel_has_kept_goes_with_the_next_start(hub: FakeHub, tmp_path: Path) -> None:
+    hub.fault("stall", after=300_000)
+    first = start(hub, tmp_path)
+    repo_id, model = add(hub, "a")
+    id_ = first.start(repo_id, model)
+    until(lambda: first.snapshot(id_).done_bytes >= 300_000)
+    first.cancel(id_, keep=True)
+    assert first.wait(id_, 5)
+    repo = RepoCache(first.downloader.cache, repo_id)
+    assert len(list(partials(repo))) == 1
+    second = start(hub, tmp_path)  # as after a kill: the first was not closed
+    assert list(partials(repo)) == [] and second.snapshot(id_).state == "cancelled"
+
+
+def test_a_cancel_spares_a_file_that_another_download_brings_too(manager: DownloadManager, hub: FakeHub) -> None:
+    names = ("a-Q4_0.gguf", "a-Q8_0.gguf", "mmproj.gguf")
+    repo = hub.add("org/a", {name: random.Random(name).randbytes(SIZE) for name in names})
+    files = {name: RepoFile(path=name, size_bytes=SIZE, sha256=repo.files[name].sha256) for name in names}
+    hub.fault("stall", after=300_000, times=9, path="mmproj")
+    ids = [
+        manager.start("org/a", Quantization(label=name, files=(files[name],)), projector=files["mmproj.gguf"])
+        for name in names[:2]
+    ]
+    until(lambda: any(manager.snapshot(id_).done_bytes >= SIZE + 300_000 for id_ in ids))
+    until(lambda: all(manager.snapshot(id_).done_bytes >= SIZE for id_ in ids))
+    for id_ in ids:
+        manager.pause(id_)
+        assert manager.wait(id_, 5)
+    cache = RepoCache(manager.downloader.cache, "org/a")
+    manager.cancel(ids[0])
+    assert len(list(partials(cache))) == 1
+    manager.cancel(ids[1])
+    assert list(partials(cache)) == []
+
+
+def test_a_partial_file_that_another_program_downloads_stays(manager: DownloadManager, hub: FakeHub) -> None:
+    hub.fault("stall", after=300_000)
+    repo_id, model = add(hub, "a")
+    id_ = manager.start(repo_id, model)
+    until(lambda: manager.snapshot(id_).done_bytes >= 300_000)
+    assert manager.downloader.discard(repo_id, model.files[0].path) == 0
+    manager.pause(id_)
+    assert manager.wait(id_, 5)
+    assert manager.downloader.discard(repo_id, model.files[0].path) >= 300_000
+
+
 def test_survives_a_restart_and_connects_only_when_asked(hub: FakeHub, tmp_path: Path) -> None:
     hub.fault("slow", bytes_per_s=1_000_000)
     first = start(hub, tmp_path)
@@ -163,6 +232,20 @@ def test_verify_takes_a_damaged_file_out_of_use_and_resume_mends_it(manager: Dow
     manager.resume(id_)
     assert manager.wait(id_, 10) and manager.snapshot(id_).state == "done"
     assert path.read_bytes() == hub.repos[repo_id].files[model.files[0].path].content
+
+
+def test_verify_does_not_call_a_file_whole_that_is_gone(manager: DownloadManager, hub: FakeHub) -> None:
+    repo_id, model = add(hub, "split", parts=2)
+    id_ = manager.start(repo_id, model)
+    assert manager.wait(id_, 10)
+    second = Path(manager.snapshot(id_).path).with_name(model.files[1].path)
+    second.resolve().unlink()
+    manager.verify(id_)
+    assert manager.wait(id_, 10)
+    failed = manager.snapshot(id_)
+    assert failed.state == "failed" and failed.error is not None and "can't be read" in failed.error.message
+    manager.resume(id_)
+    assert manager.wait(id_, 10) and manager.snapshot(id_).state == "done" and second.is_file()
 
 
 def test_a_damaged_list_is_set_aside(hub: FakeHub, tmp_path: Path) -> None:

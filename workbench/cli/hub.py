@@ -18,7 +18,7 @@ from workbench.hub.downloader import Downloader, FileProgress
 from workbench.hub.remote_gguf import knows_architecture
 from workbench.hub.repos import Quantization, RepoDetails, RepoSummary, SearchQuery
 from workbench.services.catalogue import Catalogue
-from workbench.services.downloads import SpeedMeter
+from workbench.services.speed_meter import SpeedMeter
 from workbench.services.fit import recommend
 from workbench.services.hub_access import HubAccess
 from workbench.services.model_files import FoundModel, models_at

@@ -24,7 +24,6 @@ from pathlib import Path
 from typing import Literal
 
 import filelock
-import httpx2
 
 from workbench.core.cancel import CancelToken
 from workbench.core.errors import Cancelled
@@ -32,11 +31,10 @@ from workbench.core.settings import Network
 from workbench.hub.auth import usual_token
 from workbench.hub.bandwidth import BandwidthLimit
 from workbench.hub.cache import RepoCache, default_cache
-from workbench.hub.client import rate_limited
 from workbench.hub.errors import BusyElsewhere, ChecksumMismatch, DiskFull, DownloadPaused, HubError
 from workbench.hub.network import hub_endpoint
 from workbench.hub.partial import PartialState, discard, partials, state_path
-from workbench.hub.resolve import HubSession, Resolved
+from workbench.hub.resolve import HubSession, RangeIgnored, Resolved, check_bytes
 from workbench.hub.transfer import READ_BYTES, HashedFile, Piece, body, in_plain_words
 
 Phase = Literal["asking", "waiting", "checking", "downloading", "retrying", "repairing", "done"]
@@ -120,21 +118,19 @@ class Downloader:
             session.close()
 
     def discard(self, repo_id: str, filename: str) -> int:
-        """Delete partial files of this file. Returns the bytes freed."""
+        """Delete partial files of this file, but for those that someone is downloading. Returns the bytes freed."""
         freed = 0
-        for part, state in partials(RepoCache(self.cache, repo_id)):
+        repo = RepoCache(self.cache, repo_id)
+        for part, state in partials(repo):
             if state is not None and state.filename == filename:
-                freed += part.stat().st_size
-                discard(part)
+                with contextlib.suppress(OSError), filelock.FileLock(repo.lock(state.etag), timeout=0, mode=0o664):
+                    freed += part.stat().st_size
+                    discard(part)
         return freed
 
 
 class _ChangedError(Exception):
     """The file on the Hub is another one now: start over."""
-
-
-class _RangeIgnoredError(Exception):
-    """The server sends the whole file whatever is asked for, or knows no such range: start over."""
 
 
 class _Job:
@@ -232,6 +228,9 @@ class _Job:
                 self._tell("waiting", 0, message, always=True)
                 if self._cancel.wait(0.15):
                     raise Cancelled("Stopped.") from None
+            except OSError as error:
+                with in_plain_words(Path(lock.lock_file)):
+                    raise error
         try:
             yield
         finally:
@@ -314,7 +313,7 @@ class _Job:
             while file.size < self._target.size:
                 try:
                     self._pull(lambda: file.size, self._target.size, save_sometimes, best)
-                except _RangeIgnoredError:
+                except RangeIgnored:
                     best = max(best, file.size)
                     restarts += 1
                     if restarts > self._options.tries:
@@ -342,7 +341,7 @@ class _Job:
 
         try:
             self._pull(lambda: at, end, mend, at)
-        except _RangeIgnoredError:  # it can't be mended in place
+        except RangeIgnored:  # it can't be mended in place
             file.forget()
             raise _ChangedError from None
 
@@ -372,7 +371,7 @@ class _Job:
         if_range = "" if self._target.sha256 else self._state.storage_etag
         response = self._session.open(self._target.link, start, None if whole else end, self._cancel, if_range)
         try:
-            self._check(response, start, whole)
+            check_bytes(response, start, self._target.size, whole=whole)
             self._state.storage_etag = response.headers.get("etag", "")
             limit = self._owner.limit
             file = self._file
@@ -385,29 +384,6 @@ class _Job:
                 sink(data)
         finally:
             response.close()
-
-    def _check(self, response: httpx2.Response, start: int, whole: bool) -> None:
-        status = response.status_code
-        if status == 206:
-            expected = f"bytes {start}-"
-            given = response.headers.get("content-range", "")
-            if not given.startswith(expected) or not given.endswith(f"/{self._target.size}"):
-                raise HubError("The storage sent another part than was asked for.", detail=given, retryable=True)
-        elif status == 200:
-            if not whole:
-                raise _RangeIgnoredError
-            length = response.headers.get("content-length")
-            if length is not None and int(length) != self._target.size:
-                raise HubError("The storage has another size for the file than the Hub.", detail=length, retryable=True)
-        elif status == 416:
-            raise _RangeIgnoredError
-        elif status == 429:
-            raise rate_limited(response)
-        elif status in (400, 401, 403, 404, 410):
-            message = "The download link was refused; asking for a new one."
-            raise HubError(message, detail=str(status), status=status, retryable=True)
-        else:
-            raise HubError(f"The storage has trouble ({status}).", status=status, retryable=True)
 
     # --- patience ---------------------------------------------------------------------------------------------
     def _patiently(self, ask: Callable[[], Resolved]) -> Resolved:

@@ -141,6 +141,37 @@ class HubSession:
         )
 
 
+class RangeIgnored(Exception):
+    """The server sends the whole file whatever is asked for, or knows no such range: start over."""
+
+
+def check_bytes(response: httpx2.Response, start: int, size: int, *, whole: bool) -> None:
+    """Whether a storage's answer is what was asked for: all of a file of `size` bytes, or it from `start` on.
+
+    Raises RangeIgnored, or HubError that is worth another try.
+    """
+    status = response.status_code
+    if status == 206:
+        given = response.headers.get("content-range", "")
+        if not given.startswith(f"bytes {start}-") or not given.endswith(f"/{size}"):
+            raise HubError("The storage sent another part than was asked for.", detail=given, retryable=True)
+    elif status == 200:
+        if not whole:
+            raise RangeIgnored
+        length = response.headers.get("content-length")
+        if length is not None and int(length) != size:
+            raise HubError("The storage has another size for the file than the Hub.", detail=length, retryable=True)
+    elif status == 416:
+        raise RangeIgnored
+    elif status == 429:
+        raise rate_limited(response)
+    elif status in (400, 401, 403, 404, 410):
+        message = "The download link was refused; asking for a new one."
+        raise HubError(message, detail=str(status), status=status, retryable=True)
+    else:
+        raise HubError(f"The storage has trouble ({status}).", status=status, retryable=True)
+
+
 def _resolved(headers: dict[str, str], url: str, link: str) -> Resolved:
     etag = _plain(headers.get("x-linked-etag") or headers.get("etag", ""))
     size = headers.get("x-linked-size") or headers.get("content-length", "")

@@ -6,7 +6,6 @@ What was done of each file lies beside it in the cache; kept here is only which 
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import threading
 import time
 import uuid
@@ -22,14 +21,16 @@ from workbench.core.cancel import CancelToken
 from workbench.core.errors import BadInput, Cancelled, ErrorInfo, WorkbenchError
 from workbench.hub.cache import RepoCache
 from workbench.hub.downloader import Downloader, FileProgress
-from workbench.hub.errors import ChecksumMismatch, DownloadPaused
+from workbench.hub.errors import ChecksumMismatch, DownloadPaused, HubError
 from workbench.hub.partial import partials
 from workbench.hub.repos import Quantization, RepoFile
 from workbench.hub.shared_blobs import blob_of
+from workbench.hub.transfer import in_plain_words
+from workbench.services.checksum import hash_file
+from workbench.services.speed_meter import SpeedMeter
 
 DownloadState = Literal["queued", "running", "paused", "done", "failed", "cancelled"]
 _TELL_EVERY_S = 0.1
-_SPEED_WINDOW_S = 3.0
 
 
 class Download(msgspec.Struct, kw_only=True):
@@ -49,6 +50,8 @@ class Download(msgspec.Struct, kw_only=True):
     added_at: str = ""
     place: int = 0
     """In the queue: lower ones start first, equal ones in the order they were asked for."""
+    kept: bool = False
+    """Cancelled, while what came of it is still there so that this can be taken back."""
 
 
 class DownloadSnapshot(msgspec.Struct, frozen=True, kw_only=True):
@@ -96,9 +99,11 @@ class DownloadManager:
         for item in _load(file):
             if item.state in ("queued", "running"):
                 item.state = "paused"
-            entry = _Entry(item)
-            entry.done = self._bytes_here(item)
-            self._entries[item.id] = entry
+            self._entries[item.id] = _Entry(item)
+        for entry in self._entries.values():
+            if entry.item.kept:  # the program was ended before the moment to take it back was over
+                self._drop_partials(entry)
+            entry.done = self._bytes_here(entry.item)
 
     # --- what the user does -----------------------------------------------------------------------------------
     def start(
@@ -131,9 +136,23 @@ class DownloadManager:
         """Stop and keep what came. Takes effect within 0.2 s."""
         self._stop(download_id, "paused")
 
-    def cancel(self, download_id: str) -> None:
-        """Stop and delete the partial files. Finished files of a split model stay."""
-        self._stop(download_id, "cancelled")
+    def cancel(self, download_id: str, *, keep: bool = False) -> None:
+        """Stop and delete the partial files. Finished files of a split model stay.
+
+        `keep`: what came stays until `discard`, so that `resume` takes the cancel back.
+        """
+        self._stop(download_id, "cancelled", keep)
+
+    def discard(self, download_id: str) -> None:
+        """Delete what a cancel has kept, if it was not taken back. Deletes files: not for the UI thread."""
+        with self._lock:
+            entry = self._entries.get(download_id)
+            if entry is None or not entry.item.kept or entry.item.state != "cancelled":
+                return
+            entry.item.kept = False
+        self._drop_partials(entry)
+        entry.done = self._bytes_here(entry.item)
+        self._changed(entry)
 
     def resume(self, download_id: str) -> None:
         """Go on with a download that is paused, failed or cancelled."""
@@ -142,6 +161,7 @@ class DownloadManager:
             if entry.item.state not in ("paused", "failed", "cancelled"):
                 return
             entry.item.state, entry.item.error, entry.message = "queued", None, ""
+            entry.item.kept = False
         self._changed(entry)
         self._fill()
 
@@ -163,6 +183,7 @@ class DownloadManager:
         """Take a download off the list. A running one is paused first; files stay."""
         self.pause(download_id)
         self.wait(download_id, 5)
+        self.discard(download_id)
         with self._lock:
             self._entries.pop(download_id, None)
         _save(self._file, {download_id: None})
@@ -213,6 +234,9 @@ class DownloadManager:
         with self._lock:
             self._closed = True
             running = [entry for entry in self._entries.values() if entry.item.state in ("running", "queued")]
+            kept = [entry.item.id for entry in self._entries.values() if entry.item.kept]
+        for download_id in kept:
+            self.discard(download_id)
         for entry in running:
             self.pause(entry.item.id)
         for entry in running:
@@ -257,12 +281,13 @@ class DownloadManager:
             self._finish(entry, state, error)
 
     def _finish(self, entry: _Entry, state: DownloadState, error: ErrorInfo | None) -> None:
+        kept = state == "cancelled" and entry.keep
+        if state == "cancelled" and not kept:
+            self._drop_partials(entry)  # without the lock: the window asks for it, and a large file takes its time
+        done = self._bytes_here(entry.item)
         with self._lock:
-            entry.item.state, entry.item.error = state, error
-            entry.verify, entry.phase, entry.message, entry.thread = False, "", "", None
-            if state == "cancelled":
-                self._drop_partials(entry)
-            entry.done = self._bytes_here(entry.item)
+            entry.item.state, entry.item.error, entry.item.kept = state, error, kept
+            entry.verify, entry.phase, entry.message, entry.thread, entry.done = False, "", "", None, done
         self._changed(entry)
         self._fill()
 
@@ -286,17 +311,23 @@ class DownloadManager:
         item = entry.item
         before = 0
         for file in item.files:
-            path = Path(item.paths.get(file.path, ""))
-            if not path.is_file() or not file.sha256:
-                continue
-            found = hash_file(
-                path,
-                entry.cancel,
-                lambda done, start=before: self._progress(entry, FileProgress("checking", done), start),  # type: ignore[misc]
-            )
+            path = Path(item.paths.get(file.path, "?"))
+            try:
+                found = hash_file(
+                    path,
+                    entry.cancel,
+                    lambda done, start=before: self._progress(entry, FileProgress("checking", done), start),  # type: ignore[misc]
+                )
+            except OSError as error:
+                raise HubError(
+                    f"{file.path} can't be read: {error.strerror or error}.",
+                    hint="Resume the download to fetch it again.",
+                    detail=str(error),
+                ) from error
             before += file.size_bytes
-            if found != file.sha256:
-                self._set_aside(item, file, path)
+            if file.sha256 and found != file.sha256:
+                with in_plain_words(path):
+                    self._set_aside(item, file, path)
                 raise ChecksumMismatch(
                     f"{file.path} is damaged on the disk.",
                     hint="It was taken out of use. Resume the download to mend it.",
@@ -330,29 +361,40 @@ class DownloadManager:
             entry.told = now
         self._tell(entry)
 
-    def _stop(self, download_id: str, wish: Literal["paused", "cancelled"]) -> None:
+    def _stop(self, download_id: str, wish: Literal["paused", "cancelled"], keep: bool = False) -> None:
         with self._lock:
             entry = self._entry(download_id)
             if entry.item.state == "running":
-                entry.wish = wish
+                entry.wish, entry.keep = wish, keep
                 cancel = entry.cancel
             elif entry.item.state in ("queued", "paused", "failed"):
                 cancel = None
                 entry.verify = False
-                entry.item.state = wish
-                if wish == "cancelled":
-                    self._drop_partials(entry)
-                    entry.done = self._bytes_here(entry.item)
+                entry.item.state, entry.item.kept = wish, wish == "cancelled" and keep
             else:
                 return
         if cancel is not None:
             cancel.cancel()
-        else:
-            self._changed(entry)
+            return
+        if wish == "cancelled" and not keep:
+            self._drop_partials(entry)
+            entry.done = self._bytes_here(entry.item)
+        self._changed(entry)
 
     def _drop_partials(self, entry: _Entry) -> None:
-        for file in entry.item.files:
-            self.downloader.discard(entry.item.repo_id, file.path)
+        """But for those of files that another download brings too, as two quantisations bring one projector."""
+        item = entry.item
+        with self._lock:
+            others = [other.item for other in self._entries.values() if other is not entry]
+        needed = {
+            file.path
+            for other in others
+            if other.repo_id == item.repo_id and other.state not in ("done", "cancelled")
+            for file in other.files
+        }
+        for file in item.files:
+            if file.path not in needed:
+                self.downloader.discard(item.repo_id, file.path)
 
     def _bytes_here(self, item: Download) -> int:
         done = sum(file.size_bytes for file in item.files if Path(item.paths.get(file.path, "?")).is_file())
@@ -395,6 +437,7 @@ class _Entry:
         self.item = item
         self.cancel = CancelToken()
         self.wish: Literal["paused", "cancelled"] = "paused"
+        self.keep = False
         self.thread: threading.Thread | None = None
         self.verify = False
         self.phase = self.message = ""
@@ -423,45 +466,6 @@ class _Entry:
             path=item.paths.get(item.files[0].path, "") if item.state == "done" else "",
             before=queue.index(self) if self in queue else 0,
         )
-
-
-class SpeedMeter:
-    """Speed over the last seconds, from how much was done at each moment."""
-
-    def __init__(self) -> None:
-        self._samples: list[tuple[float, int]] = []
-
-    def measure(self, done: int) -> float:
-        """Bytes/s now that `done` bytes are here; 0 while it can't be told."""
-        now = time.monotonic()
-        if self._samples and done < self._samples[-1][1]:
-            self._samples.clear()
-        self._samples.append((now, done))
-        while len(self._samples) > 2 and now - self._samples[0][0] > _SPEED_WINDOW_S:
-            del self._samples[0]
-        return self.bytes_per_s
-
-    def stop(self) -> None:
-        self._samples.clear()
-
-    @property
-    def bytes_per_s(self) -> float:
-        if len(self._samples) < 2:
-            return 0.0
-        (start, first), (end, last) = self._samples[0], self._samples[-1]
-        return (last - first) / (end - start) if end > start else 0.0
-
-
-def hash_file(path: Path, cancel: CancelToken, progress: Callable[[int], None] = lambda _: None) -> str:
-    """sha256 of a file. Raises Cancelled, OSError."""
-    digest = hashlib.sha256()
-    with path.open("rb", buffering=0) as file:
-        while data := file.read(1 << 20):
-            if cancel.cancelled:
-                raise Cancelled("Stopped.")
-            digest.update(data)
-            progress(file.tell())
-    return digest.hexdigest()
 
 
 def _load(file: Path) -> list[Download]:

@@ -12,7 +12,7 @@ import msgspec
 
 from workbench.core.cancel import CancelToken
 from workbench.core.errors import Cancelled
-from workbench.services.downloads import hash_file
+from workbench.services.checksum import hash_file
 from workbench.services.model_files import FoundModel
 
 SAMPLE_BYTES = 1 << 20

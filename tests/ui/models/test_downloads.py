@@ -6,6 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import pytest
 from PySide6.QtCore import Qt
 from PySide6.QtGui import QAction
 
@@ -13,6 +14,7 @@ from tests.fakes.fake_hub import FakeHub
 from tests.ui.models.conftest import TINY, ModelsDriver
 from tests.ui.models.hub_scene import header
 from workbench.core.cancel import CancelToken
+from workbench.ui.models import transfers
 
 MODEL = "org/big-GGUF"
 
@@ -64,16 +66,40 @@ def test_pause_and_resume(driver: ModelsDriver, hub: FakeHub) -> None:
     driver.wait(lambda: "is here" in driver.window.toaster.text.text())
 
 
-def test_cancel_deletes_what_came_and_can_be_taken_back(driver: ModelsDriver, hub: FakeHub, tmp_path: Path) -> None:
+def test_a_cancel_can_be_taken_back_and_deletes_what_came_after_a_moment(
+    driver: ModelsDriver, hub: FakeHub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     add_big(hub)
     slow(hub)
     card = begin_download(driver)
     driver.wait(lambda: card.snapshot.done_bytes > 200_000)
     driver.click(card.buttons["cancel"])
     driver.wait(lambda: card.snapshot.state == "cancelled")
-    assert not list((tmp_path / "hf").rglob("*.workbench-part"))
+    came = card.snapshot.done_bytes
+    assert came > 200_000
     driver.click(driver.window.toaster.button)
-    driver.wait(lambda: card.snapshot.state == "done")
+    driver.wait(lambda: card.snapshot.state == "running" and card.snapshot.done_bytes > came)
+    assert hub.of("cdn")[-1].headers["range"].startswith(f"bytes={came}-")
+
+    monkeypatch.setattr(transfers, "TOAST_MS", 50)
+    driver.click(card.buttons["cancel"])
+    driver.wait(lambda: card.snapshot.state == "cancelled" and card.snapshot.done_bytes == 0)
+    assert not list((tmp_path / "hf").rglob("*.workbench-part"))
+
+
+def test_pausing_by_key_leaves_the_focus_on_resume_not_on_cancel(driver: ModelsDriver, hub: FakeHub) -> None:
+    add_big(hub)
+    slow(hub)
+    card = begin_download(driver)
+    driver.wait(lambda: card.snapshot.done_bytes > 200_000)
+    card.buttons["pause"].setFocus()
+    driver.wait(card.buttons["pause"].hasFocus)
+    card.buttons["pause"].click()
+    driver.wait(lambda: card.snapshot.state == "paused")
+    assert card.buttons["resume"].hasFocus()
+    card.buttons["resume"].click()
+    driver.wait(lambda: card.snapshot.state == "running")
+    assert card.buttons["pause"].hasFocus()
 
 
 def test_a_failed_download_says_what_to_do_and_can_be_tried_again(driver: ModelsDriver, hub: FakeHub) -> None:

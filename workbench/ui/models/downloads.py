@@ -22,7 +22,7 @@ from workbench.ui.context import Context
 from workbench.ui.formats import duration_text, number, size_text
 from workbench.ui.icons import IconButton, PushButton
 from workbench.ui.models.formats import repo_title
-from workbench.ui.models.parts import EmptyState, Notice, set_badge
+from workbench.ui.models.parts import EmptyState, Notice, set_badge, show_only
 from workbench.ui.models.state import ModelsState
 from workbench.ui.tr import tr, translated, translated_error, trn
 from workbench.ui.widgets import ElidedLabel, label, restyle
@@ -101,8 +101,7 @@ class DownloadCard(QFrame):
             "done": ("chat", "verify", "forget"),
             "cancelled": ("retry", "forget"),
         }[state]
-        for action, button in self.buttons.items():
-            button.setVisible(action in shown)
+        show_only(self.buttons, shown)
         text, style = self._state_text()
         set_badge(self.badge, text, style)
         self.progress.setVisible(state in ("queued", "running", "paused", "failed"))
@@ -302,7 +301,7 @@ class DownloadsView(QWidget):
             transfers.cancel(download_id)
             self._context.shell.toast(
                 tr("Download of {name} cancelled", name=name),
-                tr("Download it again"),
+                tr("Undo"),
                 lambda: transfers.resume(download_id),
             )
         else:

@@ -12,7 +12,7 @@ from workbench.ui.icons import PushButton
 from workbench.ui.models.expected import Expected
 from workbench.ui.models.formats import age_text, memory_text, speed_text, verdict_text
 from workbench.ui.models.inventory import InstalledModel
-from workbench.ui.models.parts import Notice, breakable, set_badge
+from workbench.ui.models.parts import Notice, breakable, set_badge, show_only
 from workbench.ui.models.state import ModelsState
 from workbench.ui.tr import tr, trn
 from workbench.ui.widgets import ElidedLabel, label, separator
@@ -140,10 +140,9 @@ class InstalledPanel(QScrollArea):
         self.progress.setVisible(loading)
         self.progress.setValue(round((fraction or 0.0) * 1000))
         embeds = model.info.capabilities == frozenset({"embeddings"})
+        memory = {name: self.buttons[name] for name in ("load", "stop", "unload")}
+        show_only(memory, ("stop" if loading else "load" if loaded is None else "unload",))
         self.buttons["chat"].setVisible(not embeds)
-        self.buttons["load"].setVisible(not loading and loaded is None)
-        self.buttons["stop"].setVisible(loading)
-        self.buttons["unload"].setVisible(not loading and loaded is not None)
         if loading:
             set_badge(self.badge, tr("Loading, {percent} %", percent=number((fraction or 0) * 100)), "badge")
         elif loaded is None:

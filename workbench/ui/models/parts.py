@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from PySide6 import QtWidgets
 from PySide6.QtCore import Qt, QUrl, Signal, Slot
@@ -198,6 +198,19 @@ def set_badge(badge: QLabel, text: str, name: str) -> None:
     if badge.objectName() != name:
         badge.setObjectName(name)
         restyle(badge)
+
+
+def show_only(buttons: Mapping[str, QWidget], shown: Sequence[str]) -> None:
+    """Show these of the buttons and no others. Where the one with the focus goes, the first of `shown` takes it over:
+    Qt would give it to the next in the row, which may be the one that deletes."""
+    focused = next((name for name, button in buttons.items() if button.hasFocus()), None)
+    for name in shown:
+        buttons[name].setVisible(True)
+    if focused is not None and focused not in shown:
+        buttons[shown[0]].setFocus(Qt.FocusReason.OtherFocusReason)
+    for name, button in buttons.items():
+        if name not in shown:
+            button.setVisible(False)
 
 
 def open_in_browser(parent: QWidget, address: str) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +15,7 @@ from workbench.ui.formats import duration_text, size_text
 from workbench.ui.models.formats import repo_title
 from workbench.ui.models.hub import HubSlot
 from workbench.ui.tr import tr, trn
+from workbench.ui.widgets import TOAST_MS
 
 if TYPE_CHECKING:
     from workbench.hub.repos import Quantization, RepoFile
@@ -43,6 +45,8 @@ class Transfers(QObject):
         self.snapshots: list[DownloadSnapshot] = []
         """Oldest first."""
         self._verifying: set[str] = set()
+        self._leaving: dict[str, QTimer] = {}
+        """Cancelled downloads whose bytes are deleted when the time is over."""
         self._timer = QTimer(self)
         self._timer.setInterval(LOOK_MS)
         self._timer.timeout.connect(self.look)
@@ -84,7 +88,18 @@ class Transfers(QObject):
         self._do(lambda manager: manager.first(download_id))
 
     def cancel(self, download_id: str) -> None:
-        self._do(lambda manager: manager.cancel(download_id))
+        """Stop; what came is deleted once the moment in which `resume` takes that back is over."""
+        timer = self._leaving.get(download_id)
+        if timer is None:
+            timer = self._leaving[download_id] = QTimer(self)
+            timer.setSingleShot(True)
+            timer.timeout.connect(partial(self._discard, download_id))
+        timer.start(TOAST_MS)
+        self._do(lambda manager: manager.cancel(download_id, keep=True))
+
+    def _discard(self, download_id: str) -> None:
+        self._leaving.pop(download_id).deleteLater()
+        self._do(lambda manager: manager.discard(download_id))
 
     def forget(self, *download_ids: str) -> None:
         def work(manager: DownloadManager) -> None:
