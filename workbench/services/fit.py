@@ -75,6 +75,10 @@ class Machine(msgspec.Struct, frozen=True, kw_only=True):
             cores=psutil.cpu_count(logical=False) or 0,
         )
 
+    def now(self) -> Machine:
+        """With the RAM that is free at this moment."""
+        return msgspec.structs.replace(self, ram_available=psutil.virtual_memory().available)
+
     @property
     def weights_per_s(self) -> float:
         """Bytes of weights that its processor gets through in a second: as memory brings them, or as it computes."""

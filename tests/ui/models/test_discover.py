@@ -105,6 +105,45 @@ def test_an_unknown_architecture_is_told_before_downloading(driver: ModelsDriver
     assert "holoformer9" in page.discover.panel.unsupported.title.text()
     driver.wait(lambda: "Q4_K_M" in rows(driver))
     assert rows(driver)["Q4_K_M"].button.isEnabled(), "advice, never a block"
+    driver.wait(lambda: page.state.hub.machine is not None and rows(driver)["Q4_K_M"].state.fit is not None)
+    assert not any(row.state.recommended for row in rows(driver).values()), "what can't be loaded is not recommended"
+
+
+def test_a_header_that_comes_late_is_not_taken_for_the_next_repositorys(
+    driver: ModelsDriver, hub: FakeHub, tmp_path: Path
+) -> None:
+    family(hub, tmp_path / "files", "org/Late-GGUF", "Late", 1_000_000_000)
+    family(hub, tmp_path / "files", "org/Later-GGUF", "Later", 2_000_000_000)
+    page = driver.open_models("discover")
+    driver.search("late")
+    repository = page.discover.repository
+    found = {repo.id: repo for repo in page.discover.search.rows}
+    hub.fault("hang", on="resolve", times=1, path="Late-Q", method="HEAD")
+    repository.open(found["org/Late-GGUF"])
+    driver.wait(lambda: repository.reading_header and hub.faults[0].times == 0)
+    late = repository._header_job
+    assert late is not None and page.discover.panel.stop.isVisible()
+    repository.open(found["org/Later-GGUF"])
+    assert late.token.cancelled and not repository.reading_header
+    driver.wait(lambda: repository.header is not None)
+    assert repository.header is not None and repository.header.name.startswith("Later-")
+
+
+def test_a_page_that_fails_takes_none_of_those_away_that_came_before(driver: ModelsDriver, hub: FakeHub) -> None:
+    for number in range(75):
+        hub.add(f"many/model-{number:03}-GGUF", {"README.md": b"x"}, downloads=1000 - number)
+    page = driver.open_models("discover")
+    page.discover.search.set_fits_only(True)  # fetches several pages at a turn
+    hub.fault("status", on="api", status=503, times=50, skip=1)
+    driver.search("many")
+    driver.wait(lambda: page.discover.error.isVisible())
+    first = len(page.discover.search.rows)
+    assert 0 < first < 75
+    hub.faults.clear()
+    driver.click(next(button for button in page.discover.error.findChildren(PushButton) if "again" in button.text()))
+    driver.wait(lambda: len(page.discover.search.rows) == 75)
+    ids = [repo.id for repo in page.discover.search.rows]
+    assert ids == sorted(ids), "in the Hub's order, none left out"
 
 
 def test_the_model_card_is_shown_without_fetching_anything(driver: ModelsDriver, hub: FakeHub, tmp_path: Path) -> None:
@@ -173,6 +212,7 @@ def test_a_search_can_be_stopped_and_failures_retried(driver: ModelsDriver, hub:
     hub.fault("status", on="api", status=503, times=50)
     driver.press("Return", page.discover.field)
     driver.wait(lambda: page.discover.error.isVisible())
+    assert page.discover.heading.text() == "Hugging Face did not answer"
     hub.faults.clear()
     driver.click(next(button for button in page.discover.error.findChildren(PushButton) if "again" in button.text()))
     driver.wait(lambda: [repo.id for repo in page.discover.search.rows] == [TINY])

@@ -258,6 +258,8 @@ class DiscoverView(QWidget):
             return tr("{count} well-known models · list of {date}", count=len(search.rows), date=search.as_of)
         if search.busy and not search.rows:
             return tr("Searching Hugging Face…")
+        if search.error is not None and not search.rows:
+            return tr("Hugging Face did not answer")
         count = f"{len(search.rows)}+" if search.has_more else str(len(search.rows))
         return tr("{count} on Hugging Face", count=count)
 

@@ -6,9 +6,6 @@ import functools
 from dataclasses import dataclass
 from pathlib import Path
 
-import msgspec
-import psutil
-
 from workbench.core.gguf import read_header, split_parts
 from workbench.core.requests import LoadOptions
 from workbench.services.experience import Experience
@@ -28,8 +25,7 @@ def read_expected(
 ) -> Expected:
     """`freed_ram`: of the models that would be unloaded. Raises BadModelFile."""
     shape = _shape(path, path.stat().st_mtime_ns)
-    now = msgspec.structs.replace(machine, ram_available=psutil.virtual_memory().available)
-    fit = judge(shape, now, options, experience=experience, freed_ram=freed_ram)
+    fit = judge(shape, machine.now(), options, experience=experience, freed_ram=freed_ram)
     return Expected(fit, experience.observations("speed-gpu" if fit.gpu_layers else "speed", kind_of(shape)))
 
 

@@ -16,6 +16,7 @@ from workbench.ui.tr import tr
 from workbench.ui.widgets import copy_text, error_text, label, restyle
 
 LONG_WORD = 28
+_BREAKS = re.compile(r"([/\\._-]|[^/\\._-]{24})")
 
 
 class Segments(QFrame):
@@ -185,10 +186,9 @@ class EmptyState(QWidget):
 
 
 def breakable(text: str) -> str:
-    """Very long words (paths, keys of metadata) get places where a line may end."""
-    return " ".join(
-        re.sub(r"([/\\._-])", "\\1\u200b", word) if len(word) > LONG_WORD else word for word in text.split(" ")
-    )
+    """Very long words (paths, keys of metadata, checksums) get places where a line may end."""
+    words = text.split(" ")
+    return " ".join(_BREAKS.sub("\\1\u200b", word) if len(word) > LONG_WORD else word for word in words)
 
 
 def set_badge(badge: QLabel, text: str, name: str) -> None:

@@ -11,9 +11,9 @@ from PySide6.QtCore import QObject, Signal, Slot
 
 from workbench.core.cancel import CancelToken
 from workbench.core.errors import ErrorInfo, WorkbenchError
-from workbench.core.requests import LoadOptions
+from workbench.core.requests import LoadOptions, merged
 from workbench.hub.repos import Quantization, RepoDetails, RepoFile, RepoSummary
-from workbench.services.fit import Fit, Recommendation, judge, recommend, rough_shape
+from workbench.services.fit import Fit, Machine, Recommendation, judge, recommend, rough_shape
 from workbench.services.model_shape import ModelShape
 from workbench.ui.context import Context
 from workbench.ui.jobs import Job
@@ -47,6 +47,8 @@ class _Answer:
     card: str
     has_token: bool
     access_url: str
+    machine: Machine | None
+    """As it is now; None where it has not been looked at before."""
 
 
 class Repository(QObject):
@@ -75,7 +77,9 @@ class Repository(QObject):
         self.access_url = ""
         self.n_ctx = USUAL_CONTEXT
         self.reading_header = False
+        self._machine: Machine | None = None
         self._job: Job | None = None
+        self._header_job: Job | None = None
         hub.machine_changed.connect(self.changed)
         hub.token_changed.connect(self.retry)
 
@@ -86,6 +90,11 @@ class Repository(QObject):
     @property
     def busy(self) -> bool:
         return self._job is not None
+
+    @property
+    def machine(self) -> Machine | None:
+        """With the RAM that was free when the repository was opened; None while it is not known."""
+        return self._machine or self._hub.machine
 
     @property
     def models(self) -> tuple[Quantization, ...]:
@@ -132,10 +141,13 @@ class Repository(QObject):
             self.changed.emit()
             return
         self._hub.ask_machine()
+        machine = self._hub.machine
 
         def work(cancel: CancelToken) -> _Answer:
             details = access.client.details(summary.id, cancel)
-            return _Answer(details, readable(details.card), bool(access.token()), access.client.access_url(summary.id))
+            now = machine.now() if machine is not None else None
+            url = access.client.access_url(summary.id)
+            return _Answer(details, readable(details.card), bool(access.token()), url, now)
 
         self._job = self._context.jobs.run_cancellable(
             work, self._set_details, self._details_failed, owner=self, key=DETAILS
@@ -143,22 +155,28 @@ class Repository(QObject):
         self.changed.emit()
 
     def stop(self) -> None:
-        job, self._job = self._job, None
-        if job is not None:
+        """Give up what is asked for; what came stays."""
+        jobs = [job for job in (self._job, self._header_job) if job is not None]
+        self._job = self._header_job = None
+        self.reading_header = False
+        for job in jobs:
             job.cancel()
+        if jobs:
             self.changed.emit()
 
     # --- judging ---------------------------------------------------------------------------------------------
     def fits(self) -> list[Fit]:
         """How each quantisation would run with the chosen context; empty while the machine is unknown."""
-        machine, access = self._hub.machine, self._hub.access
+        machine, access = self.machine, self._hub.access
         if machine is None or access is None:
             return []
-        options = LoadOptions(n_ctx=self.n_ctx)
+        options = merged(self._context.settings.value.engine.load, LoadOptions(n_ctx=self.n_ctx))
         return [judge(self._shape(model), machine, options, experience=access.experience) for model in self.models]
 
     def recommendation(self, fits: Sequence[Fit]) -> Recommendation | None:
-        return recommend(self.models, fits) if fits else None
+        """None while nothing is known, and of what can't be loaded here at all."""
+        unsupported = self.header is not None and self.header.supported is False
+        return recommend(self.models, fits) if fits and not unsupported else None
 
     def set_context(self, n_ctx: int) -> None:
         if n_ctx != self.n_ctx:
@@ -173,12 +191,13 @@ class Repository(QObject):
     def _reset(self) -> None:
         self.stop()
         self.error = self.header_error = None
-        self.gated = self.reading_header = False
+        self.gated = False
 
     def _set_details(self, answer: _Answer) -> None:
         self._job = None
         self.details, self.card = answer.details, answer.card
         self.has_token, self.access_url = answer.has_token, answer.access_url
+        self._machine = answer.machine
         self.changed.emit()
         self._read_header()
 
@@ -204,16 +223,20 @@ class Repository(QObject):
         def work(cancel: CancelToken) -> Header:
             return _header(model.files[0].path, headers.read_model(details.id, model, cancel, revision=revision))
 
-        self._context.jobs.run_cancellable(work, self._set_header, self._header_failed, owner=self, key=HEADER)
+        self._header_job = self._context.jobs.run_cancellable(
+            work, self._set_header, self._header_failed, owner=self, key=HEADER
+        )
         self.changed.emit()
 
     def _set_header(self, header: Header) -> None:
+        self._header_job = None
         self.reading_header = False
         self.header = header
         self.n_ctx = min(self.n_ctx, header.shape.context_length or self.n_ctx)
         self.changed.emit()
 
     def _header_failed(self, error: ErrorInfo) -> None:
+        self._header_job = None
         self.reading_header = False
         self.gated = error.kind == "gated"
         self.header_error = None if self.gated else error

@@ -262,7 +262,7 @@ class RepositoryPanel(QWidget):
             text = tr("Reading the model's header…")
         self.busy.setText(text)
         self.bar.setVisible(bool(text))
-        self.stop.setVisible(repository.busy)
+        self.stop.setVisible(bool(text))
 
     def _show_notices(self) -> None:
         repository = self._repository
@@ -294,7 +294,7 @@ class RepositoryPanel(QWidget):
             nearest = min(range(len(choices)), key=lambda at: abs(choices[at] - repository.n_ctx))
             self.context.setValue(nearest)
         self.context_text.setText(trn("{count} token", "{count} tokens", repository.n_ctx))
-        machine = self._state.hub.machine
+        machine = repository.machine
         if machine is None:
             self.machine.setText(tr("Measuring this machine…") if repository.models else "")
         else:

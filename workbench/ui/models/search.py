@@ -50,6 +50,8 @@ class Search(QObject):
         self.stopped = False
         """The user has stopped it; scrolling goes on."""
         self._all: list[RepoSummary] = []
+        self._came: list[RepoSummary] = []
+        """Of pages that came and are not shown yet; a later page that fails, or a stop, takes none of them away."""
         self._catalogue: Catalogue | None = None
         self._results: SearchResults | None = None
         self._job: Job | None = None
@@ -71,7 +73,7 @@ class Search(QObject):
     def browse(self, query: SearchQuery) -> None:
         """Show the bundled catalogue's models that fit. Connects to nothing."""
         self.stop()
-        self.query, self.source, self.error, self._results = query, "catalogue", None, None
+        self.query, self.source, self.error, self._results, self._came = query, "catalogue", None, None, []
         self.stopped = False
         if self._catalogue is None:
             self._context.jobs.run(_load_catalogue, self._set_catalogue, self._failed, owner=self, key="catalogue")
@@ -87,7 +89,7 @@ class Search(QObject):
         self.stop()
         self.query, self.source, self.error = query, "hub", None
         self.stopped = False
-        self._all, self.rows = [], []
+        self._all, self._came, self.rows = [], [], []
         self._results = access.client.search(query)
         # shown as busy from the first moment: a list that is empty and idle asks for its next page by itself
         self._fetch()
@@ -113,6 +115,7 @@ class Search(QObject):
         if job is not None:
             job.cancel()
             self.stopped = True
+            self._take_over()
             self.changed.emit()
 
     def set_fits_only(self, fits_only: bool) -> None:
@@ -124,11 +127,11 @@ class Search(QObject):
     # --- judging ---------------------------------------------------------------------------------------------
     def fit(self, repo: RepoSummary) -> Fit | None:
         """A first guess, as the usual quantisation; None where the size or the machine is unknown."""
-        machine = self._hub.machine
-        if machine is None or not repo.parameters:
+        machine, access = self._hub.machine, self._hub.access
+        if machine is None or access is None or not repo.parameters:
             return None
         size = int(repo.parameters * USUAL_BYTES_PER_WEIGHT)
-        return judge(rough_shape(size).scaled(size, "Q4_K_M"), machine)
+        return judge(rough_shape(size).scaled(size, "Q4_K_M"), machine, experience=access.experience)
 
     def verdict(self, repo: RepoSummary) -> Verdict | None:
         fit = self.fit(repo)
@@ -140,30 +143,36 @@ class Search(QObject):
         if results is None or self.busy:
             return
         pages = MOST_PAGES_A_TURN if self.fits_only else 1
+        came = self._came
 
-        def work(cancel: CancelToken) -> list[RepoSummary]:
-            found: list[RepoSummary] = []
+        def work(cancel: CancelToken) -> None:
             for _ in range(pages):
-                found += results.next_page(cancel)
+                came.extend(results.next_page(cancel))
                 if results.finished:
                     break
-            return found
 
-        self._job = self._context.jobs.run_cancellable(work, self._add, self._failed, owner=self)
+        def done(_result: None) -> None:
+            self._job = None
+            self._take_over()
+            self.changed.emit()
+
+        self._job = self._context.jobs.run_cancellable(work, done, self._failed, owner=self)
         self.changed.emit()
 
-    def _add(self, page: list[RepoSummary]) -> None:
-        self._job = None
+    def _take_over(self) -> None:
+        page = self._came[:]
+        del self._came[: len(page)]
         known = {repo.id for repo in self._all}
         self._all += [repo for repo in page if repo.id not in known]
         before = len(self.rows)
         self.rows = self._passing()
         self.appended.emit(len(self.rows) - before)
-        self.changed.emit()
 
     def _failed(self, error: ErrorInfo) -> None:
         self._job = None
         self.error = error
+        if self.source == "hub":
+            self._take_over()
         self.changed.emit()
 
     def _set_catalogue(self, catalogue: Catalogue) -> None:
