@@ -44,7 +44,7 @@ class Welcome(QWidget):
     def _examples(self) -> QWidget:
         frame, column = card(tr("Try an example"))
         text = tr(
-            "The starter model answers on this machine, in about a minute each, against a recorded baseline (not the "
+            "The starter model answers on this machine, in a minute or two each, against a recorded baseline (not the "
             "output of any service). Nothing leaves this machine."
         )
         column.addWidget(wrapped(text, "muted"))
