@@ -228,6 +228,11 @@ def test_gated_then_token_then_download(driver: ModelsDriver, hub: FakeHub, tiny
     panel = page.discover.panel
     driver.wait(lambda: panel.gated.isVisible() and "F16" in rows(driver))
     assert not rows(driver)["F16"].button.isEnabled()
+    driver.qtbot.keyClicks(panel.gated.token, "hf_mistyped")
+    driver.press("Return", panel.gated.token)
+    driver.wait(lambda: "does not accept" in panel.gated.title.text())
+    assert panel.gated.isVisible() and not panel.error.isVisible(), "another one can be entered where the first was"
+    driver.wait(panel.gated.token.isEnabled)
     driver.qtbot.keyClicks(panel.gated.token, "hf_let_me_in")
     driver.press("Return", panel.gated.token)
     driver.wait(lambda: not panel.gated.isVisible() and panel.badges["gated"].text() == "Access granted")

@@ -42,7 +42,9 @@ class GatedPanel(QFrame):
         self.request.clicked.connect(self._request)
         self.copy = IconButton("copy", tr("Copy the page's address"))
         self.copy.clicked.connect(self._copy)
-        self._add_step(steps, 0, tr("Accept the owner's terms on the model's page."), self.request, self.copy)
+        self._first = self._add_step(
+            steps, 0, tr("Accept the owner's terms on the model's page."), self.request, self.copy
+        )
         self.token = QLineEdit()
         self.token.setEchoMode(QLineEdit.EchoMode.Password)
         self.token.setPlaceholderText("hf_…")
@@ -51,15 +53,23 @@ class GatedPanel(QFrame):
         self.token.returnPressed.connect(self._save)
         self.save = PushButton(tr("Save token"), icon_name="key")
         self.save.clicked.connect(self._save)
-        self.step_two = self._add_step(
+        self._add_step(
             steps, 1, tr("Enter a token that may read it (made at {page}).", page=TOKENS_PAGE), self.token, self.save
         )
         self.retry = PushButton(tr("Try again"), icon_name="refresh-cw")
         self.retry.clicked.connect(self.retry_requested)
         self._add_step(steps, 2, tr("Try again, once access was granted."), self.retry)
 
-    def set_state(self, access_url: str, has_token: bool) -> None:
+    def set_state(self, access_url: str, *, has_token: bool, refused: bool = False, gated: bool = True) -> None:
+        """`refused`: the Hub does not accept the token that is kept; `gated`: the owner wants to be asked."""
         self._access_url = access_url
+        for widget in self._first:
+            widget.setVisible(gated)
+        if refused:
+            self.title.setText(tr("The Hub does not accept the access token"))
+            self.text.setText(tr("It may have been mistyped, revoked, or have expired. Enter another one."))
+            return
+        self.title.setText(tr("The owner grants access on request"))
         self.text.setText(
             tr("A token is kept already, but its account has not been let in yet, or may not read this.")
             if has_token
@@ -69,7 +79,8 @@ class GatedPanel(QFrame):
         )
 
     @staticmethod
-    def _add_step(grid: QGridLayout, row: int, text: str, *widgets: QWidget) -> QWidget:
+    def _add_step(grid: QGridLayout, row: int, text: str, *widgets: QWidget) -> tuple[QWidget, ...]:
+        """All widgets of the step."""
         number = label(str(row + 1), "badge")
         number.setAlignment(Qt.AlignmentFlag.AlignCenter)
         grid.addWidget(number, row, 0, Qt.AlignmentFlag.AlignVCenter)
@@ -80,7 +91,7 @@ class GatedPanel(QFrame):
         for widget in widgets:
             holder.addWidget(widget)
         grid.addLayout(holder, row, 2, Qt.AlignmentFlag.AlignRight)
-        return words
+        return number, words, *widgets
 
     @Slot()
     def _request(self) -> None:

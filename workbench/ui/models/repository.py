@@ -88,6 +88,12 @@ class Repository(QObject):
         return self.summary.id if self.summary else ""
 
     @property
+    def token_refused(self) -> bool:
+        """The Hub does not accept the access token that is kept."""
+        problem = self.error or self.header_error
+        return problem is not None and problem.kind == "bad_token"
+
+    @property
     def busy(self) -> bool:
         return self._job is not None
 

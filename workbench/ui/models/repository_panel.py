@@ -267,7 +267,8 @@ class RepositoryPanel(QWidget):
     def _show_notices(self) -> None:
         repository = self._repository
         problem = repository.error or repository.header_error
-        self.error.show_error(None if repository.gated else problem)
+        refused = repository.token_refused
+        self.error.show_error(None if repository.gated or refused else problem)
         offline = self._state.hub.offline and repository.details is None
         self.offline.setVisible(False)
         if offline:
@@ -275,8 +276,12 @@ class RepositoryPanel(QWidget):
                 tr("You are offline"),
                 tr("Files and model card come from the Hub. What is known without it stands above."),
             )
-        self.gated.setVisible(repository.gated)
-        self.gated.set_state(repository.access_url, repository.has_token)
+        self.gated.setVisible(repository.gated or refused)
+        known = repository.details.summary if repository.details else repository.summary
+        gated = repository.gated or bool(known and known.gated)
+        self.gated.set_state(
+            repository.access_url, has_token=repository.has_token, refused=refused and not repository.gated, gated=gated
+        )
         header = repository.header
         self.unsupported.setVisible(False)
         if header is not None and header.supported is False:
