@@ -11,8 +11,7 @@ from workbench.core.errors import WorkbenchError
 from workbench.core.paths import Paths
 from workbench.core.settings import SettingsFile
 from workbench.services.backup_schedule import automatic_backups, folder_of
-from workbench.services.hub_access import TOKEN_PROVIDER
-from workbench.services.keys import Keys
+from workbench.services.keys import HUB_TOKEN, Keys
 from workbench.store import Store
 
 FILES = (
@@ -41,7 +40,7 @@ def erase_contents(store: Store, keys: Keys, providers: Iterable[str]) -> list[s
         store.erase()
     except WorkbenchError as error:  # its files go all the same, only not overwritten
         _log.warning("The database was not overwritten: %s", error)
-    for name in {*providers, *keys.kept_names(), TOKEN_PROVIDER}:
+    for name in {*providers, *keys.kept_names(), HUB_TOKEN}:
         try:
             keys.delete(name)
         except WorkbenchError as error:

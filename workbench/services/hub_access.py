@@ -21,13 +21,10 @@ from workbench.hub.repos import Quantization
 from workbench.services.downloads import DownloadManager
 from workbench.services.experience import Experience
 from workbench.services.fit import Fit, fits
-from workbench.services.keys import Keys
+from workbench.services.keys import HUB_TOKEN, HUB_VARIABLE, Keys
 from workbench.services.machine import this_machine
 from workbench.services.model_files import FoundModel, find_models, usual_places
 from workbench.services.model_shape import ModelShape
-
-TOKEN_PROVIDER = "huggingface"
-"""The name under which `Keys` keeps the access token."""
 
 
 class HubAccess:
@@ -81,7 +78,7 @@ class HubAccess:
 
     def token(self) -> str | None:
         """The access token: keyring, `HF_TOKEN`, then where `hf auth login` keeps it."""
-        token = self._keys.get(TOKEN_PROVIDER, "HF_TOKEN") or usual_token()
+        token = self._keys.get(HUB_TOKEN, HUB_VARIABLE) or usual_token()
         if token:
             register_secret(token)
         return token

@@ -19,6 +19,8 @@ from workbench.core.paths import Paths
 from workbench.core.redact import register_secret
 
 SERVICE = "model-workbench"
+HUB_TOKEN, HUB_VARIABLE = "huggingface", "HF_TOKEN"
+"""The name under which the Hugging Face access token is kept, and the variable that may hold it."""
 _log = logging.getLogger(__name__)
 _PLAIN_BACKENDS = ("keyring.backends.fail", "keyring.backends.null", "keyrings.alt.file")
 """Backends that keep nothing, or keep it readable: our own file with its warning is more honest."""

@@ -8,14 +8,13 @@ from typing import TYPE_CHECKING
 from PySide6.QtCore import QObject, Signal, Slot
 
 from workbench.core.errors import ErrorInfo
+from workbench.services.keys import HUB_TOKEN
 from workbench.ui.context import Context
 from workbench.ui.tr import tr
 
 if TYPE_CHECKING:
     from workbench.services.fit import Machine
     from workbench.services.hub_access import HubAccess
-
-TOKEN_PROVIDER = "huggingface"
 
 
 class HubSlot(QObject):
@@ -67,7 +66,7 @@ class HubSlot(QObject):
                 self._context.shell.toast(tr("The token is kept in a file: {warning}", warning=keys.warning))
             self.token_changed.emit()
 
-        self._context.jobs.run(lambda: keys.set(TOKEN_PROVIDER, token), done, self.failed.emit, owner=self)
+        self._context.jobs.run(lambda: keys.set(HUB_TOKEN, token), done, self.failed.emit, owner=self)
 
     def close(self) -> None:
         """Pause the downloads and close connections."""

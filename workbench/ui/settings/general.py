@@ -17,6 +17,7 @@ from workbench.ui.chat.parameters import LOAD, SAMPLING
 from workbench.ui.context import Context
 from workbench.ui.icons import IconButton, PushButton
 from workbench.ui.language import wanted_language
+from workbench.ui.settings.hub_token import HubToken
 from workbench.ui.settings.section import SettingsSection, add_row, clear
 from workbench.ui.tr import mark, tr, trc
 from workbench.ui.widgets import ElidedLabel, Section, label
@@ -278,6 +279,7 @@ class NetworkSection(SettingsSection):
         self.limit.setPlaceholderText(tr("None"))
         self.limit.editingFinished.connect(self._limit_changed)
         add_row(box, tr("Download limit"), tr("In KiB a second."), self.limit)
+        self.token = HubToken(context, box, self)
         self.problem = label("", "bad", wrap=True)
         self.problem.hide()
         self.column.addWidget(self.problem)
