@@ -27,6 +27,8 @@ from workbench.store import Comparison, RunFilter, Store, StoredMessage, Vote
 
 MAX_COLUMNS = 8
 MAX_SAMPLES = 16
+REVEALED = "revealed"
+"""In a session's options: ids of its blind turns that are not blind any more. The store's history reads it too."""
 
 Schedule = Literal["auto", "one_by_one"]
 
@@ -272,6 +274,18 @@ class ComparisonService:
         return _leaf(turns, column, key)
 
     # --- judging ----------------------------------------------------------------------------------------------
+    def reveal(self, session_id: str) -> None:
+        """Tell who wrote the answers of a session's blind turns, without a vote or beside the last turn's."""
+        session = self._store.session(session_id)
+        if session is not None:
+            blind = [turn.id for turn in self._store.comparisons(session_id) if turn.blind]
+            self._store.update_session(session_id, options={**session.options, REVEALED: blind})
+
+    def revealed(self, session_id: str) -> frozenset[str]:
+        """Ids of the turns whose writers were told without a vote."""
+        session = self._store.session(session_id)
+        return frozenset(session.options.get(REVEALED) or ()) if session is not None else frozenset()
+
     def vote(
         self,
         comparison_id: str,

@@ -219,7 +219,8 @@ class RunTables(Tables):
 
 ROW_JOINS = (
     "LEFT JOIN sessions ON sessions.id = runs.session_id LEFT JOIN ratings ON ratings.run_id = runs.id "
-    "LEFT JOIN votes ON votes.id = (SELECT max(id) FROM votes v WHERE v.comparison_id = runs.comparison_id)"
+    "LEFT JOIN votes ON votes.id = (SELECT max(id) FROM votes v WHERE v.comparison_id = runs.comparison_id) "
+    "LEFT JOIN comparisons ON comparisons.id = runs.comparison_id"
 )
 ROW_COLUMNS = (
     "runs.id, runs.session_id, runs.message_id, runs.comparison_id, ifnull(sessions.title, '') AS session_title, "
@@ -227,7 +228,9 @@ ROW_COLUMNS = (
     "runs.completion_tokens, runs.cost_usd, runs.duration_s, runs.time_to_first_token_s, runs.decode_tokens_per_s, "
     "runs.started_at, substr(runs.text, 1, 200) AS preview, ratings.rating, "
     "CASE WHEN votes.verdict != 'better' THEN votes.verdict WHEN votes.winner_run_id = runs.id THEN 'won' "
-    "WHEN votes.id IS NOT NULL THEN 'lost' END AS vote"
+    "WHEN votes.id IS NOT NULL THEN 'lost' END AS vote, "
+    "ifnull(comparisons.blind AND votes.id IS NULL AND NOT EXISTS (SELECT 1 "
+    "FROM json_each(sessions.options, '$.revealed') WHERE value = comparisons.id), 0) AS hidden"
 )
 
 

@@ -111,6 +111,8 @@ class RunRow(msgspec.Struct, frozen=True, kw_only=True):
     vote: str | None
     """won, lost, tie or both_bad by the newest vote on its comparison; None without one."""
     rating: int | None
+    hidden: bool = False
+    """Belongs to a blind comparison that is neither voted on nor revealed: who wrote it is not to be told."""
 
 
 class Comparison(msgspec.Struct, frozen=True, kw_only=True):

@@ -75,6 +75,23 @@ class Judging(QObject):
         self._state.columns_changed.emit()
         self._state.turns_changed.emit()
 
+    def look(self) -> None:
+        """Notice that the names were revealed elsewhere, in the history for example."""
+        backend, session_id = self._state.backend, self._state.session_id
+        if backend is None or session_id is None or not self._state.hidden:
+            return
+
+        def done(revealed: frozenset[str]) -> None:
+            if self._state.session_id != session_id or not self._state.hidden:
+                return
+            for turn in self._state.turns:
+                turn.revealed = turn.revealed or turn.id in revealed
+            if not self._state.hidden:
+                self._state.columns_changed.emit()
+                self._state.turns_changed.emit()
+
+        self._state.write(lambda: backend.comparisons.revealed(session_id), done)
+
     def rate(self, run_id: str, rating: int) -> None:
         """Judge one answer on its own: 1 good, -1 bad."""
         backend = self._state.backend
@@ -88,8 +105,5 @@ class Judging(QObject):
 
     def _reveal_stored(self) -> None:
         backend, session = self._state.backend, self._state.session
-        if backend is None or session is None or backend.store.read_only:
-            return
-        revealed = [turn.id for turn in self._state.turns if turn.revealed]
-        options = {**session.options, "revealed": revealed}
-        self._state.change_session(session.id, options=options)
+        if backend is not None and session is not None and not backend.store.read_only:
+            self._state.write(lambda: backend.comparisons.reveal(session.id), None)

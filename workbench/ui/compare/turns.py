@@ -108,7 +108,7 @@ def read_comparison(backend: Backend, session_id: str) -> Opened | None:
     session = backend.store.session(session_id)
     if session is None or session.deleted_at:
         return None
-    revealed = session.options.get("revealed") or []
+    revealed = backend.comparisons.revealed(session_id)
     running = {run.id: run for run in backend.runner.active()}
     turns = [
         _turn(backend, stored, running, stored.comparison.id in revealed)

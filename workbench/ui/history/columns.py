@@ -35,9 +35,14 @@ class Column:
     icon: Callable[[RunRow], str] | None = None
     tip: Callable[[RunRow], str] | None = None
     """What the tool tip and the screen reader say, where the cell is terser."""
+    telling: bool = False
+    """Tells, or lets guess, who wrote the answer: empty while a blind comparison is not voted on."""
+
+    def shown_text(self, row: RunRow) -> str:
+        return "" if row.hidden and self.telling else self.text(row)
 
     def told(self, row: RunRow) -> str:
-        return (self.tip or self.text)(row)
+        return "" if row.hidden and self.telling else (self.tip or self.text)(row)
 
 
 def judgement(row: RunRow) -> str:
@@ -45,6 +50,11 @@ def judgement(row: RunRow) -> str:
         rated = tr("Good") if row.rating == 1 else tr("Bad") if row.rating == -1 else str(row.rating)
         return f"{rated}, {tr(VOTE_TEXTS[row.vote])}" if row.vote in VOTE_TEXTS else rated
     return tr(VOTE_TEXTS[row.vote]) if row.vote in VOTE_TEXTS else ""
+
+
+def model(row: RunRow) -> str:
+    """Who answered, where that is not a secret."""
+    return tr("Hidden until the vote") if row.hidden else row.model_name or row.model
 
 
 def where(row: RunRow) -> str:
@@ -73,13 +83,37 @@ COLUMNS: tuple[Column, ...] = (
         lambda row: when(row.started_at),
         tip=lambda row: date_and_time(row.started_at),
     ),
-    Column("model", mark("Model"), "model", 134, lambda row: row.model_name or row.model),
+    Column("model", mark("Model"), "model", 134, model),
     Column("title", mark("Conversation"), "session_title", 220, lambda row: row.session_title or tr("Untitled")),
-    Column("answer", mark("Answer"), "", 240, lambda row: " ".join(row.preview.split()), shown=False),
-    Column("prompt_tokens", mark("Tokens in"), "prompt_tokens", 84, lambda row: _count(row.prompt_tokens), True, False),
-    Column("tokens", mark("Tokens"), "completion_tokens", 62, lambda row: _count(row.completion_tokens), True),
+    Column("answer", mark("Answer"), "", 240, lambda row: " ".join(row.preview.split()), shown=False, telling=True),
     Column(
-        "speed", mark("Tokens/s"), "decode_tokens_per_s", 84, lambda row: _speed(row.decode_tokens_per_s), True, False
+        "prompt_tokens",
+        mark("Tokens in"),
+        "prompt_tokens",
+        84,
+        lambda row: _count(row.prompt_tokens),
+        numeric=True,
+        shown=False,
+        telling=True,
+    ),
+    Column(
+        "tokens",
+        mark("Tokens"),
+        "completion_tokens",
+        62,
+        lambda row: _count(row.completion_tokens),
+        numeric=True,
+        telling=True,
+    ),
+    Column(
+        "speed",
+        mark("Tokens/s"),
+        "decode_tokens_per_s",
+        84,
+        lambda row: _speed(row.decode_tokens_per_s),
+        numeric=True,
+        shown=False,
+        telling=True,
     ),
     Column(
         "first",
@@ -87,11 +121,20 @@ COLUMNS: tuple[Column, ...] = (
         "time_to_first_token_s",
         92,
         lambda row: elapsed_text(row.time_to_first_token_s),
-        True,
-        False,
+        numeric=True,
+        shown=False,
+        telling=True,
     ),
-    Column("duration", mark("Duration"), "duration_s", 74, lambda row: elapsed_text(row.duration_s), True),
-    Column("cost", mark("Cost"), "cost_usd", 80, lambda row: money(row.cost_usd), True),
+    Column(
+        "duration",
+        mark("Duration"),
+        "duration_s",
+        74,
+        lambda row: elapsed_text(row.duration_s),
+        numeric=True,
+        telling=True,
+    ),
+    Column("cost", mark("Cost"), "cost_usd", 80, lambda row: money(row.cost_usd), numeric=True, telling=True),
     Column("judged", mark("Judged"), "judgement", 64, judgement),
     Column(
         "where",
@@ -101,20 +144,26 @@ COLUMNS: tuple[Column, ...] = (
         where_short,
         icon=lambda row: "cloud" if row.remote else "monitor",
         tip=where,
+        telling=True,
     ),
-    Column("provider", mark("Provider"), "provider", 110, lambda row: row.provider, shown=False),
-    Column("status", mark("Status"), "status", 76, lambda row: tr(STATUS_TEXTS.get(row.status, row.status))),
+    Column("provider", mark("Provider"), "provider", 110, lambda row: row.provider, shown=False, telling=True),
+    Column(
+        "status",
+        mark("Status"),
+        "status",
+        76,
+        lambda row: tr(STATUS_TEXTS.get(row.status, row.status)),
+        telling=True,
+    ),
 )
 
 
 def spoken(row: RunRow) -> str:
     """The row as a screen reader says it."""
-    facts = [
-        row.model_name or row.model,
-        row.session_title or tr("Untitled"),
-        date_and_time(row.started_at),
-        where(row),
-    ]
+    facts = [model(row), row.session_title or tr("Untitled"), date_and_time(row.started_at)]
+    if row.hidden:
+        return ", ".join(facts)
+    facts.append(where(row))
     facts += (
         [trn("{count} token", "{count} tokens", row.completion_tokens)] if row.completion_tokens is not None else []
     )

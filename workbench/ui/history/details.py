@@ -27,7 +27,7 @@ from workbench.ui.context import Context
 from workbench.ui.formats import date_and_time, decimal, elapsed_text, money, number, significant
 from workbench.ui.history.columns import STATUS_TEXTS, where
 from workbench.ui.history.state import HistoryState
-from workbench.ui.icons import IconButton, IconLabel
+from workbench.ui.icons import IconButton, IconLabel, PushButton
 from workbench.ui.tr import mark, tr, translated_error, trn
 from workbench.ui.transcript.items import Action, TranscriptItem
 from workbench.ui.widgets import ElidedLabel, copy_text, label
@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from workbench.ui.transcript import TranscriptView
 
 MAX_OTHERS = 8
+PROMPT_LINES = 6
 RECORD_GROUPS: tuple[tuple[str, tuple[str, ...]], ...] = (
     (mark("Run"), ("id", "status", "finish_reason", "finish_detail", "started_at", "ended_at", "session_id")),
     (mark("Model"), ("model", "model_name", "provider", "model_version", "remote", "quantization", "architecture")),
@@ -114,6 +115,8 @@ def read_detail(backend: Backend, run_id: str) -> Detail | None:
 class DetailsPane(QFrame):
     rated = Signal(str, object)
     """Run and rating."""
+    open_wanted = Signal(str)
+    """Run."""
 
     def __init__(self, state: HistoryState, context: Context, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -121,6 +124,7 @@ class DetailsPane(QFrame):
         self.setAccessibleName(tr("The selected run"))
         self._state, self._context = state, context
         self._view: TranscriptView | None = None
+        self._page: QWidget | None = None
         self.detail: Detail | None = None
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
@@ -131,8 +135,9 @@ class DetailsPane(QFrame):
         self.empty.setAlignment(Qt.AlignmentFlag.AlignCenter)
         self.empty.setContentsMargins(32, 32, 32, 32)
         self.stack.addWidget(self.empty)
+        self._secret: HiddenNote | None = None
 
-    def _build(self) -> None:
+    def _build(self) -> QWidget:
         """With the first run that is shown: History opens without it."""
         page = QWidget()
         column = QVBoxLayout(page)
@@ -181,7 +186,7 @@ class DetailsPane(QFrame):
         around.setContentsMargins(12, 0, 8, 8)
         around.addWidget(self.record)
         self.pages.addWidget(holder)
-        self.stack.addWidget(page)
+        return page
 
     def _rating_button(self, icon: str, title: str, rating: int) -> IconButton:
         button = IconButton(icon, title)
@@ -203,6 +208,16 @@ class DetailsPane(QFrame):
         tree.setTextElideMode(Qt.TextElideMode.ElideRight)
         tree.setStyleSheet("QTreeView::item { padding: 3px 2px; }")
         return tree
+
+    @property
+    def secret(self) -> HiddenNote:
+        """Made with the first run whose writer is hidden."""
+        if self._secret is None:
+            self._secret = HiddenNote()
+            self._secret.vote.clicked.connect(self._open)
+            self._secret.reveal.clicked.connect(self._reveal)
+            self.stack.addWidget(self._secret)
+        return self._secret
 
     @property
     def view(self) -> TranscriptView:
@@ -242,10 +257,16 @@ class DetailsPane(QFrame):
         if detail is None:
             self.show_nothing(tr("This run is gone."))
             return
-        if self.stack.count() == 1:
-            self._build()
         self.detail = detail
         row, record = detail.row, detail.record
+        if row.hidden:
+            self.secret.reveal.setEnabled(self._state.backend is not None and not self._state.backend.store.read_only)
+            self.secret.prompt.setText(own_text(detail.prompt.message) if detail.prompt is not None else "")
+            self.stack.setCurrentWidget(self.secret)
+            return
+        if self._page is None:
+            self._page = self._build()
+            self.stack.addWidget(self._page)
         self.icon.set_icon("cloud" if record.remote else "cpu")
         self.name.set_text(record.model_name or record.model)
         facts = [date_and_time(record.started_at), where(row), tr(STATUS_TEXTS.get(record.status, record.status))]
@@ -258,7 +279,7 @@ class DetailsPane(QFrame):
         self.view.set_items(list(items_of(detail)))
         self.view.scroll_to(f"run-{record.id}" if not record.message_id or detail.prompt is None else "prompt")
         self._fill_record(record)
-        self.stack.setCurrentIndex(1)
+        self.stack.setCurrentWidget(self._page)
 
     def _fill_record(self, record: RunRecord) -> None:
         self.record.clear()
@@ -295,6 +316,16 @@ class DetailsPane(QFrame):
         self.rated.emit(self.detail.record.id, None if taken_back else rating)
 
     @Slot()
+    def _open(self) -> None:
+        if self.detail is not None:
+            self.open_wanted.emit(self.detail.record.id)
+
+    @Slot()
+    def _reveal(self) -> None:
+        if self.detail is not None:
+            self._state.reveal(self.detail.record.id)
+
+    @Slot()
     def _copy(self) -> None:
         if self.detail is not None:
             text = msgspec.json.format(msgspec.json.encode(self.detail.record), indent=2).decode()
@@ -307,6 +338,31 @@ class DetailsPane(QFrame):
             self._view.set_tokens(self._context.theme.tokens)
             self._view.set_background(self._context.theme.tokens.bg)
             self._view.set_text_scale(self._context.theme.scale)
+
+
+class HiddenNote(QWidget):
+    """In the place of a blind comparison's answers: their order in the history would tell who is who."""
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        column = QVBoxLayout(self)
+        column.setContentsMargins(24, 24, 24, 24)
+        column.setSpacing(10)
+        column.addStretch(1)
+        center = Qt.AlignmentFlag.AlignHCenter
+        column.addWidget(IconLabel("eye-off", 26), 0, center)
+        self.prompt = label("", wrap=True)
+        self.prompt.setAlignment(center)
+        self.prompt.setMaximumHeight(self.prompt.fontMetrics().lineSpacing() * PROMPT_LINES)
+        column.addWidget(self.prompt)
+        text = label(tr("A blind comparison without a vote: who wrote which answer is hidden."), "muted", wrap=True)
+        text.setAlignment(center)
+        column.addWidget(text)
+        self.vote = PushButton(tr("Open and vote"), icon_name="scale")
+        column.addWidget(self.vote, 0, center)
+        self.reveal = PushButton(tr("Reveal without a vote"))
+        column.addWidget(self.reveal, 0, center)
+        column.addStretch(2)
 
 
 def items_of(detail: Detail) -> list[TranscriptItem]:

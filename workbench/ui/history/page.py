@@ -40,6 +40,8 @@ DETAIL_AFTER_MS = 60
 DETAILS_WIDTH = 316
 MANY = 20
 """From so many replays on the user is asked first."""
+MANY_HIDDEN = 100
+"""Up to so many selected runs, one whose writer is hidden keeps all from being exported and replayed."""
 
 
 class HistoryPage(Page):
@@ -143,6 +145,7 @@ class HistoryPage(Page):
         table.menu_requested.connect(self._show_menu)
         table.delete_requested.connect(self.delete_selected)
         self.details.rated.connect(state.rate)
+        self.details.open_wanted.connect(self.open_run)
         self.open.clicked.connect(self.open_selected)
         self.replay.clicked.connect(self.replay_selected)
         self.export.clicked.connect(self.export_selected)
@@ -238,15 +241,20 @@ class HistoryPage(Page):
 
     @Slot()
     def _show_selection(self) -> None:
+        self._show_buttons()
+        self._detail_timer.start()
+
+    def _show_buttons(self) -> None:
         ids = self.table.selected_ids()
         many = len(ids)
+        # A file or a replay would name who answered; among very many, nobody finds out who is who.
+        secret = many <= MANY_HIDDEN and any((row := self.state.known(id_)) is not None and row.hidden for id_ in ids)
         writable = self.state.backend is not None and not self.state.backend.store.read_only
         self.open.setEnabled(many == 1)
-        self.replay.setEnabled(many >= 1 and writable)
-        self.export.setEnabled(many >= 1)
+        self.replay.setEnabled(many >= 1 and writable and not secret)
+        self.export.setEnabled(many >= 1 and not secret)
         self.delete.setEnabled(many >= 1 and writable)
         self.chosen.setText(tr("{count} selected", count=number(many)) if many > 1 else "")
-        self._detail_timer.start()
 
     @Slot()
     def _show_detail(self) -> None:
@@ -260,10 +268,11 @@ class HistoryPage(Page):
 
     @Slot(list)
     def _rows_came(self, ids: list[str]) -> None:
+        self._show_buttons()
         detail = self.details.detail
         if detail is not None and detail.record.id in ids:
             row = self.state.known(detail.record.id)
-            if row is not None and row.status != detail.row.status:
+            if row is not None and (row.status, row.hidden) != (detail.row.status, detail.row.hidden):
                 self.details.show_run(row.id)
 
     @Slot(object)
@@ -354,7 +363,7 @@ class HistoryPage(Page):
     def replay_selected(self) -> None:
         """Pick a model first."""
         ids, backend = self.table.selected_ids(), self.state.backend
-        if ids and backend is not None and self.replays.batch is None:
+        if ids and backend is not None and self.replay.isEnabled() and self.replays.batch is None:
             self.context.jobs.run(backend.catalog.models, self._pick_model, self._show_error, owner=self, key="models")
 
     @property
@@ -412,7 +421,7 @@ class HistoryPage(Page):
     def export_menu(self, parent: QMenu | None = None) -> QMenu | None:
         """One entry for each format; its tool tip says what the format can't hold."""
         backend, ids = self.state.backend, self.table.selected_ids()
-        if backend is None or not ids:
+        if backend is None or not self.export.isEnabled():
             return None
         menu = QMenu(tr("Export"), parent or self)
         menu.setToolTipsVisible(True)

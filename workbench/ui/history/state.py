@@ -78,6 +78,8 @@ class HistoryState(QObject):
         self._rows: OrderedDict[str, RunRow] = OrderedDict()
         self._wanted: dict[str, None] = {}
         self._asked: set[str] = set()
+        self._stale: set[str] = set()
+        """Rows that may have changed since they were read, by a vote for example: shown until they are read again."""
         self._active: frozenset[str] = frozenset()
         self._fetch_timer = QTimer(self)
         self._fetch_timer.setSingleShot(True)
@@ -99,6 +101,7 @@ class HistoryState(QObject):
         if backend is None:
             return
         self._set_loading(True)
+        self._stale = set(self._rows)
         jobs = self._context.jobs
 
         def begun(listing: Listing) -> None:
@@ -124,7 +127,7 @@ class HistoryState(QObject):
     def row(self, id_: str) -> RunRow | None:
         """None while it is being read; `rows_came` tells when it is there."""
         row = self._rows.get(id_)
-        if row is None and id_ not in self._asked:
+        if (row is None or id_ in self._stale) and id_ not in self._asked:
             self._wanted[id_] = None
             if not self._fetch_timer.isActive():
                 self._fetch_timer.start(0)
@@ -198,6 +201,24 @@ class HistoryState(QObject):
 
         self._context.jobs.run(work, self._took_rows, self.failed.emit, owner=self, lane=SERIAL)
 
+    def reveal(self, run_id: str) -> None:
+        """Tell who wrote the answers of this run's blind comparison, without a vote."""
+        backend = self.backend
+        if backend is None:
+            return
+
+        def work() -> list[RunRow]:
+            rows = backend.store.run_rows_of([run_id])
+            if rows and rows[0].session_id:
+                backend.comparisons.reveal(rows[0].session_id)
+            return backend.store.run_rows_of([run_id])
+
+        def done(rows: list[RunRow]) -> None:
+            self._took_rows(rows)
+            self.refresh()
+
+        self._context.jobs.run(work, done, self.failed.emit, owner=self, lane=SERIAL)
+
     # --- inside ----------------------------------------------------------------------------------------------
     @Slot()
     def _backend_ready(self) -> None:
@@ -226,6 +247,8 @@ class HistoryState(QObject):
             self.failed.emit(None)
         if changed:
             self.listed.emit()
+        elif self._stale:
+            self.rows_came.emit(list(self._stale))  # those in view are painted, and so read, again
         self.loading_changed.emit()
         if self._choices_wanted:
             self.read_choices()
@@ -262,6 +285,7 @@ class HistoryState(QObject):
 
     def _keep(self, row: RunRow) -> None:
         self._rows[row.id] = row
+        self._stale.discard(row.id)
         self._rows.move_to_end(row.id)
         while len(self._rows) > KEPT_ROWS:
             self._rows.popitem(last=False)

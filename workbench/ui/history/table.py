@@ -97,7 +97,7 @@ class RunModel(QAbstractTableModel):
             return spoken(row) if column.id == "time" else f"{tr(column.title)}: {column.told(row)}"
         if role == Qt.ItemDataRole.ToolTipRole:
             return column.told(row)
-        return column.text(row)
+        return column.shown_text(row)
 
     def row_at(self, place: int) -> RunRow | None:
         """None while it is being read, or if there is none."""
@@ -156,20 +156,22 @@ class RunDelegate(QStyledItemDelegate):
         column, row = COLUMNS[index.column()], self._runs.row_at(index.row())  # not as a QVariant: many cells, often
         room = option.rect.adjusted(10, 0, -10, 0)
         color = self._color(column.id, row)
-        if column.icon is not None and row is not None:
+        if column.icon is not None and row is not None and not (row.hidden and column.telling):
             area = QRect(room.left(), room.center().y() - 7, 15, 15)
             icons.icon(column.icon(row), color.name(), 15).paint(painter, mirrored(option, area))
             room.setLeft(room.left() + 21)
         painter.setFont(option.font)
         painter.setPen(color)
         side = Qt.AlignmentFlag.AlignRight if column.numeric else Qt.AlignmentFlag.AlignLeft
-        text = "…" if row is None else column.text(row)
+        text = "…" if row is None else column.shown_text(row)
         text = option.fontMetrics.elidedText(text, Qt.TextElideMode.ElideRight, room.width())
         painter.drawText(mirrored(option, room), side | Qt.AlignmentFlag.AlignVCenter, text)
 
     def _color(self, column: str, row: Any) -> QColor:
         tokens = self._theme.tokens
         if row is None:
+            return QColor(tokens.muted)
+        if row.hidden and column == "model":
             return QColor(tokens.muted)
         if column == "status":
             name = {"failed": tokens.bad, "interrupted": tokens.warn, "running": tokens.link}.get(row.status)
