@@ -157,6 +157,34 @@ def test_an_unknown_model_is_told_and_the_prompt_comes_back(compare: CompareDriv
     assert compare.window.store.sessions(kind="comparison") == []
 
 
+def test_files_come_back_too_and_stand_before_what_was_written_since(compare: CompareDriver, tmp_path: Path) -> None:
+    note = tmp_path / "note.txt"
+    note.write_text("Inside the file", encoding="utf-8")
+    compare.use("echo", "nowhere")
+    compare.page.composer.add_files([str(note)])
+    compare.type("Ask that")
+    message = compare.page.composer.message()
+    compare.press("Return")
+    compare.type("Meanwhile")
+    compare.wait(lambda: not compare.page.problem.isHidden())
+    assert compare.page.composer.text == "Ask that\n\nMeanwhile"
+    assert compare.page.composer.message().attachments == message.attachments
+
+
+def test_a_comparison_that_is_still_being_read_does_not_replace_a_new_one(compare: CompareDriver) -> None:
+    compare.send("hello")
+    old = compare.state.session_id
+    compare.page.new_comparison()
+    compare.state.open_session(old)
+    compare.page.new_comparison()
+    compare.wait_jobs()
+    assert compare.state.session_id is None
+    compare.state.open_session(old)
+    compare.send("another")
+    assert compare.state.session_id != old
+    assert [turn.prompt.text for turn in compare.state.turns] == ["another"]
+
+
 def test_a_later_column_is_asked_the_same_prompt(compare: CompareDriver) -> None:
     compare.send("hi")
     compare.state.add_column("fake:remote")

@@ -15,6 +15,7 @@ from PySide6.QtWidgets import QFrame, QHBoxLayout, QWidget
 
 from workbench.core.messages import Attachment, FilePart, ImagePart, Message, Part, TextPart
 from workbench.core.models import ModelInfo
+from workbench.ui.chat.items import own_text
 from workbench.ui.formats import decimal
 from workbench.ui.icons import IconButton, IconLabel
 from workbench.ui.tr import tr
@@ -56,6 +57,15 @@ def message_of(text: str, files: list[Attached]) -> Message:
         is_image = file.attachment.media_type.startswith("image/")
         parts.append(ImagePart(file.attachment) if is_image else FilePart(file.attachment, file.text))
     return Message("user", tuple(parts))
+
+
+def contents_of(message: Message) -> tuple[str, list[Attached]]:
+    """The text and files that `message_of` made it of."""
+    return own_text(message), [
+        Attached(part.attachment, part.text if isinstance(part, FilePart) else "")
+        for part in message.parts
+        if isinstance(part, FilePart | ImagePart)
+    ]
 
 
 def problem_of(file: Attached, model: ModelInfo | None) -> str:

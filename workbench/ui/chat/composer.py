@@ -182,6 +182,14 @@ class Composer(QFrame):
         self.edit.setPlainText(text)
         self.edit.moveCursor(QTextCursor.MoveOperation.End)
 
+    @Slot(object)
+    def take_back(self, message: Message) -> None:
+        """A message that could not be sent, before what was written since."""
+        text, files = _attachments().contents_of(message)
+        self.set_text("\n\n".join(part for part in (text, self.text) if part.strip()))
+        self._files = [*files, *self._files]
+        self._show_attachments()
+
     def clear(self) -> None:
         self.edit.clear()
         self._files = []

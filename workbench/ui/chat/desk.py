@@ -70,7 +70,7 @@ class ChatDesk(QObject):
         state.running_changed.connect(self._show_running)
         state.run_finished.connect(self._run_finished)
         state.failed.connect(self._show_failure)
-        state.draft_returned.connect(composer.set_text)
+        state.draft_returned.connect(composer.take_back)
         composer.submitted.connect(self._submit)
         composer.stop_requested.connect(state.stop)
         composer.edit_last.connect(self.edit_last)

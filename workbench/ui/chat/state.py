@@ -87,8 +87,8 @@ class ChatState(QObject):
     sessions_changed = Signal()
     failed = Signal(object)
     """ErrorInfo of something that belongs to no message."""
-    draft_returned = Signal(str)
-    """A prompt could not be sent; the text goes back into the composer."""
+    draft_returned = Signal(object)
+    """A Message that could not be sent goes back into the composer."""
 
     def __init__(self, context: Context, parent: QObject | None = None) -> None:
         super().__init__(parent)
@@ -266,7 +266,7 @@ class ChatState(QObject):
             target = session_id or backend.store.create_session(options=saved).id
             return backend.chat.send(target, leaf_id, message, model_id, options)
 
-        self._start(work, message.text)
+        self._start(work, message)
         return True
 
     def regenerate(self, message_id: str, model_id: str = "", options: ChatOptions | None = None) -> None:
@@ -373,7 +373,7 @@ class ChatState(QObject):
     def _backend_failed(self) -> None:
         held, self._held = self._held, None
         if held is not None:
-            self.draft_returned.emit(held.text)
+            self.draft_returned.emit(held)
 
     def _set_models(self, found: tuple[list[ModelInfo], list[str]]) -> None:
         self.models, self.model_files = found
@@ -396,7 +396,7 @@ class ChatState(QObject):
         self.options_changed.emit()
         self.path_changed.emit()
 
-    def _start(self, work: Callable[[], Run], text: str = "") -> None:
+    def _start(self, work: Callable[[], Run], asked: Message | None = None) -> None:
         backend, session_before = self.backend, self.session_id
         assert backend is not None
         self.sending = True
@@ -427,8 +427,8 @@ class ChatState(QObject):
 
         def failed(error: ErrorInfo) -> None:
             self.sending = False
-            if text:
-                self.draft_returned.emit(text)
+            if asked is not None:
+                self.draft_returned.emit(asked)
             self.failed.emit(error)
 
         self._context.jobs.run(start, done, failed, owner=self, lane=SERIAL)

@@ -124,7 +124,10 @@ class ColumnPanel(QFrame):
             return
         state = self._state
         title = state.title(column)
-        place = [shown.key for shown in state.shown_columns].index(column.key) + 1
+        keys = [shown.key for shown in state.shown_columns]
+        if column.key not in keys:  # about to go: the columns of another turn are shown
+            return
+        place = keys.index(column.key) + 1
         self.setAccessibleName(tr("Column {number}: {title}", number=place, title=title))
         self.view.setAccessibleName(tr("Answers of {title}", title=title))
         if state.hidden:

@@ -134,7 +134,7 @@ class ComparePage(Page):
         state.running_changed.connect(self._show_running)
         state.turn_done.connect(self._turn_done)
         state.failed.connect(self.show_failure)
-        state.draft_returned.connect(composer.set_text)
+        state.draft_returned.connect(composer.take_back)
         toolbar.add_clicked.connect(self.add_column)
         toolbar.sets_clicked.connect(self.sets.open)
         toolbar.diff_clicked.connect(self.answers.show_diff)
@@ -194,6 +194,7 @@ class ComparePage(Page):
     # --- Page -------------------------------------------------------------------------------------------------
     def activate(self) -> None:
         self.state.reload_models()
+        self.state.judging.look()
         self._show_title()
         self._show_hidden()
         self.focus_composer()

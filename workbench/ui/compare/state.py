@@ -20,7 +20,7 @@ from workbench.ui.compare.judging import Judging
 from workbench.ui.compare.setup import ColumnSetup
 from workbench.ui.compare.turns import Answer, Cell, Opened, Turn, read_comparison, turn_of
 from workbench.ui.context import Context
-from workbench.ui.jobs import SERIAL
+from workbench.ui.jobs import SERIAL, Job
 from workbench.ui.tr import tr
 
 if TYPE_CHECKING:
@@ -42,7 +42,8 @@ class CompareState(ColumnSetup):
     sessions_changed = Signal()
     models_changed = Signal()
     failed = Signal(object)
-    draft_returned = Signal(str)
+    draft_returned = Signal(object)
+    """A Message that could not be sent."""
 
     def __init__(self, context: Context, parent: QObject | None = None) -> None:
         remembered = sets.set_from(dict(context.state.value.compare))
@@ -55,6 +56,7 @@ class CompareState(ColumnSetup):
         """Running answers of all comparisons by run id."""
         self.sending = False
         self._wanted = remembered.session_id
+        self._opening: Job | None = None
         self._hidden_order: list[str] = []
         context.backend.when_ready(self._backend_ready)
         context.backend.models_changed.connect(self.reload_models)
@@ -124,6 +126,7 @@ class CompareState(ColumnSetup):
     # --- sessions ---------------------------------------------------------------------------------------------
     def new_chat(self) -> None:
         """Begin another comparison with the columns as they are."""
+        self._stop_opening()
         self.session, self.turns = None, []
         self._remember()
         self.session_changed.emit()
@@ -134,9 +137,15 @@ class CompareState(ColumnSetup):
         if backend is None:
             self._wanted = session_id
             return
-        self._context.jobs.run(
+        self._opening = self._context.jobs.run(
             lambda: read_comparison(backend, session_id), self._show, self.failed.emit, owner=self, key="open-compare"
         )
+
+    def _stop_opening(self) -> None:
+        """Else a comparison that is still being read would take the place of the one the user began meanwhile."""
+        if self._opening is not None:
+            self._opening.cancel()
+            self._opening = None
 
     def rename(self, session_id: str, title: str) -> None:
         self.change_session(session_id, title=title)
@@ -173,6 +182,7 @@ class CompareState(ColumnSetup):
         backend = self.backend
         if backend is None or self.sending or self.running_here:
             return False
+        self._stop_opening()
         columns, session_id = list(self.columns), self.session_id
         if self.hidden and self.last_turn is not None:
             columns = list(self.last_turn.columns)
@@ -203,7 +213,7 @@ class CompareState(ColumnSetup):
         def failed(error: ErrorInfo) -> None:
             self.sending = False
             self.running_changed.emit()
-            self.draft_returned.emit(prompt.text)
+            self.draft_returned.emit(prompt)
             self.failed.emit(error)
 
         self._context.jobs.run(work, done, failed, owner=self, lane=SERIAL)
