@@ -15,8 +15,8 @@ from workbench.core.redact import redact
 from workbench.core.settings import Folders, Network, SettingsFile
 from workbench.hub.errors import Offline
 from workbench.hub.repos import SearchQuery
-from workbench.services.hub_access import TOKEN_PROVIDER, HubAccess
-from workbench.services.keys import Keys
+from workbench.services.hub_access import HubAccess
+from workbench.services.keys import HUB_TOKEN, Keys
 
 
 @pytest.fixture
@@ -66,7 +66,7 @@ def test_the_limit_reaches_running_downloads(access: HubAccess) -> None:
 
 def test_a_kept_token_is_used_and_never_shown(hub: FakeHub, access: HubAccess) -> None:
     assert access.token() is None
-    access._keys.set(TOKEN_PROVIDER, "hf_keptbytheuser")
+    access._keys.set(HUB_TOKEN, "hf_keptbytheuser")
     assert access.token() == "hf_keptbytheuser"
     assert "hf_keptbytheuser" not in redact("Authorization: Bearer hf_keptbytheuser")
     hub.tokens["hf_keptbytheuser"] = set()
