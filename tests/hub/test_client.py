@@ -63,6 +63,20 @@ def test_a_page_that_failed_can_be_asked_for_again(client: HubClient, hub: FakeH
     assert first + rest == [f"org/model-{n:02}-GGUF" for n in reversed(range(25))] and results.finished
 
 
+def test_the_token_goes_to_no_other_server_that_a_page_names(hub: FakeHub) -> None:
+    fill(hub, 25)
+    hub.tokens["hf_secret"] = set()
+    with FakeHub() as other:
+        fill(other, 25)
+        client = HubClient(endpoint=hub.endpoint, token=lambda: "hf_secret", read_timeout_s=0.5)
+        results = client.search(SearchQuery(text="model", page_size=10))
+        results.next_page(CancelToken())
+        results._address = f"{other.endpoint}/api/models?limit=10"
+        assert len(results.next_page(CancelToken())) == 10
+        assert "authorization" in hub.requests[-1].headers
+        assert "authorization" not in other.requests[-1].headers
+
+
 def test_filters(client: HubClient, hub: FakeHub) -> None:
     fill(hub, 10)
     hub.add("other/vision", {"v.gguf": b"x"}, pipeline_tag="image-text-to-text")

@@ -108,6 +108,18 @@ def test_shared_bytes_are_known_by_their_sha256_and_freed_with_their_last_user(
     assert huggingface_hub.scan_cache_dir(cache).size_on_disk == 0
 
 
+def test_what_another_repository_came_to_use_meanwhile_is_not_called_freed(
+    hub: FakeHub, shared: tuple[Path, list[Path]]
+) -> None:
+    cache, (first, second) = shared
+    remove(plan_removal(find_models([Place("huggingface", cache / "models--org--copy")])[0]))
+    removal = plan_removal(find_models([Place("huggingface", cache / "models--org--m")])[0])
+    assert removal.frees_bytes > 0
+    brought_by_huggingface_hub(hub, cache, "org/copy")
+    assert remove(removal) == 0
+    assert second.is_file() and not first.exists()
+
+
 def test_bytes_whose_users_are_not_known_stay(shared: tuple[Path, list[Path]]) -> None:
     cache, (first, _second) = shared
     entry = first.resolve()

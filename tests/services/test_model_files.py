@@ -170,6 +170,19 @@ def test_deleting_from_the_cache_leaves_it_sound(tmp_path: Path) -> None:
     assert not huggingface_hub.scan_cache_dir(cache).warnings
 
 
+def test_a_projector_goes_with_the_last_model_that_may_need_it(tmp_path: Path) -> None:
+    cache = tmp_path / "hub"
+    sizes = {"a-Q4_0.gguf": 1000, "a-Q8_0.gguf": 2000, "mmproj-f16.gguf": 500}
+    download(cache, "org/a", {name: b"GGUF" + bytes(size) for name, size in sizes.items()})
+    models = named(find_models([Place("huggingface", cache)]))
+    assert models["a-Q4_0"].projector is not None
+    assert remove(plan_removal(models["a-Q4_0"])) == 1004
+    last = plan_removal(named(find_models([Place("huggingface", cache)]))["a-Q8_0"])
+    assert last.frees_bytes == 2004 + 504 and any(path.name == "mmproj-f16.gguf" for path in last.names)
+    assert remove(last) == 2508
+    assert not (cache / "models--org--a").exists()
+
+
 def test_a_blob_that_another_file_uses_stays(tmp_path: Path) -> None:
     cache, content = tmp_path / "hub", b"GGUF" + bytes(1000)
     download(cache, "org/a", {"a.gguf": content, "same/b.gguf": content})

@@ -16,7 +16,7 @@ from workbench.core.errors import Cancelled, WorkbenchError
 from workbench.core.settings import Network
 from workbench.hub.auth import usual_token
 from workbench.hub.errors import BadToken, GatedRepo, HubError, Offline, RepoNotFound
-from workbench.hub.network import HubTransport, hub_endpoint, is_offline, unreachable, user_agent
+from workbench.hub.network import HubTransport, hub_endpoint, is_offline, same_origin, unreachable, user_agent
 from workbench.hub.repos import RepoDetails, RepoFile, RepoSummary, SearchQuery, group_files
 
 T = TypeVar("T")
@@ -150,11 +150,11 @@ class SearchResults:
         """Up to `page_size` more repositories; none when there are no more. Raises HubError or Cancelled."""
         if self.finished:
             return []
-        page, self._here, self._address = self._client.call(self._fetch, cancel)
+        page, self._here, self._address = self._client.call(lambda api: self._fetch(api, cancel), cancel)
         self.finished = len(page) < self.query.page_size
         return page
 
-    def _fetch(self, api: Any) -> tuple[list[RepoSummary], list[dict[str, Any]], str | None]:
+    def _fetch(self, api: Any, cancel: CancelToken) -> tuple[list[RepoSummary], list[dict[str, Any]], str | None]:
         """A page, the items left over, and the next answer's address.
 
         The library's own helper is a generator; one that begins in one thread and goes on in another brought down
@@ -164,6 +164,8 @@ class SearchResults:
         items, address = list(self._here), self._address
         page: list[RepoSummary] = []
         while len(page) < self.query.page_size:
+            if cancel.cancelled:  # nobody waits for the thread that this runs in any more
+                raise Cancelled("Stopped.")
             if not items:
                 if address is None:
                     break
@@ -175,11 +177,12 @@ class SearchResults:
 
     def _answer(self, hub: Any, api: Any, address: str) -> tuple[list[dict[str, Any]], str | None]:
         """One answer of the Hub's and where the next one is."""
-        first = not address
+        url = httpx2.URL(address or f"{api.endpoint}/api/models")
         response = hub.utils.get_session().get(
-            address or f"{api.endpoint}/api/models",
-            params=self._params() if first else None,
-            headers=api._build_hf_headers(),
+            url,
+            params=None if address else self._params(),
+            # the next page is where the answer says: the token goes to no other server than the Hub
+            headers=api._build_hf_headers() if same_origin(url, api.endpoint) else {},
         )
         hub.utils.hf_raise_for_status(response)
         return response.json(), response.links.get("next", {}).get("url")

@@ -36,6 +36,12 @@ def hub_endpoint() -> str:
     return os.environ.get("HF_ENDPOINT", "").rstrip("/") or DEFAULT_ENDPOINT
 
 
+def same_origin(url: httpx2.URL, endpoint: str) -> bool:
+    """Whether the token of the Hub at `endpoint` may go to this address."""
+    hub = httpx2.URL(endpoint)
+    return (url.scheme, url.host, url.port) == (hub.scheme, hub.host, hub.port)
+
+
 def user_agent() -> str:
     return f"model-workbench/{workbench.__version__}"
 

@@ -13,7 +13,7 @@ from workbench.core.cancel import CancelToken
 from workbench.core.settings import Network
 from workbench.hub.client import bad_token, rate_limited, repo_not_found, run_abandonable
 from workbench.hub.errors import GatedRepo, HubError, Offline, RepoNotFound
-from workbench.hub.network import HubTransport, is_offline, unreachable, user_agent
+from workbench.hub.network import HubTransport, is_offline, same_origin, unreachable, user_agent
 
 _REDIRECTS = 5
 _IDENTITY = ("x-repo-commit", "x-linked-etag", "x-linked-size", "etag", "content-length")
@@ -108,8 +108,7 @@ class HubSession:
             raise unreachable(error, str(url.host)) from error
 
     def _is_hub(self, url: httpx2.URL) -> bool:
-        hub = httpx2.URL(self.endpoint)
-        return (url.scheme, url.host, url.port) == (hub.scheme, hub.host, hub.port)
+        return same_origin(url, self.endpoint)
 
     def _check(self, response: httpx2.Response, repo_id: str, filename: str) -> None:
         status = response.status_code

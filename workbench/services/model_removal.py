@@ -44,9 +44,14 @@ class Removal(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def plan_removal(model: FoundModel) -> Removal:
-    """What deleting this model would do. Raises OSError where its files can't be looked at."""
+    """What deleting this model would do; its projector goes with the last model beside it.
+
+    Raises OSError where its files can't be looked at.
+    """
     if model.source == "ollama":
         return _plan_ollama(model)
+    if model.projector is not None and not _others_beside(model):
+        model = msgspec.structs.replace(model, files=(*model.files, model.projector))
     if model.revision:
         return _plan_cache(model)
     used_by: list[str] = []
@@ -64,10 +69,12 @@ def plan_removal(model: FoundModel) -> Removal:
 
 def remove(removal: Removal) -> int:
     """Delete what was planned. Returns the bytes freed. Raises WorkbenchError where a file can't be deleted."""
+    freed = removal.frees_bytes
     for path in removal.names:
         try:
             if path in removal.stored:
-                shared_blobs.sweep(path)
+                size = path.stat().st_size
+                freed -= size - shared_blobs.sweep(path)  # 0 where another repository came to use it meanwhile
             else:
                 path.unlink(missing_ok=True)
         except OSError as error:
@@ -77,7 +84,13 @@ def remove(removal: Removal) -> int:
             ) from error
     if removal.model.revision:
         _tidy_cache(_repo_folder(removal.model.path))
-    return removal.frees_bytes
+    return freed
+
+
+def _others_beside(model: FoundModel) -> bool:
+    """Whether other models stand in its folder, which may need the projector."""
+    own = {*model.files, model.projector}
+    return any(file.suffix.lower() == ".gguf" and file not in own for file in model.path.parent.iterdir())
 
 
 def _plan_cache(model: FoundModel) -> Removal:

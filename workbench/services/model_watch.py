@@ -32,6 +32,7 @@ class FolderWatch:
         self._thread.start()
 
     def stop(self) -> None:
+        """Returns soon, even while it looks through a large folder."""
         self._end.set()
         if self._thread.is_alive():
             self._thread.join()
@@ -40,7 +41,7 @@ class FolderWatch:
         told = self._seen
         while not self._end.wait(self._interval_s):
             now = self._look()
-            if now == self._seen and now != told:
+            if now == self._seen and now != told and not self._end.is_set():
                 told = now
                 self._changed()
             self._seen = now
@@ -55,6 +56,8 @@ class FolderWatch:
                     status = place.folder.stat()
                     seen.add((str(place.folder), status.st_mtime_ns, status.st_size))
             for parent, folders, names in os.walk(place.folder):
+                if self._end.is_set():
+                    break
                 folder = Path(parent)
                 if len(folder.parts) - base >= DEEPEST:
                     folders.clear()

@@ -17,7 +17,7 @@ from workbench.core.errors import Cancelled, ErrorInfo, WorkbenchError
 from workbench.core.requests import LoadOptions, merged
 from workbench.ui.backend import Backend
 from workbench.ui.context import Context
-from workbench.ui.jobs import Job
+from workbench.ui.jobs import SERIAL, Job
 from workbench.ui.models.hub import HubSlot
 from workbench.ui.models.inventory import InstalledModel, Inventory, LoadedState, read_inventory, read_loaded
 from workbench.ui.models.removals import Removals
@@ -171,10 +171,12 @@ class ModelsState(QObject):
             return watch
 
         def done(watch: FolderWatch) -> None:
+            if self._watch is not None:  # the folders were changed again meanwhile
+                self._watch.stop()
             self._watch = watch
 
         self._watch = None
-        self.context.jobs.run(work, done, owner=self)
+        self.context.jobs.run(work, done, owner=self, lane=SERIAL)
 
     def _find_duplicates(self) -> None:
         backend, inventory = self.backend, self.inventory
