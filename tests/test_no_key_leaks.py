@@ -2,18 +2,20 @@
 
 Runs go through the command line (chat, comparison, an error, a cut stream), through the services, and into exports of
 every format; the double repeats the key in its errors, as careless services do. Looked through are the database with
-its log, backups, the program's logs, settings, caches and crash reports, what commands print, exports, and arguments
-and environments of this program's processes.
+its log and copies, backups, the program's logs, settings, caches, crash and problem reports, what commands print,
+exports, and arguments and environments of this program's processes.
 """
 
 from __future__ import annotations
 
 import json
+import logging
 import os
 import subprocess
 import sys
 import threading
 import time
+import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -27,11 +29,13 @@ from workbench.core.paths import Paths, bundled
 from workbench.core.settings import Provider, Settings, SettingsFile
 from workbench.plugins import PluginManager
 from workbench.services.archives import export_pieces, ledger_csv
+from workbench.services.backup import make_backup
 from workbench.services.catalog import ModelCatalog
 from workbench.services.chat import ChatService
 from workbench.services.crash import write_crash_report
 from workbench.services.keys import Keys
 from workbench.services.logs import start_logging, stop_logging
+from workbench.services.problem_report import chat_section, collect, compose, write_report
 from workbench.services.replay import ReplayService
 from workbench.services.runner import Runner
 from workbench.store import Store
@@ -168,6 +172,7 @@ def test_through_the_services(paths: Paths, double: tuple[Vendor, Double], tmp_p
         assert [run.status for run in runs] == ["done", "done", "failed", "failed", "failed"]
         assert runs[2].error is not None
         assert runs[3].text.startswith("Half an")
+        logging.getLogger("workbench.services.runner").warning("asked with %s", KEY)
         try:
             raise RuntimeError(f"a bug that mentions {KEY}")
         except RuntimeError as error:
@@ -177,6 +182,16 @@ def test_through_the_services(paths: Paths, double: tuple[Vendor, Double], tmp_p
         ids = [session.id for session in store.sessions()]
         for exporter in plugins.exporters():
             (tmp_path / f"out{exporter.format}").write_bytes(b"".join(export_pieces(store, exporter, ids)))
+        make_backup(paths, tmp_path / "backup.zip")
+        with zipfile.ZipFile(tmp_path / "backup.zip") as archive:
+            archive.extractall(tmp_path / "backup")  # else compression would hide the key from the search
+        assert (tmp_path / "backup" / "workbench.db").is_file()
+        sections = collect(paths, None, SettingsFile(paths.settings).value)
+        assert {"crash", "log", "settings"} <= sections.keys()
+        chat_part = chat_section(store, session.id)
+        assert chat_part is not None
+        told = compose({}, [*sections.values(), chat_part], f"It failed with {KEY}")
+        write_report(tmp_path / "problem.txt", told)
         (tmp_path / "ledger.csv").write_bytes(b"".join(ledger_csv(store)))
         assert len(list(tmp_path.glob("out*"))) >= 6
         wal = paths.database.with_name(paths.database.name + "-wal")
