@@ -8,8 +8,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 from PySide6 import QtWidgets
 from PySide6.QtCore import QPoint, Qt
+from PySide6.QtGui import QImage
 from PySide6.QtWidgets import QPushButton
 
 from tests.ui.compare.driver import CompareDriver
@@ -162,6 +164,7 @@ def test_files_come_back_too_and_stand_before_what_was_written_since(compare: Co
     note.write_text("Inside the file", encoding="utf-8")
     compare.use("echo", "nowhere")
     compare.page.composer.add_files([str(note)])
+    compare.wait_jobs()
     compare.type("Ask that")
     message = compare.page.composer.message()
     compare.press("Return")
@@ -443,3 +446,27 @@ def test_a_missing_key_leads_to_where_it_is_entered(compare: CompareDriver, monk
     (enter,) = [button for button in panel.remedies.findChildren(QPushButton) if "key" in button.text()]
     compare.click(enter)
     assert compare.window.window.place == "settings"
+
+
+def test_a_column_that_reads_no_pictures_is_told_and_the_others_are_asked(compare: CompareDriver) -> None:
+    page, note = compare.page, compare.page.picture_note
+    picture = QImage(4, 4, QImage.Format.Format_RGB32)
+    picture.fill(0)
+    page.composer.add_files([picture])
+    compare.wait_jobs()
+    compare.type("What is this?")
+    assert note.isHidden()
+    assert "can't read images" in page.composer.problem.text()
+    assert not page.composer.send.isEnabled(), "nobody could read it"
+    models = [replace(m, capabilities=frozenset({"images"})) if m.id == "fake:other" else m for m in compare.state.models]
+    compare.state._set_models(models)
+    assert note.isVisible()
+    assert "Echo 8B" in note.text() and "Other" not in note.text()
+    assert page.composer.send.isEnabled()
+    assert not page.composer.problem.isVisible()
+    compare.press("Return")
+    compare.wait(lambda: compare.state.turns)
+    compare.wait_done()
+    assert note.isHidden()
+    assert compare.state.last_turn.prompt.attachments
+    assert compare.texts(1) == ["What is this?", "1: What is this?"]

@@ -41,11 +41,13 @@ class Composer(QFrame):
     cancel_edit = Signal()
 
     def __init__(self, parent: QWidget | None = None, *, ready: bool = True) -> None:
-        """`ready` False: nobody listens yet; a prompt that is sent meanwhile goes out with `set_ready`."""
+        """`ready` False: a prompt that is sent stays here, and goes out with `set_ready`."""
         super().__init__(parent)
         self.setObjectName("composer")
         self.setAccessibleName(tr("Composer"))
         self._files: list[Attached] = []
+        self._unread = ""
+        """What is wrong with files that were not attached."""
         self._model: ModelInfo | None = None
         self._jobs: Jobs | None = None
         self._reading = 0
@@ -137,13 +139,21 @@ class Composer(QFrame):
         self.edit.setFocus()
         self.setProperty("focused", True)
 
-    def set_ready(self) -> None:
-        """Somebody listens now: send what waited for it."""
-        self._ready = True
+    def show_focus(self) -> None:
+        """Look as it is, after `expect_focus`."""
         self._focus_changed(self.edit.hasFocus())
+
+    def set_ready(self) -> None:
+        """Messages can be sent now: send what waited for it."""
+        self._ready = True
         if self._held:
             self._held = False
             self.submit()
+
+    @property
+    def holds(self) -> bool:
+        """What stands in it was sent, and waits for `set_ready`."""
+        return self._held
 
     def set_model(self, model: ModelInfo | None) -> None:
         self._model = model
@@ -182,6 +192,10 @@ class Composer(QFrame):
         self.edit.setPlainText(text)
         self.edit.moveCursor(QTextCursor.MoveOperation.End)
 
+    @property
+    def has_pictures(self) -> bool:
+        return any(file.attachment.media_type.startswith("image/") for file in self._files)
+
     @Slot(object)
     def take_back(self, message: Message) -> None:
         """A message that could not be sent, before what was written since."""
@@ -193,7 +207,15 @@ class Composer(QFrame):
     def clear(self) -> None:
         self.edit.clear()
         self._files = []
-        self._tell("")
+        self._unread = ""
+        self._show_attachments()
+
+    @property
+    def files(self) -> list[Attached]:
+        return list(self._files)
+
+    def set_files(self, files: list[Attached]) -> None:
+        self._files = list(files)
         self._show_attachments()
 
     def message(self) -> Message:
@@ -217,7 +239,7 @@ class Composer(QFrame):
 
     def _take(self, read: Read) -> None:
         self._files += read.files
-        self._tell(" ".join(read.problems))
+        self._unread = " ".join(read.problems)
         self._show_attachments()
         self.text_changed.emit()
 
@@ -234,6 +256,7 @@ class Composer(QFrame):
 
     def _show_attachments(self) -> None:
         if not self._files and self._chips is None:
+            self._tell(self._unread)
             return
         clear_layout(self.chips)
         problems = []
@@ -246,14 +269,14 @@ class Composer(QFrame):
             self.chips.addWidget(chip)
         if self._files:
             self.chips.addStretch(1)
-        if problems:
-            self._tell(problems[0] + " " + tr("Remove the picture or choose a model that can."))
+        can = tr("Remove the picture or choose a model that can.")
+        self._tell(f"{problems[0]} {can}" if problems else self._unread)
         self._update()
 
     @Slot(object)
     def _remove(self, file: Attached) -> None:
         self._files = [entry for entry in self._files if entry is not file]
-        self._tell("")
+        self._unread = ""
         self._show_attachments()
         self.text_changed.emit()
 

@@ -88,7 +88,11 @@ class ComparePage(Page):
         self.problem = label("", "bad", wrap=True, selectable=True)
         self.problem.hide()
         column.addWidget(self.problem)
+        self.picture_note = label("", "warn", wrap=True)
+        self.picture_note.hide()
+        column.addWidget(self.picture_note)
         self.composer = Composer()
+        self.composer.set_jobs(self.context.jobs)
         column.addWidget(self.composer)
         outer.addWidget(main, 1)
         self._sheet: ColumnSheet | None = None
@@ -249,7 +253,7 @@ class ComparePage(Page):
 
     @Slot()
     def _show_columns(self) -> None:
-        self.composer.set_model(self._most_limited())
+        self.composer.set_model(self._most_able())
         count = len(self.state.shown_columns)
         self.composer.edit.setPlaceholderText(
             tr("Ask all {count}…   Enter to send, Shift+Enter for a new line", count=count)
@@ -257,6 +261,7 @@ class ComparePage(Page):
         self._show_send()
         self._show_hidden()
         self._count_tokens()
+        self._show_pictures()
 
     @Slot()
     def _show_turns(self) -> None:
@@ -294,10 +299,23 @@ class ComparePage(Page):
         send.set_icon("square" if busy else "arrow-up", role)
         send.set_title(text, "Esc" if busy else "Enter")
 
-    def _most_limited(self) -> ModelInfo | None:
-        """The model that can take least, for what the composer says of attached files."""
+    def _most_able(self) -> ModelInfo | None:
+        """The model that can take most: the composer refuses a picture only if none of them reads pictures."""
         models = [info for column in self.state.columns if (info := self.state.model(column)) is not None]
-        return next((info for info in models if "images" not in info.capabilities), models[0] if models else None)
+        return next((info for info in models if "images" in info.capabilities), models[0] if models else None)
+
+    def _show_pictures(self) -> None:
+        """Which columns can make nothing of the prompt's pictures; after the answer its conditions tell."""
+        state = self.state
+        known = [(column, info) for column in state.shown_columns if (info := state.model(column)) is not None]
+        without = [column for column, info in known if "images" not in info.capabilities]
+        shown = self.composer.has_pictures and 0 < len(without) < len(known)
+        if shown and state.hidden:
+            self.picture_note.setText(tr("Not all of these models can read pictures."))
+        elif shown:
+            names = ", ".join(state.title(column) for column in without)
+            self.picture_note.setText(tr("The others get the picture, which these can't read: {names}.", names=names))
+        self.picture_note.setVisible(shown)
 
     @Slot()
     def _turn_done(self) -> None:
@@ -321,6 +339,7 @@ class ComparePage(Page):
         if self.state.send(message):
             self.problem.hide()
             self.composer.clear()
+            self._show_pictures()
             self.save_draft()
 
     @Slot()
@@ -336,6 +355,7 @@ class ComparePage(Page):
         self._draft_timer.start()
         self._show_send()
         self._count_tokens()
+        self._show_pictures()
 
     def _count_tokens(self) -> None:
         """Roughly, and against the smallest context of the columns: while names are hidden without a limit."""
