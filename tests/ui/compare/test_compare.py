@@ -458,7 +458,8 @@ def test_a_column_that_reads_no_pictures_is_told_and_the_others_are_asked(compar
     assert note.isHidden()
     assert "can't read images" in page.composer.problem.text()
     assert not page.composer.send.isEnabled(), "nobody could read it"
-    models = [replace(m, capabilities=frozenset({"images"})) if m.id == "fake:other" else m for m in compare.state.models]
+    able = frozenset({"images"})
+    models = [replace(info, capabilities=able) if info.id == "fake:other" else info for info in compare.state.models]
     compare.state._set_models(models)
     assert note.isVisible()
     assert "Echo 8B" in note.text() and "Other" not in note.text()
