@@ -23,7 +23,11 @@ Step = Iterator[Callable[[], object]]
 LOOK_MS = 4
 GIVE_UP_S = 60.0
 KEPT = 25
-"""Chats, and comparisons, that are kept: of more the oldest is deleted."""
+"""Chats, and comparisons, that are kept: of more some are deleted."""
+DELETED = 3
+"""At once."""
+WARM_ROUNDS = 2
+"""In which all of History is scrolled through, so that it keeps as many rows as it ever will."""
 LOCAL_MODELS = ("local:soak-a", "local:soak-b")
 PROMPTS = ("Explain attention with a table.", "Write the sampler again, shorter.", "And with less memory?")
 
@@ -141,7 +145,7 @@ class User:
             self._window.toaster.undo()
             yield self._idle
             self.done["deletions undone"] += 1
-        for session_id in ids[KEPT:]:
+        for session_id in ids[KEPT : KEPT + DELETED]:
             page.state.delete_session(session_id)
             yield self._idle
             self.done["chats deleted"] += 1
@@ -187,7 +191,7 @@ class User:
             state.open_session(ids[1])
             yield lambda: state.session_id == ids[1]
             yield self._idle
-        for session_id in ids[KEPT:]:
+        for session_id in ids[KEPT : KEPT + DELETED]:
             state.delete_session(session_id)
             yield self._idle
         self.done["comparisons"] += 1
@@ -202,6 +206,10 @@ class User:
         yield lambda: not page.state.loading and self._idle()
         page.clear_all()
         yield lambda: not page.state.loading and self._idle()
+        bar, steps = page.table.verticalScrollBar(), 60 if self._round <= WARM_ROUNDS else 3
+        for step in range(steps + 1):
+            bar.setValue(bar.maximum() * (steps - step) // steps)
+            yield self._idle
         for id_ in page.state.ids[:3]:
             page.table.select_id(id_)
             pause = time.monotonic() + 0.1

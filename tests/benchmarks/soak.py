@@ -16,6 +16,7 @@ import gc
 import json
 import logging
 import os
+import random
 import shutil
 import subprocess
 import sys
@@ -36,15 +37,19 @@ from PySide6.QtWidgets import QWidget
 from tests.benchmarks import _soak_models
 from tests.benchmarks._resources import Growth, Sample, census, growth, plain, table, take_sample
 from tests.benchmarks._soak_user import LOCAL_MODELS, Script, Step, User
+from tests.benchmarks.store_speed import grow
 from tests.fakes.models import fake_command, write_model_file
 from workbench.app.main import Program, make_app
 from workbench.core.paths import Paths
 from workbench.engine import client
+from workbench.store import Store
 
 WARM_UP = 0.2
 """Of the time, at least two rounds; then the caches are full and every page has been made."""
 TRACED = 0.1
 """Of the time, at the end and beyond: where in the code the memory comes from. Slower, so apart from the rest."""
+HISTORY = 12_000
+"""Messages that are there before: months of use. What is kept of rows and pages is bounded, and full from then on."""
 LEAST_ROUNDS = 6
 """That are looked at."""
 TOP = 12
@@ -122,9 +127,10 @@ def _plant_windows(window: QWidget) -> Any:
 
 
 def _plant_timers(window: QWidget) -> Any:
-    timer = QTimer(window, interval=3_600_000)
-    timer.start()
-    return timer
+    timers = [QTimer(window, interval=3_600_000) for _ in range(4)]  # one or two of the window's come and go
+    for timer in timers:
+        timer.start()
+    return timers
 
 
 def _plant_threads(window: QWidget) -> Any:
@@ -158,8 +164,8 @@ PLANTS: dict[str, Callable[[QWidget], Any]] = {
 
 
 # --- running ------------------------------------------------------------------------------------------------------
-def prepare(home: Path) -> None:
-    """A home with the fast models, and two model files that a scripted engine opens."""
+def prepare(home: Path, messages: int) -> None:
+    """A home with so much history, the fast models, and two model files that a scripted engine opens."""
     os.environ["WORKBENCH_HOME"] = str(home)
     os.environ["HF_HOME"] = str(home / "hf")
     os.environ["HF_HUB_OFFLINE"] = "1"
@@ -169,11 +175,14 @@ def prepare(home: Path) -> None:
     for model_id in LOCAL_MODELS:
         write_model_file(home / "models" / f"{model_id.removeprefix('local:')}.gguf")
     client.default_command = lambda: fake_command(tokens=200, rate=1_000.0)
+    paths = Paths.of_user()
+    with Store.open(paths.database, paths.backups) as store:
+        grow(store, 0, messages, random.Random(1))
 
 
 def run(seconds: float, rounds: int, plants: list[str]) -> dict[str, Any]:
     with tempfile.TemporaryDirectory() as folder:
-        prepare(Path(folder))
+        prepare(Path(folder), HISTORY if seconds else 0)
         app = make_app(["soak"])
         problems: list[BaseException | None] = []
         program = Program(app, Paths.of_user(), [])
