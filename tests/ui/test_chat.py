@@ -142,6 +142,44 @@ def test_escape_leaves_editing_and_brings_nothing_about(window: Driver) -> None:
     assert len(window.state.path) == 2
 
 
+def test_a_draft_and_its_files_come_back_after_editing(window: Driver, tmp_path: Path) -> None:
+    window.send("first")
+    window.type("half a thought")
+    (tmp_path / "notes.txt").write_text("notes")
+    window.composer.add_files([str(tmp_path / "notes.txt")])
+    window.wait(lambda: window.composer.files)
+    window.shortcut("Ctrl+E")
+    assert window.composer.text == "first"
+    assert window.composer.files == []
+    window.press("Esc")
+    assert window.composer.text == "half a thought"
+    assert [file.attachment.name for file in window.composer.files] == ["notes.txt"]
+
+
+def test_attached_files_stay_with_their_chat(window: Driver, tmp_path: Path) -> None:
+    window.send("first")
+    session_id = window.state.session_id
+    (tmp_path / "notes.txt").write_text("notes")
+    window.composer.add_files([str(tmp_path / "notes.txt")])
+    window.wait(lambda: window.composer.files)
+    window.shortcut("Ctrl+N")
+    assert window.composer.files == []
+    window.state.open_session(session_id)
+    window.wait(lambda: window.composer.files)
+    assert [file.attachment.name for file in window.composer.files] == ["notes.txt"]
+
+
+def test_an_edited_message_that_can_not_be_sent_is_given_back(window: Driver) -> None:
+    window.send("first")
+    window.use("fake:nowhere")
+    window.shortcut("Ctrl+E")
+    window.composer.set_text("first, better")
+    window.press("Return")
+    window.wait(lambda: window.page.remedies.isVisible())
+    assert window.composer.text == "first, better"
+    assert [text for _role, text in window.texts()] == ["first", "1: first"]
+
+
 def test_continue_lengthens_the_same_message(window: Driver) -> None:
     window.send("hello")
     window.shortcut("Ctrl+Return")

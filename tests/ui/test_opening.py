@@ -109,6 +109,90 @@ def test_what_is_typed_before_the_last_chat_is_there_goes_behind_its_draft(
     assert composer.text == "half a thought"
 
 
+def test_what_is_sent_before_the_last_chat_is_there_goes_into_it(fake_models: None, start: Start, home: Path) -> None:
+    first = start()
+    first.use("fake:echo")
+    first.send("hello")
+    session_id = first.state.session_id
+    first.type("half a thought")
+    first.close()
+    again = start(complete=False)
+    composer = again.window.page("chat").composer
+    again.qtbot.keyClicks(composer.edit, "more")
+    again.qtbot.keyClick(composer.edit, Qt.Key.Key_Return)
+    again.wait(lambda: again.program.is_complete)
+    again.wait(lambda: len(again.state.path) == 4)
+    again.wait_idle()
+    assert again.state.session_id == session_id
+    assert again.texts()[2:] == [("user", "more"), ("assistant", "3: more")]
+    assert composer.text == "half a thought"
+
+
+def test_a_last_chat_that_is_gone_leaves_what_was_typed(fake_models: None, start: Start, home: Path) -> None:
+    home.mkdir(parents=True, exist_ok=True)
+    (home / "ui-state.json").write_text(json.dumps({"session_id": "gone", "model_id": "fake:echo"}))
+    driver = start(complete=False)
+    composer = driver.window.page("chat").composer
+    driver.qtbot.keyClicks(composer.edit, "typed at once")
+    driver.qtbot.keyClick(composer.edit, Qt.Key.Key_Return)
+    driver.wait(lambda: driver.program.is_complete)
+    driver.wait(lambda: len(driver.state.path) == 2)
+    driver.wait_idle()
+    assert driver.texts()[1] == ("assistant", "1: typed at once")
+
+
+def test_a_prompt_waits_in_sight_where_the_services_do_not_open(start: Start, home: Path) -> None:
+    home.mkdir(parents=True, exist_ok=True)
+    Paths.of_user().database.write_bytes(b"no database" * 1000)
+    driver = start(complete=False)
+    composer = driver.window.page("chat").composer
+    driver.qtbot.keyClicks(composer.edit, "not lost")
+    driver.qtbot.keyClick(composer.edit, Qt.Key.Key_Return)
+    driver.wait(lambda: driver.program.is_complete)
+    driver.wait(lambda: driver.window.banner_texts)
+    assert composer.text == "not lost"
+    assert composer.holds
+
+
+def test_a_model_file_dropped_on_the_first_paint_is_used(fake_models: None, start: Start, tmp_path: Path) -> None:
+    driver = start(complete=False)
+    file = tmp_path / "mine.gguf"
+    driver.window.model_files_dropped.emit([str(file)])
+    driver.wait(lambda: driver.program.is_complete)
+    assert driver.state.model_id == str(file)
+    driver.wait_ready()
+    assert driver.state.model_id == str(file)
+
+
+def test_a_window_that_is_closed_at_once_leaves_nothing_behind(start: Start) -> None:
+    driver = start(complete=False)
+    driver.wait(lambda: driver.window._painted)
+    driver.window.close()
+    driver.close()
+    assert not hasattr(driver.program, "rest") or driver.program.slot.value is None
+
+
+@pytest.mark.parametrize("broken", ["import", "step"])
+def test_a_damaged_installation_is_told(
+    start: Start, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], broken: str
+) -> None:
+    def damaged(*_: object) -> None:
+        raise ImportError("cannot import name 'tools'")
+
+    if broken == "import":
+        monkeypatch.setitem(sys.modules, "workbench.app.rest", None)
+    else:
+        monkeypatch.setattr("workbench.ui.window_actions.add_window_actions", damaged)
+    driver = start(complete=False)
+    driver.wait(lambda: driver.program.failure is not None)
+    box = driver.program.failure
+    assert box.isVisible()
+    assert "install the program again" in box.informativeText()
+    assert "Error" in box.detailedText() and "Error" in capsys.readouterr().err
+    box.accept()
+    driver.wait(lambda: not driver.window.isVisible())
+
+
 def test_unusable_files_of_the_last_time_are_as_none(home: Path) -> None:
     paths = Paths.of_user()
     home.mkdir(parents=True, exist_ok=True)

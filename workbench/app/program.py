@@ -24,6 +24,8 @@ from workbench.ui.theme import Theme
 from workbench.ui.window import MainWindow
 
 if TYPE_CHECKING:
+    from PySide6.QtWidgets import QMessageBox
+
     from workbench.app.rest import Rest
     from workbench.app.single_instance import SingleInstance
     from workbench.core.errors import ErrorInfo
@@ -50,7 +52,7 @@ class Program(QObject):
     ) -> None:
         super().__init__(app)
         self._collector = Collector(self)
-        self.paths, self.files, self.instance = paths, files, instance
+        self.paths, self.instance = paths, instance
         self._steps: list[Callable[[], None]] = []
         self._later: list[Callable[[], None]] = []
         self._closed = False
@@ -60,6 +62,8 @@ class Program(QObject):
         """Work to do between this window and the next."""
         self.problems: list[str] = []
         """What could not be deleted."""
+        self.failure: QMessageBox | None = None
+        """What is told where the window could not get what it needs."""
         self.news: str | ErrorInfo = ""
         """What came of the work between this window and the next, for the user."""
         if instance is not None:
@@ -75,7 +79,9 @@ class Program(QObject):
         self.window.painted.connect(self._after_paint)
         self.window.start_over_requested.connect(self._start_over)
         self.window.restart_requested.connect(self.restart)
+        self.window.model_files_dropped.connect(self.open_files)
         self._imported.connect(self._complete)
+        self.open_files(files)
 
     def start(self) -> None:
         self.window.show()
@@ -96,8 +102,8 @@ class Program(QObject):
     @Slot(object)
     def _complete(self, result: Any) -> None:
         if isinstance(result, BaseException):
-            raise result
-        if not self._closed:
+            self._give_up(result)
+        elif not self._closed:
             self.rest = result.Rest(self)
             self._steps = self.rest.steps()
             self._next_step()
@@ -108,13 +114,22 @@ class Program(QObject):
         if self._closed:
             return
         if self._steps:
-            self._steps.pop(0)()
+            try:
+                self._steps.pop(0)()
+            except Exception as error:
+                self._give_up(error)
+                return
             QTimer.singleShot(0, self, self._next_step)
             return
         later, self._later = self._later, []
         for tell in later:
             tell()
         self.completed.emit()
+
+    def _give_up(self, error: BaseException) -> None:
+        """The window can't get what it needs: half of it would take text and do nothing with it."""
+        if not self._closed:
+            self.failure = importlib.import_module("workbench.app.failed_start").tell(self.window, error)
 
     @property
     def is_complete(self) -> bool:
@@ -131,10 +146,13 @@ class Program(QObject):
     def start_again(self, files: list[str]) -> None:
         """The program was started once more: it handed its files over and is gone."""
         importlib.import_module("workbench.app.single_instance").raise_window(self.window)
-        if self.slot.value is None:
-            self.files = files or self.files  # opened with the rest
-        else:
-            self.rest.open_files(files)
+        self.open_files(files)
+
+    @Slot(list)
+    def open_files(self, files: list[str]) -> None:
+        """Chat with the first of these model files."""
+        if files:
+            self.when_complete(lambda: self.rest.open_files(files))
 
     # --- telling ---------------------------------------------------------------------------------------------
     def tell_news(self, news: str | ErrorInfo) -> None:

@@ -64,7 +64,6 @@ class Rest(QObject):
         self._crash.install()
         self._leaving = Leaving(self._window)
         self._signals = Signals(self._leaving.leave, self)
-        self._window.model_files_dropped.connect(self.open_files)
         if program.settings.file.problem:
             self._window.banner("settings", ErrorInfo(kind="settings", message=program.settings.file.problem))
         if program.instance is not None:
@@ -87,15 +86,12 @@ class Rest(QObject):
 
     @Slot()
     def _services_open(self) -> None:
-        self.open_files(self._program.files)
         self._backups.start()
         self._purging.start()
 
-    @Slot(list)
     def open_files(self, files: list[str]) -> None:
-        if files:
-            page: Any = self._window.show_place("chat")
-            page.use_model_file(str(Path(files[0]).absolute()))
+        page: Any = self._window.show_place("chat")
+        page.use_model_file(str(Path(files[0]).absolute()))
 
     # --- telling ---------------------------------------------------------------------------------------------
     def tell_news(self, news: str | ErrorInfo) -> None:

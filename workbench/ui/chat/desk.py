@@ -21,6 +21,7 @@ from workbench.ui.places import PLACES
 from workbench.ui.tr import tr
 
 if TYPE_CHECKING:
+    from workbench.ui.chat.attachments import Attached
     from workbench.ui.chat.conversation import Conversation
     from workbench.ui.chat.model_picker import ModelPicker
     from workbench.ui.chat.page import ChatPage
@@ -37,7 +38,11 @@ class ChatDesk(QObject):
         self.composer, self.welcome = page.composer, page.welcome
         self.state = ChatState(context, self)
         self._editing: str | None = None
+        self._put_aside: Message | None = None
+        """What stood in the composer before an earlier message was edited there."""
         self._draft_of: str | None = None
+        self._files: dict[str | None, list[Attached]] = {}
+        """Attached and not sent, by the chat; kept until the window closes."""
         self._awaits_chat = bool(context.state.value.session_id)
         """The chat of the last time has not come yet: what stands in the composer belongs to it."""
         self._picked_for: str | None = None
@@ -131,6 +136,8 @@ class ChatDesk(QObject):
         if backend is not None and backend.store.read_only:
             self.composer.set_available(False)
         self._show_model()
+        if not self._awaits_chat:
+            self.composer.set_ready()
 
     @Slot()
     def _backend_failed(self) -> None:
@@ -150,23 +157,33 @@ class ChatDesk(QObject):
     def _show_session(self) -> None:
         state = self.state
         new_id = state.session_id
-        early = self.composer.text if self._awaits_chat else ""
-        if new_id != self._draft_of:
-            began_here = self._draft_of is None and new_id is not None and state.sending_began_session
-            if began_here:
+        draft = state.view.session.draft if state.view and new_id else self.context.state.value.draft
+        if self._awaits_chat:
+            self._draft_of = new_id
+            self._take_early(draft)
+        elif new_id != self._draft_of:
+            if self._draft_of is None and new_id is not None and state.sending_began_session:
                 self.context.state.value.draft = ""
             else:
                 self.save_draft()
                 self.cancel_edit()
-                if not self._awaits_chat:
-                    self.composer.clear()
-                draft = state.view.session.draft if state.view and new_id else self.context.state.value.draft
-                self.composer.set_text(draft + early)
+                self._files[self._draft_of] = self.composer.files
+                self.composer.clear()
+                self.composer.set_text(draft)
+                self.composer.set_files(self._files.pop(new_id, []))
             self._draft_of = new_id
-        self._awaits_chat = False
         title = state.view.session.title if state.view and new_id else ""
         self.page.title.set_text(title)
         self.page.window().setWindowTitle(f"{title} – Model Workbench" if title else "Model Workbench")
+
+    def _take_early(self, draft: str) -> None:
+        """What was written before the chat of the last time was there goes behind its draft; what was sent, into it."""
+        self._awaits_chat = False
+        composer, sent = self.composer, self.composer.holds and self.state.backend is not None
+        if self.state.backend is not None:
+            composer.set_ready()
+        if draft:
+            composer.set_text(draft if sent else draft + composer.text)
 
     @Slot()
     def _show_path(self) -> None:
@@ -225,6 +242,8 @@ class ChatDesk(QObject):
     @Slot(object)
     def _show_failure(self, error: ErrorInfo) -> None:
         self.remedies.show_error(error)
+        if self._awaits_chat and self.state.backend is not None:  # it can't be read: go on without it
+            self.state.new_chat()
 
     # --- chats -----------------------------------------------------------------------------------------------
     @Slot()
@@ -320,9 +339,9 @@ class ChatDesk(QObject):
         self.side_panel.apply_prompt()
         self._draft_timer.stop()
         if self._editing is not None:
-            message_id = self._editing
+            if not self.state.edit_and_send(self._editing, message):
+                return
             self.cancel_edit()
-            self.state.edit_and_send(message_id, message)
         else:
             if not self.state.send(message):
                 return
@@ -345,6 +364,8 @@ class ChatDesk(QObject):
             return
         if self._editing is None:
             self.save_draft()
+            self._put_aside = self.composer.message()
+            self.composer.clear()
         self._editing = message_id
         self.composer.set_text(text)
         self.composer.set_editing(True)
@@ -363,6 +384,9 @@ class ChatDesk(QObject):
             self._editing = None
             self.composer.set_editing(False)
             self.composer.clear()
+            if self._put_aside is not None:
+                self.composer.take_back(self._put_aside)
+                self._put_aside = None
 
     @Slot()
     def escape(self) -> None:

@@ -67,7 +67,7 @@ class ChatPage(Page):
         self.context = context
         self.desk = importlib.import_module("workbench.ui.chat.desk").ChatDesk(self, context)
         self.side_list = self.desk.sessions
-        self.composer.set_ready()
+        self.composer.show_focus()
 
     @property
     def has_begun(self) -> bool:

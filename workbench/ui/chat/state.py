@@ -104,12 +104,10 @@ class ChatState(QObject):
         self.active: dict[str, Run] = {}
         """Running answers by the id of their message."""
         self.sending = False
-        self._held: Message | None = None
         self._opening: Job | None = None
         self.sending_began_session = False
         """While `session_changed` is emitted: the session was made by sending from a new chat."""
         context.backend.when_ready(self._backend_ready)
-        context.backend.failed.connect(self._backend_failed)
         context.backend.models_changed.connect(self.reload_models)
 
     # --- reading ---------------------------------------------------------------------------------------------
@@ -251,13 +249,10 @@ class ChatState(QObject):
 
     # --- messages --------------------------------------------------------------------------------------------
     def send(self, message: Message) -> bool:
-        """Have it answered; before the services are open it waits for them. False: another one is being sent."""
+        """Have it answered. False: another one is being sent, or the services are not open."""
         backend, session_id, leaf_id = self.backend, self.session_id, self.leaf_id
-        if self.sending or self._held is not None:
+        if self.sending or backend is None:
             return False
-        if backend is None:
-            self._held = message
-            return True
         model_id, saved = self.model_id, self._session_options()
         options = self.options
 
@@ -275,15 +270,16 @@ class ChatState(QObject):
             chosen, used = model_id or self.model_id, options or self.options
             self._start(lambda: backend.chat.regenerate(message_id, chosen, used))
 
-    def edit_and_send(self, message_id: str, message: Message) -> None:
-        """A new branch with other words; the old message's files go along."""
+    def edit_and_send(self, message_id: str, message: Message) -> bool:
+        """A new branch with other words; the old message's files go along. False as with `send`."""
         backend, stored = self.backend, self._stored(message_id)
         if backend is None or stored is None or self.sending:
-            return
+            return False
         kept = tuple(part for part in stored.message.parts if not isinstance(part, TextPart))
-        message = Message("user", (*message.parts, *kept))
+        whole = Message("user", (*message.parts, *kept))
         model_id, options = self.model_id, self.options
-        self._start(lambda: backend.chat.edit_and_send(message_id, message, model_id, options))
+        self._start(lambda: backend.chat.edit_and_send(message_id, whole, model_id, options), message)
+        return True
 
     def continue_answer(self, message_id: str) -> None:
         backend = self.backend
@@ -361,19 +357,10 @@ class ChatState(QObject):
     @Slot()
     def _backend_ready(self) -> None:
         self.reload_models()
-        held, self._held = self._held, None
-        if held is not None:
-            self.send(held)
         wanted = self._context.state.value.session_id
-        if wanted and self.session_id is None and held is None:
+        if wanted and self.session_id is None:
             self.open_session(wanted)
         self.sessions_changed.emit()
-
-    @Slot()
-    def _backend_failed(self) -> None:
-        held, self._held = self._held, None
-        if held is not None:
-            self.draft_returned.emit(held)
 
     def _set_models(self, found: tuple[list[ModelInfo], list[str]]) -> None:
         self.models, self.model_files = found
