@@ -20,9 +20,11 @@ from tests.evaluation.eval_victim import Exact
 from workbench.core.cancel import CancelToken
 from workbench.core.errors import BadInput, ErrorInfo
 from workbench.core.events import Finished, StreamEvent, TextDelta, Usage
+from workbench.core.messages import Attachment, ImagePart, Message, Part, TextPart
 from workbench.core.models import ModelInfo, Prices
 from workbench.core.requests import ChatRequest
 from workbench.evaluation.analysis import analyse
+from workbench.evaluation.budget import estimate
 from workbench.evaluation.grading import Grading
 from workbench.evaluation.prompts import build_request, render
 from workbench.evaluation.recorded import freeze
@@ -181,6 +183,54 @@ def test_the_budget_is_hard(tmp_path: Path, store: Store, runner: Runner) -> Non
     unpriced.info = msgspec.structs.replace(unpriced.info, prices=None)
     evaluation(tmp_path, store, runner, none, Capitals("local", CAPITALS), unpriced).run()
     assert unpriced.asked == []
+
+
+def limited(tmp_path: Path, usd: float) -> EvalSpec:
+    """The baseline's answers are reserved with about 0.001 dollars and cost 0.002."""
+    baseline = {"model": "api", "sampling": {"max_tokens": 1_000}}
+    return spec(tmp_path, budget={"usd": usd}, baseline=baseline, seed=3)
+
+
+def test_a_resumed_evaluation_has_no_second_budget(tmp_path: Path, store: Store, runner: Runner) -> None:
+    api = Capitals("api", CAPITALS, remote=True)
+    first = evaluation(tmp_path, store, runner, limited(tmp_path, 0.004), Capitals("local", CAPITALS), api).run()
+    asked = len(api.asked)
+    again = evaluation(tmp_path, store, runner, limited(tmp_path, 0.004), Capitals("local", CAPITALS), api)
+    assert again.run(resume=first.id).status == "over_budget"
+    assert len(api.asked) == asked
+    assert again.progress().spent_usd == pytest.approx(0.002 * asked)
+    more = evaluation(tmp_path, store, runner, limited(tmp_path, 1.0), Capitals("local", CAPITALS), api)
+    assert more.run(resume=first.id).status == "done"
+    assert len(api.asked) == 4
+
+
+def test_a_service_that_does_not_tell_what_was_used_is_counted_by_the_estimate(
+    tmp_path: Path, store: Store, runner: Runner
+) -> None:
+    class Silent(Capitals):
+        def stream(self, request: ChatRequest, cancel: CancelToken) -> Iterator[StreamEvent]:
+            return (event for event in super().stream(request, cancel) if not isinstance(event, Usage))
+
+    api = Silent("api", CAPITALS, remote=True)
+    work = evaluation(tmp_path, store, runner, limited(tmp_path, 0.0025), Capitals("local", CAPITALS), api)
+    assert work.run().status == "over_budget"
+    assert len(api.asked) == 2
+    refusing = Capitals("api", {}, remote=True)
+    refusing.stream = lambda request, cancel: iter([Finished(reason="failed", error=ErrorInfo(kind="x", message="no"))])
+    work = evaluation(
+        tmp_path, store, runner, spec(tmp_path, budget={"tokens": 9_000}), Capitals("local", {}), refusing
+    )
+    work.run()
+    assert work.progress().spent_tokens == 0
+
+
+def test_what_is_set_aside_counts_scripts_and_pictures() -> None:
+    def asked(*parts: Part) -> int:
+        return estimate(ChatRequest(messages=(Message("user", parts),))).prompt_tokens or 0
+
+    assert asked(TextPart("漢" * 300)) >= 300 > asked(TextPart("a" * 300)) >= 100
+    picture = ImagePart(Attachment(sha256="0", media_type="image/png", name="a.png", size=1))
+    assert asked(picture, TextPart("What is it?")) > 1_600
 
 
 def test_stop_keeps_what_is_complete_and_resume_goes_on(tmp_path: Path, store: Store, runner: Runner) -> None:

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Iterable
 
 from workbench.core.cost import cost_usd
 from workbench.core.events import Usage
+from workbench.core.messages import AudioPart, ImagePart, Part
 from workbench.core.models import Prices
 from workbench.core.requests import ChatRequest
 from workbench.core.runs import RunRecord
 from workbench.evaluation.spec import BudgetSpec
 
-CHARACTERS_PER_TOKEN = 3.0
-"""On the low side, so that an estimate rather says too much."""
+BYTES_PER_TOKEN = 3.0
+"""Of UTF-8, on the low side, so that an estimate rather says too much: a Chinese character is a token, not a third."""
+MEDIA_TOKENS = 2_000
+"""Of one image or sound; services count 85 to about 1,600 for an image."""
 UNKNOWN_ANSWER_TOKENS = 2_000
 """Reserved for an answer without a token limit."""
 
@@ -51,20 +55,50 @@ class Budget:
     def settle(self, request: ChatRequest, prices: Prices | None, run: RunRecord | None) -> None:
         """Put what was really used in place of what was set aside; without a run nothing was."""
         usage = estimate(request)
+        tokens = (usage.prompt_tokens or 0) + (usage.completion_tokens or 0)
+        usd = cost_usd(prices, usage) or 0.0
         with self._lock:
-            self._reserved_tokens -= (usage.prompt_tokens or 0) + (usage.completion_tokens or 0)
-            self._reserved_usd -= cost_usd(prices, usage) or 0.0
-            if run is None:
+            self._reserved_tokens -= tokens
+            self._reserved_usd -= usd
+            if run is None or (refused(run) and run.prompt_tokens is None):
                 return
-            self.tokens += (run.prompt_tokens or 0) + (run.completion_tokens or 0)
-            self.usd += run.cost_usd or 0.0
+            if run.prompt_tokens is None or run.completion_tokens is None:
+                self.tokens += tokens
+            else:
+                self.tokens += run.prompt_tokens + run.completion_tokens
+            self.usd += usd if run.cost_usd is None else run.cost_usd
+
+    def resume(self, used: Iterable[tuple[int | None, float | None]]) -> None:
+        """Count the (tokens, dollars) of earlier sessions' calls. One that does not tell what it used (its service
+        does not say, or it was killed) counts as much as the largest that does."""
+        calls = list(used)
+        most = max((tokens for tokens, _ in calls if tokens is not None), default=UNKNOWN_ANSWER_TOKENS)
+        dearest = max((usd for _, usd in calls if usd is not None), default=0.0)
+        with self._lock:
+            self.tokens += sum(most if tokens is None else tokens for tokens, _ in calls)
+            self.usd += sum(dearest if usd is None else usd for _, usd in calls)
+
+
+def refused(run: RunRecord) -> bool:
+    """The service failed before it said anything, which none of them charges for."""
+    return run.status == "failed" and not run.text and not run.reasoning
 
 
 def estimate(request: ChatRequest) -> Usage:
     """Tokens a request will likely use, rather too many than too few."""
-    characters = sum(len(message.text) + len(message.reasoning) for message in request.messages)
+    tokens = sum(_part_tokens(part) for message in request.messages for part in message.parts)
     answer = request.sampling.max_tokens
     return Usage(
-        prompt_tokens=int(characters / CHARACTERS_PER_TOKEN) + 8 * len(request.messages),
+        prompt_tokens=tokens + 8 * len(request.messages),
         completion_tokens=UNKNOWN_ANSWER_TOKENS if answer is None else answer,
     )
+
+
+def text_tokens(text: str) -> int:
+    return int(len(text.encode(errors="replace")) / BYTES_PER_TOKEN)
+
+
+def _part_tokens(part: Part) -> int:
+    if isinstance(part, ImagePart | AudioPart):
+        return MEDIA_TOKENS
+    return sum(text_tokens(str(getattr(part, name, ""))) for name in ("text", "arguments", "content"))

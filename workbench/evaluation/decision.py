@@ -11,7 +11,7 @@ from workbench.core.errors import WorkbenchError
 from workbench.core.events import Usage
 from workbench.core.models import ModelInfo
 from workbench.evaluation.analysis import PAIRWISE, Analysis
-from workbench.evaluation.budget import CHARACTERS_PER_TOKEN, UNKNOWN_ANSWER_TOKENS, estimate
+from workbench.evaluation.budget import UNKNOWN_ANSWER_TOKENS, estimate, text_tokens
 from workbench.evaluation.model_graders import JUDGE_SYSTEM, JUDGE_TOKENS, RUBRIC_PROMPT
 from workbench.evaluation.prompts import build_request
 from workbench.evaluation.spec import EvalSpec, GraderSpec, ModelSpec
@@ -119,9 +119,9 @@ def _of_judge(spec: EvalSpec, grader: GraderSpec, info: Callable[[str], ModelInf
     answer = max(limits) * (2 if pairs else 1)
     tokens, usd, known = 0, 0.0, True
     for case in spec.selected_cases():
-        characters = len(RUBRIC_PROMPT) + len(JUDGE_SYSTEM) + len(case.text) + len(str(case.expected or ""))
+        question = text_tokens(RUBRIC_PROMPT + JUDGE_SYSTEM + case.text + str(case.expected or ""))
         usage = Usage(
-            prompt_tokens=int(characters / CHARACTERS_PER_TOKEN) + answer,
+            prompt_tokens=question + answer,
             completion_tokens=int(grader.options.get("max_tokens", JUDGE_TOKENS)),
         )
         cost = cost_usd(judge.prices, usage)

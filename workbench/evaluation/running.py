@@ -134,6 +134,8 @@ class Evaluation:
         self.row = self._begin(resume)
         results = self._store.results(self.row.id)
         self._votes = read_votes(results)
+        if resume is not None:
+            self._budget.resume(self._store.remote_use(str(self.row.config["session_id"])))
         self._judges.begin(self.row, results, reuse=self.spec.reuse_answers)
         self._grading.use(self._judges.ask)
         known = {(r.test_case_id, r.variant, r.repeat): r for r in results if not r.grader}

@@ -293,6 +293,15 @@ class EvaluationTables(Tables):
         )
         return [(str(model), bool(remote), int(count)) for model, remote, count in rows]
 
+    def remote_use(self, session_id: str) -> list[tuple[int | None, float | None]]:
+        """(tokens, dollars) of every run of the session that a service on another machine answered, at least in part;
+        None for what is not known. Deleted runs count: they were paid for."""
+        return self._all(
+            "SELECT prompt_tokens + completion_tokens, cost_usd FROM runs WHERE session_id = ? AND remote "
+            "AND NOT (status = 'failed' AND text = '' AND reasoning = '' AND prompt_tokens IS NULL)",
+            [session_id],
+        )
+
     def set_score(self, place: ResultRow, score: float | None) -> None:
         """The score of an answer that a person judged just now."""
         self._write(
