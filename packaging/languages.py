@@ -16,7 +16,7 @@ import ast
 import io
 import re
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -117,17 +117,17 @@ def collect() -> Collected:
     return found
 
 
-def error_names(trees: object) -> set[str]:
+def error_names(trees: Iterable[ast.AST]) -> set[str]:
     """`ErrorInfo`, and every class that comes from `WorkbenchError`."""
     bases: dict[str, set[str]] = {}
-    for tree in trees:  # type: ignore[attr-defined]
+    for tree in trees:
         for node in ast.walk(tree):
             if isinstance(node, ast.ClassDef):
                 bases.setdefault(node.name, set()).update(_last_name(base) for base in node.bases)
     names = {ROOT_ERROR}
     while more := {name for name, above in bases.items() if above & names} - names:
         names |= more
-    return names | {"ErrorInfo", "ProviderErrorInfo"}
+    return names | {"ErrorInfo"}
 
 
 def collect_marked(tree: ast.AST, name: str, found: Collected) -> None:

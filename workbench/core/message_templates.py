@@ -8,6 +8,7 @@ its own values. Only made when the first such text is shown in another language 
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Protocol
@@ -30,7 +31,7 @@ class Texts(Protocol):
 
     def find(self, key: str) -> str | None: ...
 
-    def keys(self, context: str) -> object: ...
+    def keys(self, context: str) -> Iterable[str]: ...
 
 
 @dataclass(frozen=True)
@@ -74,7 +75,7 @@ class MessageTemplates:
 
     def __init__(self, catalogue: Texts) -> None:
         self._catalogue = catalogue
-        found = (_template(text) for text in catalogue.keys(MESSAGE))  # type: ignore[attr-defined]
+        found = (_template(text) for text in catalogue.keys(MESSAGE))
         self._templates = sorted(filter(None, found), key=lambda template: -template.letters)
 
     def translate(self, text: str) -> str | None:
