@@ -207,6 +207,7 @@ def test_a_search_can_be_stopped_and_failures_retried(driver: ModelsDriver, hub:
     driver.click(page.discover.stop)
     driver.wait(lambda: not page.discover.search.busy)
     assert page.discover.go.isVisible()
+    assert page.discover.nothing.title.text() == "Stopped" and "+" not in page.discover.heading.text()
 
     hub.faults.clear()
     hub.fault("status", on="api", status=503, times=50)

@@ -245,8 +245,9 @@ class DiscoverView(QWidget):
         if nothing:
             in_list = search.source == "catalogue"
             title = tr("Not in the bundled list") if in_list else tr("Nothing found")
-            title = tr("Stopped") if search.stopped else title
             text = tr("Hugging Face may have it.") if in_list else tr("Try other words, or fewer filters.")
+            if search.stopped:
+                title, text = tr("Stopped"), tr("Search again, or look for something else.")
             self.nothing.set_text(title, tr("Try other words, or go online.") if in_list and offline else text)
         if not busy and search.source == "hub":
             announce(self.list, self.heading.text())
@@ -260,6 +261,8 @@ class DiscoverView(QWidget):
             return tr("Searching Hugging Face…")
         if search.error is not None and not search.rows:
             return tr("Hugging Face did not answer")
+        if search.stopped and not search.rows:
+            return tr("Not searched to the end")
         count = f"{len(search.rows)}+" if search.has_more else str(len(search.rows))
         return tr("{count} on Hugging Face", count=count)
 

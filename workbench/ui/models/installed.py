@@ -39,7 +39,7 @@ from workbench.ui.widgets import add_clear_button, copy_text, label
 if TYPE_CHECKING:
     from workbench.services.model_removal import Removal
 
-COLUMN_WIDTHS = (0, 92, 102, 80, 74, 126, 104)
+COLUMN_WIDTHS = (0, 92, 102, 80, 74, 126, 122)
 
 
 class InstalledView(QWidget):
