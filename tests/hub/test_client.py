@@ -159,6 +159,13 @@ def test_a_silent_server_is_given_up(client: HubClient, hub: FakeHub) -> None:
         client.search(SearchQuery()).next_page(CancelToken())
 
 
+def test_an_answer_without_end_is_given_up(client: HubClient, hub: FakeHub, monkeypatch: pytest.MonkeyPatch) -> None:
+    fill(hub, 25)
+    monkeypatch.setattr("workbench.hub.client.ANSWER_LIMIT_BYTES", 2000)
+    with pytest.raises(HubError, match="too large"):
+        client.search(SearchQuery(text="model", page_size=20)).next_page(CancelToken())
+
+
 def test_cancel_returns_at_once(hub: FakeHub) -> None:
     client = HubClient(endpoint=hub.endpoint, token=lambda: None, read_timeout_s=5)
     fault = hub.fault("hang", on="api")

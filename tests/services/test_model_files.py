@@ -226,3 +226,17 @@ def test_watch_tells_once_a_new_file_is_at_rest(tmp_path: Path) -> None:
     (tmp_path / "new" / "a.gguf").unlink()
     assert told.wait(5)
     watch.stop()
+
+
+def test_a_folder_that_another_program_makes_later_is_watched(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("HF_HUB_CACHE", str(tmp_path / "hub"))
+    paths = Paths(*(tmp_path / "own" for _ in range(4)))
+    assert usual_places(paths, Folders()) == []
+    told = threading.Event()
+    watch = FolderWatch(usual_places(paths, Folders(), missing=True), told.set, interval_s=0.02)
+    watch.start()
+    gguf(tmp_path / ".lmstudio" / "models" / "org" / "a" / "a.gguf")
+    assert told.wait(5)
+    watch.stop()
+    assert "lm-studio" in {place.source for place in usual_places(paths, Folders())}

@@ -23,6 +23,7 @@ T = TypeVar("T")
 
 ANSWER_TIMEOUT_S = 60.0
 """Longest a whole answer may take, however steadily it trickles."""
+ANSWER_LIMIT_BYTES = 64 << 20
 CARD_LIMIT_BYTES = 2_000_000
 _SORT = {
     "trending": "trendingScore",
@@ -235,10 +236,14 @@ class _MetadataTransport(HubTransport):
     def _whole(self, request: httpx2.Request) -> httpx2.Response:
         deadline = time.monotonic() + ANSWER_TIMEOUT_S
         response = super().handle_request(request)
-        pieces = []
+        pieces: list[bytes] = []
+        size = 0
         try:
             for piece in response.stream:
                 pieces.append(piece)
+                size += len(piece)
+                if size > ANSWER_LIMIT_BYTES:
+                    raise HubError(f"The answer of {request.url.host} is too large.", hint="Is HF_ENDPOINT right?")
                 if time.monotonic() > deadline:
                     raise httpx2.ReadTimeout("The answer took too long.", request=request)
         finally:

@@ -78,8 +78,8 @@ class FoundModel(msgspec.Struct, frozen=True, kw_only=True):
         return self.source in ("workbench", "huggingface")
 
 
-def usual_places(paths: Paths, folders: Folders) -> list[Place]:
-    """Where models may be on this machine. Folders that don't exist are left out."""
+def usual_places(paths: Paths, folders: Folders, *, missing: bool = False) -> list[Place]:
+    """Where models may be on this machine. Folders that don't exist are left out, or with `missing` kept."""
     home = Path.home()
     local = _local_data(home)
     lm_studio = _lm_studio_home(home)
@@ -107,7 +107,8 @@ def usual_places(paths: Paths, folders: Folders) -> list[Place]:
     for place in wanted:
         with contextlib.suppress(OSError):
             real = place.folder.resolve()
-            if real not in seen and (real.is_dir() or (place.source == "folder" and real.is_file())):
+            here = real.is_dir() or (place.source == "folder" and real.is_file())
+            if real not in seen and (here or missing):
                 seen.add(real)
                 places.append(place)
     return places

@@ -16,8 +16,8 @@ INTERVAL_S = 5.0
 class FolderWatch:
     """Calls `changed` in its own thread, after a folder with models has changed and come to rest for one interval.
 
-    Polling works on network drives and needs no service of the system; a look costs about a millisecond for each
-    hundred folders.
+    A folder that is not there yet is waited for. Polling works on network drives and needs no service of the system;
+    a look costs about a millisecond for each hundred folders.
     """
 
     def __init__(self, places: Sequence[Place], changed: Callable[[], None], *, interval_s: float = INTERVAL_S) -> None:

@@ -165,7 +165,7 @@ class ModelsState(QObject):
                 old.stop()
             files = importlib.import_module("workbench.services.model_files")
             watch: FolderWatch = importlib.import_module("workbench.services.model_watch").FolderWatch(
-                files.usual_places(paths, folders), told
+                files.usual_places(paths, folders, missing=True), told
             )
             watch.start()
             return watch
