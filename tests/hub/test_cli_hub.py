@@ -10,13 +10,17 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 from click.testing import CliRunner, Result
 
 from tests.fakes.fake_hub import FakeHub
+from tests.ui.models.hub_scene import header
 from workbench.cli import hub as commands
 from workbench.core.errors import BadInput, UnknownModel, WorkbenchError
+from workbench.services.fit import Fit, fits
+from workbench.services.model_shape import ModelShape
 
 ROOT = Path(__file__).parents[2]
 
@@ -68,6 +72,22 @@ def test_download_recommends_and_says_why(filled: FakeHub, monkeypatch: pytest.M
     assert result.exit_code == 0, result.exception
     assert "Taking Q4_K_M: the best that fits" in result.stderr
     assert json.loads(result.stdout)["label"] == "Q4_K_M"
+
+
+def test_download_recommends_by_what_the_header_tells(hub: FakeHub, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("workbench.services.machine.engine_devices", list)
+    monkeypatch.setattr("workbench.services.experience.measure_bandwidth", lambda: 20e9)
+    told: list[ModelShape] = []
+
+    def judged(*arguments: Any, **named: Any) -> list[Fit]:
+        told.append(arguments[2])
+        return fits(*arguments, **named)
+
+    monkeypatch.setattr("workbench.services.hub_access.fits", judged)
+    hub.add("org/m-GGUF", {"m-Q4_0.gguf": header(1_000_000, layers=2) + bytes(100_000)})
+    result = run(commands.download, "org/m-GGUF")
+    assert result.exit_code == 0, result.exception
+    assert len(told[0].layer_bytes) == 2 and told[0].context_length == 40960
 
 
 def test_bad_input_is_one_clear_line(filled: FakeHub) -> None:

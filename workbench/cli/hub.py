@@ -12,18 +12,19 @@ import click
 from workbench.cli.context import Workbench
 from workbench.cli.output import Progress, human_bytes, print_json, print_table
 from workbench.core.cancel import CancelToken
-from workbench.core.errors import BadInput, UnknownModel
+from workbench.core.errors import BadInput, UnknownModel, WorkbenchError
 from workbench.core.paths import bundled
 from workbench.hub.downloader import Downloader, FileProgress
 from workbench.hub.remote_gguf import knows_architecture
 from workbench.hub.repos import Quantization, RepoDetails, RepoSummary, SearchQuery
 from workbench.services.catalogue import Catalogue
-from workbench.services.speed_meter import SpeedMeter
 from workbench.services.fit import recommend
 from workbench.services.hub_access import HubAccess
 from workbench.services.model_files import FoundModel, models_at
 from workbench.services.model_removal import plan_removal
 from workbench.services.model_removal import remove as carry_out
+from workbench.services.model_shape import ModelShape
+from workbench.services.speed_meter import SpeedMeter
 
 _SIZES = {"K": 10**3, "M": 10**6, "B": 10**9, "T": 10**12}
 
@@ -119,7 +120,7 @@ def download(repo: str, which: str, revision: str, projector: bool, as_json: boo
     with Workbench() as workbench, closing(_access(workbench)) as access:
         cancel = CancelToken()
         details = access.client.details(repo_id, cancel, revision=revision, card=False)
-        model = _choose(access, details, which or quant)
+        model = _choose(access, details, which or quant, cancel)
         _warn_of_architecture(details)
         if not model.complete:
             raise BadInput(f"Parts of {model.label} are missing in {repo_id}.", hint="Choose another quantisation.")
@@ -188,16 +189,28 @@ class _Meter:
             self._line.show(f"{self._name}  {progress.phase}  {percent} %  {done} of {total}{rest}")
 
 
-def _choose(access: HubAccess, details: RepoDetails, which: str) -> Quantization:
+def _choose(access: HubAccess, details: RepoDetails, which: str, cancel: CancelToken) -> Quantization:
     if not details.quantizations:
         raise BadInput(f"{details.id} has no GGUF files.", hint="Look for a repository whose name ends in GGUF.")
     if which:
         return details.find(which)
-    advice = recommend(details.quantizations, access.judge_all(details.quantizations))
+    shape = _shape(access, details, cancel)
+    advice = recommend(details.quantizations, access.judge_all(details.quantizations, shape))
     if advice is None:
         raise BadInput(f"Every model in {details.id} lacks parts.", hint="Choose another repository.")
     print(f"Taking {advice.model.label}: {advice.reason}", file=sys.stderr)
     return advice.model
+
+
+def _shape(access: HubAccess, details: RepoDetails, cancel: CancelToken) -> ModelShape | None:
+    """From a header on the Hub; None where it can't be read, so that sizes alone have to do."""
+    model = details.quickest_to_read
+    if model is None:
+        return None
+    try:
+        return ModelShape.of(access.headers.read_model(details.id, model, cancel, revision=details.revision))
+    except WorkbenchError:
+        return None
 
 
 def _warn_of_architecture(details: RepoDetails) -> None:

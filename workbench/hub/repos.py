@@ -86,6 +86,13 @@ class RepoDetails(msgspec.Struct, frozen=True, kw_only=True):
     def id(self) -> str:
         return self.summary.id
 
+    @property
+    def quickest_to_read(self) -> Quantization | None:
+        """The model whose header tells of all, for all of a repository's have the same layers and metadata; None
+        where none is complete."""
+        whole = [model for model in self.quantizations if model.complete]
+        return min(whole, key=lambda model: (len(model.files), model.size_bytes), default=None)
+
     def find(self, wanted: str) -> Quantization:
         """The quantisation of this label or file name, whatever the case. Raises BadInput with what there is."""
         name = wanted.casefold().removesuffix(".gguf")

@@ -217,12 +217,10 @@ class Repository(QObject):
         self.changed.emit()
 
     def _read_header(self) -> None:
-        """Of the smallest whole file: all of a repository's models have the same layers and metadata."""
         access, details = self._hub.access, self.details
-        whole = [model for model in self.models if model.complete]
-        if access is None or details is None or not whole:
+        model = details.quickest_to_read if details is not None else None
+        if access is None or details is None or model is None:
             return
-        model = min(whole, key=lambda model: (len(model.files), model.size_bytes))
         headers, revision = access.headers, details.revision
         self.reading_header = True
 
