@@ -40,7 +40,7 @@ def in_hub(show: Callable[[Program, Wait, FakeHub], None]) -> Callable[[Program,
     def scene(program: Program, wait: Wait) -> None:
         stack = contextlib.ExitStack()
         hub = stack.enter_context(hub_around())
-        program.window.closed.connect(stack.close)
+        program.window.closed.connect(lambda: stack.close())  # a bound method would not keep the stack alive
         show(program, wait, hub)
 
     return scene
