@@ -51,8 +51,23 @@ class ScreenReader:
         self._bus: DBusConnection = open_dbus_connection(reply.body[0])
         rule = MatchRule(type="signal", interface="org.a11y.atspi.Event.Object", member="Announcement")
         self._call(message_bus.AddMatch(rule))
-        self._call(new_method_call(REGISTRY, "RegisterEvent", "sass", ("object:announcement", [], "")))
         self.announcements: list[str] = []
+        try:
+            self._register()
+        except BaseException:
+            self.close()
+            raise
+
+    def _register(self) -> None:
+        """Programs send only what somebody registered for. The first call starts the registry, which may not answer
+        the one it was started by."""
+        for last in (False, False, False, True):
+            try:
+                self._call(new_method_call(REGISTRY, "RegisterEvent", "sass", ("object:announcement", [], "")))
+                return
+            except DBusErrorResponse:
+                if last:
+                    raise
 
     def close(self) -> None:
         self._bus.close()
