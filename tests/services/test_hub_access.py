@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -14,7 +15,8 @@ from workbench.core.paths import Paths
 from workbench.core.redact import redact
 from workbench.core.settings import Folders, Network, SettingsFile
 from workbench.hub.errors import Offline
-from workbench.hub.repos import SearchQuery
+from workbench.hub.repos import Quantization, RepoFile, SearchQuery
+from workbench.services.downloads import DownloadSnapshot
 from workbench.services.hub_access import HubAccess
 from workbench.services.keys import HUB_TOKEN, Keys
 
@@ -55,6 +57,33 @@ def test_offline_mode_takes_effect_at_once(hub: FakeHub, access: HubAccess) -> N
     assert len(hub.requests) == requests
     change(access, network=Network())
     assert len(access.client.search(SearchQuery()).next_page(CancelToken())) == 1
+
+
+def test_offline_mode_stops_what_is_being_downloaded_and_keeps_it(hub: FakeHub, access: HubAccess) -> None:
+    hub.add("org/m", {name: bytes(3_000_000) for name in "abcde"})
+    hub.fault("slow", bytes_per_s=1_000_000, times=9)
+    models = [
+        Quantization(label=name, files=(RepoFile(path=name, size_bytes=3_000_000, sha256=file.sha256),))
+        for name, file in hub.repos["org/m"].files.items()
+    ]
+    downloads = access.downloads
+    ids = [downloads.start("org/m", model) for model in models]
+    paused = threading.Event()
+
+    def look(_: DownloadSnapshot) -> None:
+        if all(snapshot.state == "paused" for snapshot in downloads.snapshots()):
+            paused.set()
+
+    end = downloads.subscribe(look)
+    change(access, network=Network(offline=True))
+    assert paused.wait(10)
+    end()
+    asked = len(hub.requests)
+    downloads.resume(ids[0])
+    assert downloads.wait(ids[0], 10)
+    again = downloads.snapshot(ids[0])
+    assert again.state == "paused" and again.error is not None and again.error.kind == "offline"
+    assert len(hub.requests) == asked
 
 
 def test_the_limit_reaches_running_downloads(access: HubAccess) -> None:

@@ -21,7 +21,7 @@ from workbench.core.cancel import CancelToken
 from workbench.core.errors import BadInput, Cancelled, ErrorInfo, WorkbenchError
 from workbench.hub.cache import RepoCache
 from workbench.hub.downloader import Downloader, FileProgress
-from workbench.hub.errors import ChecksumMismatch, DownloadPaused, HubError
+from workbench.hub.errors import ChecksumMismatch, DownloadPaused, HubError, Offline
 from workbench.hub.partial import partials
 from workbench.hub.repos import Quantization, RepoFile
 from workbench.hub.shared_blobs import blob_of
@@ -165,6 +165,13 @@ class DownloadManager:
         self._changed(entry)
         self._fill()
 
+    def pause_all(self) -> None:
+        with self._lock:  # all that wait first, or they would take the places of those that stop
+            ids = [item.id for entry in self._entries.values() if (item := entry.item).state == "queued"]
+            ids += [item.id for entry in self._entries.values() if (item := entry.item).state == "running"]
+        for download_id in ids:
+            self.pause(download_id)
+
     def resume_all(self) -> None:
         for snapshot in self.snapshots():
             if snapshot.state == "paused":
@@ -270,7 +277,7 @@ class DownloadManager:
             state = "done"
         except Cancelled:
             state = "done" if entry.verify else entry.wish
-        except DownloadPaused as problem:
+        except (DownloadPaused, Offline) as problem:
             state, error = "paused", problem.info
         except WorkbenchError as problem:
             error = problem.info

@@ -41,6 +41,7 @@ class HubAccess:
         self._clients: tuple[Network, HubClient, RemoteHeaders] | None = None
         self._limit = BandwidthLimit()
         self._manager: DownloadManager | None = None
+        self._was_offline = False
         self._end_subscription = settings.subscribe(self._follow)
         self._follow(settings.value)
 
@@ -110,6 +111,10 @@ class HubAccess:
 
     def _follow(self, settings: Settings) -> None:
         self._limit.bytes_per_s = settings.network.download_limit_kib_s * 1024
+        offline = is_offline(settings.network)
         if self._manager is not None:
             self._manager.downloader.network = settings.network
             self._manager.downloader.cache = self.cache
+            if offline and not self._was_offline:  # what is connected already, too; not in the window's thread
+                threading.Thread(target=self._manager.pause_all, name="downloads-offline", daemon=True).start()
+        self._was_offline = offline

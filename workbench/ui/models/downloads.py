@@ -261,7 +261,9 @@ class DownloadsView(QWidget):
         self.clear.setVisible(bool(states & {"done", "cancelled"}))
         self.offline.setVisible(False)
         if self._state.hub.offline and states & {"queued", "running", "paused", "failed"}:
-            self.offline.show_text(tr("You are offline"), tr("Downloads go on where they stopped once you are online."))
+            self.offline.show_text(
+                tr("You are offline"), tr("Downloads are paused and keep what came. Resume them once you are online.")
+            )
         self._show_space()
 
     @Slot()

@@ -113,13 +113,7 @@ class Transfers(QObject):
         self._do(lambda manager: manager.verify(download_id))
 
     def pause_all(self) -> None:
-        ids = [snapshot.id for snapshot in self.active]
-
-        def work(manager: DownloadManager) -> None:
-            for download_id in ids:
-                manager.pause(download_id)
-
-        self._do(work)
+        self._do(lambda manager: manager.pause_all())
 
     def resume_all(self) -> None:
         self._do(lambda manager: manager.resume_all())
