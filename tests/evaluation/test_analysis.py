@@ -29,6 +29,15 @@ def test_errors_are_left_out_and_their_weight_is_told() -> None:
     assert (local.answered, local.errors) == (300, 100)
 
 
+def test_what_was_not_asked_or_not_judged_is_no_failure() -> None:
+    answers = [answer("api", f"c{i}", 1.0) for i in range(400)]
+    answers += [answer("local", f"c{i}", 1.0) for i in range(300)]
+    answers += [answer("local", f"c{i}", None) for i in range(300, 350)]  # waits for a person
+    (comparison,) = analyse(answers, "api", 0.05).comparisons
+    assert comparison.left_out == 100
+    assert comparison.if_errors_were_wrong is Outcome.REPLACEABLE
+
+
 def test_costs_unknown_known_and_local() -> None:
     result = analyse(
         [

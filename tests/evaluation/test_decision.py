@@ -57,6 +57,20 @@ def test_the_rate_rule_reads_the_lower_limit() -> None:
     assert not decide(spec(**one, min_rate=0.5), analysis).passed
 
 
+def test_what_passes_only_without_its_failures_has_not_passed() -> None:
+    failed = [
+        Answer(contestant="a", prompt="prompt 1", case_id=str(n), error="too long for its context")
+        for n in range(300, 400)
+    ]
+    graded = [*answers("base", 400), *answers("a", 400)[:300], *failed]
+    analysis = analyse(graded, "base", 0.05)
+    assert analysis.comparisons[0].verdict.outcome == "replaceable"
+    assert not decide(spec(models=[{"model": "a"}]), analysis).passed
+    rates = {"models": [{"model": "a"}], "baseline": None, "rule": "not_worse_than_rate"}
+    assert not decide(spec(**rates, min_rate=0.9), analysis).passed
+    assert decide(spec(**rates, min_rate=0.7), analysis).passed
+
+
 @pytest.mark.parametrize("price", [None, 2.0])
 def test_estimate_counts_remote_prompts_only(price: float | None) -> None:
     prices = Prices(input=price, output=price) if price else None

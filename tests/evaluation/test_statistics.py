@@ -276,3 +276,25 @@ def test_prediction_powered_mean_corrects_a_biased_judge() -> None:
     interval = prediction_powered_mean(judged, judged[:200], human[:200])
     assert interval.low < 0.6 < interval.high
     assert sum(judged) / len(judged) > 0.62
+
+
+def test_kappa_of_one_label_only_is_not_defined() -> None:
+    assert math.isnan(cohen_kappa("aaaa", "aaaa"))
+
+
+def test_few_votes_without_an_error_do_not_prove_a_judge() -> None:
+    judged = [1.0] * 400
+    few = prediction_powered_mean(judged, judged[:5], [1.0] * 5)
+    many = prediction_powered_mean(judged, judged[:100], [1.0] * 100)
+    assert few.half_width > 0.3
+    assert 0.01 < many.half_width < 0.05
+
+
+def test_no_p_value_where_cases_are_not_independent() -> None:
+    def scores(**fields) -> list[PairedScores]:
+        return [PairedScores(str(i), float(i > 9), 1.0, **fields) for i in range(40)]
+
+    assert judge(scores()).p_value == pytest.approx(2 * 0.5**10)
+    assert judge(scores(cluster="one document")).p_value is None
+    weighted = [PairedScores(str(i), float(i > 9), 1.0, weight=1.0 + i) for i in range(40)]
+    assert judge(weighted).p_value is None

@@ -19,7 +19,7 @@ from workbench.evaluation.analysis import Analysis, analyse
 from workbench.evaluation.answers import HUMAN, Answer
 from workbench.evaluation.decision import Decision, Estimate, decide, estimate_run
 from workbench.evaluation.exports import report_of
-from workbench.evaluation.findings import best_first, settling, smallest, unjudged
+from workbench.evaluation.findings import best_first, comparison_warnings, settling, smallest, unjudged
 from workbench.evaluation.grading import Grading
 from workbench.evaluation.model_graders import model_graders
 from workbench.evaluation.promptfoo import looks_like_promptfoo, read_promptfoo
@@ -49,7 +49,7 @@ The file (YAML or JSON) names what is compared; only models and cases are needed
   repeats, seed     answers for each case (1); the first one's seed
   part              all, working or sealed
   rule              replaceable (needs a baseline), or not_worse_than_rate with min_rate
-  require           all models must pass, or any
+  require           all models must pass, or any; where counting failed answers as wrong would turn a pass, it is none
   budget            usd and tokens: hard limits for remote models
   reuse_answers     answer identical requests from the database (true)
 A promptfoo configuration is taken as far as it has a counterpart; the rest is named.
@@ -179,7 +179,8 @@ def _print(spec: EvalSpec, outcome: Outcome, decision: Decision) -> None:
     for comparison in best_first(analysis.comparisons):
         names = comparison.candidate[0], comparison.baseline[0]
         said = headline(comparison.verdict, *names), detail(comparison.verdict, *names)
-        write(" ".join(filter(None, (*said, settling(comparison, analysis.arms)))) + "\n\n")
+        more = settling(comparison, analysis.arms), *comparison_warnings(comparison)
+        write(" ".join(filter(None, (*said, *more))) + "\n\n")
     if smallest(analysis):
         write(smallest(analysis) + "\n\n")
     waiting = unjudged(analysis.arms) if any(grader.grader == HUMAN for grader in spec.graders) else 0

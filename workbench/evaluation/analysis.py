@@ -36,7 +36,7 @@ class ArmSummary(msgspec.Struct, frozen=True, kw_only=True):
     answered: int
     errors: int
     rate: Interval
-    """Mean score with its interval; Wilson where every score is 0 or 1."""
+    """Mean score with its interval; Wilson where every score is 0 or 1. Failed answers are not in it."""
     latency_median_s: float | None
     latency_p95_s: float | None
     time_to_first_token_median_s: float | None
@@ -56,6 +56,8 @@ class ArmSummary(msgspec.Struct, frozen=True, kw_only=True):
     quantization: str = ""
     file_bytes: int | None = None
     """Size of a local model's file."""
+    rate_if_errors_were_wrong: Interval | None = None
+    """None without errors."""
 
 
 class Slice(msgspec.Struct, frozen=True, kw_only=True):
@@ -74,7 +76,7 @@ class Comparison(msgspec.Struct, frozen=True, kw_only=True):
     baseline: Arm
     verdict: Verdict
     left_out: int
-    """Cases without a valid answer of both; they are in no score."""
+    """Cases without a graded answer of both, be it failed, not asked for or not judged; they are in no score."""
     if_errors_were_wrong: Outcome
     """The verdict had every failed answer counted as wrong: where it differs, errors decide."""
     differing: tuple[str, ...]
@@ -122,7 +124,7 @@ def smallest_passing(analysis: Analysis) -> ArmSummary | None:
 
 
 def summarise(arm: Arm, answers: Sequence[Answer]) -> ArmSummary:
-    good = [a for a in answers if not a.error]
+    good, failed = [a for a in answers if not a.error], [a for a in answers if a.error]
     scored = [a for a in good if a.score is not None]
     # Answers from the log were timed when they were made; they count where nothing was asked anew.
     timed = [a for a in good if not a.reused] or good
@@ -135,8 +137,9 @@ def summarise(arm: Arm, answers: Sequence[Answer]) -> ArmSummary:
         prompt=arm[1],
         model=next((a.model for a in answers if a.model), ""),
         answered=len(good),
-        errors=sum(bool(a.error) for a in answers),
+        errors=len(failed),
         rate=_rate(scored),
+        rate_if_errors_were_wrong=_rate([*scored, *failed], failed=0.0) if failed else None,
         latency_median_s=median(durations) if durations else None,
         latency_p95_s=durations[min(len(durations) - 1, math.ceil(0.95 * len(durations)) - 1)] if durations else None,
         time_to_first_token_median_s=_median(a.time_to_first_token_s for a in timed),
@@ -162,7 +165,8 @@ class _Paired(msgspec.Struct, frozen=True, kw_only=True):
     baseline: Arm
     scores: list[PairedScores]
     with_errors: list[PairedScores]
-    """Every case, failed answers scored 0."""
+    """With the cases in which an answer failed, scored 0."""
+    left_out: int
     tags: dict[str, tuple[str, ...]]
 
     def comparison(self, verdict: Verdict, together: int) -> Comparison:
@@ -171,7 +175,7 @@ class _Paired(msgspec.Struct, frozen=True, kw_only=True):
             candidate=self.candidate,
             baseline=self.baseline,
             verdict=verdict,
-            left_out=len(self.with_errors) - len(self.scores),
+            left_out=self.left_out,
             if_errors_were_wrong=judge(self.with_errors, verdict.margin, verdict.difference.confidence).outcome,
             differing=tuple(p.case_id for p in differing),
             slices=self._slices(),
@@ -199,8 +203,10 @@ def _paired(arm: Arm, answers: Sequence[Answer], other: Arm, others: Sequence[An
     if not common:
         return None
     first = {a.case_id: a for a in (*others, *answers)}
-    failed = {a.case_id for a in (*answers, *others) if a.error}
-    everything = [*common, *sorted((failed | ours.keys() | theirs.keys()) - set(common))]
+    our_failed, their_failed = ({a.case_id for a in side if a.error} for side in (answers, others))
+    # An answer that was not asked for, or waits to be judged, is no failure.
+    settled = (ours.keys() | our_failed) & (theirs.keys() | their_failed)
+    seen = ours.keys() | theirs.keys() | our_failed | their_failed
 
     def pair(case: str) -> PairedScores:
         own = first[case]
@@ -210,7 +216,8 @@ def _paired(arm: Arm, answers: Sequence[Answer], other: Arm, others: Sequence[An
         candidate=arm,
         baseline=other,
         scores=[pair(case) for case in common],
-        with_errors=[pair(case) for case in everything],
+        with_errors=[pair(case) for case in (*common, *sorted(settled - set(common)))],
+        left_out=len(seen) - len(common),
         tags={case: first[case].tags for case in common},
     )
 
@@ -232,18 +239,19 @@ def _adjusted(comparisons: list[Comparison]) -> tuple[Comparison, ...]:
     return tuple(msgspec.structs.replace(c, adjusted_p=by_arm.get(c.candidate)) for c in comparisons)
 
 
-def _case_means(answers: Iterable[Answer]) -> dict[str, float]:
-    """Mean score of each case over its repeats: repeats are no independent evidence."""
+def _case_means(answers: Iterable[Answer], failed: float | None = None) -> dict[str, float]:
+    """Mean score of each case over its repeats: repeats are no independent evidence. `failed`: the score of an answer
+    that failed; None: it has none."""
     scores: dict[str, list[float]] = defaultdict(list)
     for answer in answers:
-        score = answer.score
+        score = failed if answer.error else answer.score
         if score is not None:
             scores[answer.case_id].append(score)
     return {case: fmean(values) for case, values in scores.items()}
 
 
-def _rate(answers: Sequence[Answer]) -> Interval:
-    means = _case_means(answers)
+def _rate(answers: Sequence[Answer], failed: float | None = None) -> Interval:
+    means = _case_means(answers, failed)
     if not means:
         return Interval(math.nan, 0.0, 1.0, CONFIDENCE, "none")
     first = {a.case_id: a for a in answers}

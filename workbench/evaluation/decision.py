@@ -41,18 +41,21 @@ class Estimate(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def decide(spec: EvalSpec, analysis: Analysis) -> Decision:
-    """`replaceable`: the verdict says so. `not_worse_than_rate`: the rate's lower limit reaches `min_rate`."""
+    """`replaceable`: the verdict says so. `not_worse_than_rate`: the rate's lower limit reaches `min_rate`. Neither
+    passes where it would not, had failed answers been wrong: what passes only without its failures has not passed."""
     by_model = {}
     for model in spec.models:
         if spec.rule == "replaceable":
             good = [
-                comparison.verdict.outcome is Outcome.REPLACEABLE
+                comparison.verdict.outcome is comparison.if_errors_were_wrong is Outcome.REPLACEABLE
                 for comparison in analysis.comparisons
                 if comparison.candidate[0] == model.name
             ]
         else:
             good = [
-                arm.rate.low >= spec.min_rate for arm in analysis.arms if arm.contestant == model.name and arm.answered
+                min(arm.rate.low, (arm.rate_if_errors_were_wrong or arm.rate).low) >= spec.min_rate
+                for arm in analysis.arms
+                if arm.contestant == model.name and arm.answered
             ]
         by_model[model.name] = any(good)
     combine = all if spec.require == "all" else any

@@ -70,7 +70,7 @@ def best_first(comparisons: Sequence[Comparison]) -> list[Comparison]:
 def comparison_warnings(comparison: Comparison) -> list[str]:
     warnings = []
     if comparison.left_out:
-        warnings.append(f"{comparison.left_out} cases are left out: one side gave no valid answer.")
+        warnings.append(f"{comparison.left_out} cases are left out: one side has no graded answer.")
     if comparison.if_errors_were_wrong is not comparison.verdict.outcome:
         words = OUTCOME_WORDS[comparison.if_errors_were_wrong]
         warnings.append(f"Had failed answers been counted as wrong, the verdict would be: {words}.")

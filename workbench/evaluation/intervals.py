@@ -122,7 +122,7 @@ def mean_difference(
     spread = _spread(differences, clusters, weights)
     if spread.units < 2:
         return Interval(spread.mean, -1.0, 1.0, confidence, "t and Tango at the effective n")
-    t, z = _t(confidence, spread.groups - 1), _z(confidence)
+    t, z = t_quantile(confidence, spread.groups - 1), _z(confidence)
     half = t * math.sqrt(spread.variance)
     binary = spread.absolute - spread.mean**2
     n = spread.effective(binary) * (z / t) ** 2
@@ -149,7 +149,7 @@ def mean_score(
     name = "t and Wilson at the effective n"
     if spread.units < 2:
         return Interval(spread.mean, 0.0, 1.0, confidence, name)
-    t, z = _t(confidence, spread.groups - 1), _z(confidence)
+    t, z = t_quantile(confidence, spread.groups - 1), _z(confidence)
     half = t * math.sqrt(spread.variance)
     n = spread.effective(spread.mean * (1 - spread.mean)) * (z / t) ** 2
     low, high = _wilson_limits(spread.mean, n, z)
@@ -244,7 +244,8 @@ def _z(confidence: float) -> float:
     return NormalDist().inv_cdf(0.5 + confidence / 2)
 
 
-def _t(confidence: float, degrees: int) -> float:
+def t_quantile(confidence: float, degrees: int) -> float:
+    """Two-sided: half of the rest lies beyond it."""
     return float(_stats().t.ppf(0.5 + confidence / 2, degrees))
 
 

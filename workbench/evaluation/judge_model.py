@@ -5,9 +5,9 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Hashable, Sequence
-from statistics import NormalDist, fmean, variance
+from statistics import fmean, variance
 
-from workbench.evaluation.intervals import CONFIDENCE, Interval
+from workbench.evaluation.intervals import CONFIDENCE, Interval, t_quantile
 
 
 def both_orders(first_then_second: float, second_then_first: float) -> float:
@@ -18,7 +18,8 @@ def both_orders(first_then_second: float, second_then_first: float) -> float:
 
 
 def cohen_kappa(judge: Sequence[Hashable], human: Sequence[Hashable]) -> float:
-    """Agreement beyond chance, 1 perfect, 0 chance. nan for no labels. Cohen 1960."""
+    """Agreement beyond chance, 1 perfect, 0 chance. nan where it is not defined: without labels, and where both said
+    the same one thing about everything, which chance would have done as well. Cohen 1960."""
     n = len(judge)
     if n != len(human):
         raise ValueError("one human label for each of the judge's")
@@ -28,7 +29,7 @@ def cohen_kappa(judge: Sequence[Hashable], human: Sequence[Hashable]) -> float:
     ours, theirs = Counter(judge), Counter(human)
     expected = sum(ours[label] * theirs[label] for label in ours) / n**2
     if expected == 1:
-        return 1.0
+        return math.nan
     return (observed - expected) / (1 - expected)
 
 
@@ -41,11 +42,14 @@ def prediction_powered_mean(
     """The mean human score, from the judge on all cases corrected by its error on the labelled ones.
 
     theta = mean(judge over all) + mean(human - judge over labelled). Angelopoulos et al. 2023, Science 382:669.
+    Two made-up labels, one wrong each way, widen the interval (as Bonett & Price 2012 do for differences of rates), and
+    it is a t interval: a handful of labels without an error does not show that the judge makes none.
     """
     errors = [human - judge for judge, human in zip(judge_labelled, human_labelled, strict=True)]
     if not judge_all or len(errors) < 2:
         return Interval(math.nan, -math.inf, math.inf, confidence, "prediction-powered")
     estimate = fmean(judge_all) + fmean(errors)
     spread = variance(judge_all) / len(judge_all) if len(judge_all) > 1 else 0.0
-    half = NormalDist().inv_cdf(0.5 + confidence / 2) * math.sqrt(spread + variance(errors) / len(errors))
+    of_errors = variance([*errors, 1.0, -1.0]) / (len(errors) + 2)
+    half = t_quantile(confidence, len(errors) + 1) * math.sqrt(spread + of_errors)
     return Interval(estimate, estimate - half, estimate + half, confidence, "prediction-powered")

@@ -67,7 +67,8 @@ class Verdict:
     """Cases that only the candidate passes (score at least 0.5 against below 0.5)."""
     only_baseline: int
     p_value: float | None
-    """Exact McNemar for pass/fail scores; None for continuous ones."""
+    """Exact McNemar for pass/fail scores; None for continuous ones, and where cases share clusters or have weights: it
+    would take them for independent."""
     more_cases: int | None
     """About how many further cases would settle it if what was seen holds; None when it is settled or can't be told."""
 
@@ -114,7 +115,7 @@ def judge(scores: Sequence[PairedScores], margin: float = DEFAULT_MARGIN, confid
         baseline_rate=score_interval([s.baseline for s in scores], clusters, weights, confidence),
         only_candidate=only_candidate,
         only_baseline=only_baseline,
-        p_value=mcnemar_p(only_candidate, only_baseline) if binary else None,
+        p_value=mcnemar_p(only_candidate, only_baseline) if binary and _plain(scores) is not None else None,
         more_cases=_more_cases(len(scores), interval, margin) if outcome is Outcome.NOT_ENOUGH_EVIDENCE else None,
     )
 
