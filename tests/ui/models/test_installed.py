@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 from PySide6.QtCore import QMimeData, QPointF, Qt, QUrl
-from PySide6.QtGui import QDropEvent
+from PySide6.QtGui import QDesktopServices, QDropEvent
 from PySide6.QtWidgets import QDialog, QLabel
 
 from tests.engine.child import tiny_models
@@ -147,6 +147,19 @@ def test_chat_with_it(driver: ModelsDriver, folder: Path) -> None:
     driver.wait(lambda: driver.window.place == "chat")
     assert driver.state.model_id == "local:tiny-F16"
     driver.wait(lambda: any(info.id == "local:tiny-F16" for info in driver.state.models))
+
+
+def test_a_folder_that_can_not_be_opened_is_told(
+    driver: ModelsDriver, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[str] = []
+    monkeypatch.setattr(QDesktopServices, "openUrl", lambda url: bool(asked.append(url.toLocalFile())))
+    page = driver.open_models()
+    drop(driver, folder)
+    choose(driver, "tiny-F16")
+    driver.click(page.installed.panel.buttons["folder"])
+    driver.wait(lambda: "could not be opened" in driver.window.toaster.text.text())
+    assert asked == [str(folder)]
 
 
 def test_look_inside(driver: ModelsDriver, folder: Path) -> None:

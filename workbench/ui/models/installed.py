@@ -282,12 +282,16 @@ class InstalledView(QWidget):
         elif action == "defaults":
             self._defaults(model)
         elif action == "folder":
-            QDesktopServices.openUrl(QUrl.fromLocalFile(str(model.found.path.parent)))
+            self._open_folder(model.found.path.parent)
         elif action == "copy":
             copy_text(str(model.found.path))
             self._context.shell.toast(tr("Path copied"))
         elif action == "delete" and not model.bundled:
             self._delete(model)
+
+    def _open_folder(self, folder: Path) -> None:
+        if not QDesktopServices.openUrl(QUrl.fromLocalFile(str(folder))):
+            self._context.shell.toast(tr("{path} could not be opened", path=folder))
 
     def _inspect(self, model: InstalledModel) -> None:
         dialogs = importlib.import_module("workbench.ui.models.inspector")
