@@ -17,6 +17,7 @@ import workbench.ui.status
 import workbench.ui.window_actions  # noqa: F401 - so that the UI thread finds them imported
 from workbench.app.automatic_backup import AutomaticBackups
 from workbench.app.crash import CrashReporter
+from workbench.app.heap import HeapTrimmer
 from workbench.app.leaving import Leaving
 from workbench.app.opener import Opener
 from workbench.app.purging import Purging
@@ -73,6 +74,7 @@ class Rest(QObject):
         program = self._program
         self._backups = AutomaticBackups(self._paths, program.settings, program.jobs, self._tell_backup, self)
         self._purging = Purging(program.slot, program.jobs, self)
+        self._heap = HeapTrimmer(program.jobs, self)
         self._opener = Opener(self._paths, program.settings, program.slot, program.jobs, self._window, self)
         self._opener.opened.connect(self._services_open)
         self._opener.restart_wanted.connect(program.restart)
@@ -88,6 +90,7 @@ class Rest(QObject):
     def _services_open(self) -> None:
         self._backups.start()
         self._purging.start()
+        self._heap.start()
 
     def open_files(self, files: list[str]) -> None:
         page: Any = self._window.show_place("chat")

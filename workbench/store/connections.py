@@ -12,6 +12,9 @@ from workbench.core.errors import StoreError
 
 BUSY_TIMEOUT_S = 10.0
 """How long to wait for another process that is writing."""
+WRITER_CACHE_KIB = 16_000
+READER_CACHE_KIB = 4_000
+"""Smaller: each reading thread has one, and the system keeps the file's pages as well."""
 
 
 def connect(path: Path, *, read_only: bool = False, immutable: bool = False) -> sqlite3.Connection:
@@ -24,7 +27,7 @@ def connect(path: Path, *, read_only: bool = False, immutable: bool = False) -> 
     try:
         connection.execute("PRAGMA foreign_keys = ON")
         connection.execute("PRAGMA synchronous = NORMAL")
-        connection.execute("PRAGMA cache_size = -16000")
+        connection.execute(f"PRAGMA cache_size = -{READER_CACHE_KIB if read_only else WRITER_CACHE_KIB}")
         connection.execute("PRAGMA temp_store = MEMORY")
         if read_only:
             connection.execute("PRAGMA query_only = ON")
