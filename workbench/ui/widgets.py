@@ -84,6 +84,7 @@ def clear_layout(layout: QVBoxLayout | QHBoxLayout) -> None:
     while (item := layout.takeAt(0)) is not None:
         widget = item.widget()
         if widget is not None:
+            widget.hide()  # one that was just added is about to be shown, which without a parent makes a window of it
             widget.setParent(None)
             widget.deleteLater()
 
