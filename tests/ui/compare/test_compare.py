@@ -8,17 +8,19 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import shiboken6
 from msgspec.structs import replace
 from PySide6 import QtWidgets
-from PySide6.QtCore import QPoint, Qt
-from PySide6.QtGui import QImage
-from PySide6.QtWidgets import QPushButton
+from PySide6.QtCore import QMimeData, QPoint, QPointF, Qt
+from PySide6.QtGui import QDragEnterEvent, QDragMoveEvent, QDropEvent, QImage
+from PySide6.QtWidgets import QApplication, QPushButton
 
 from tests.ui.compare.driver import CompareDriver
 from tests.ui.driver import Driver
 from workbench.core.chat_options import ChatOptions
 from workbench.core.requests import Sampling
 from workbench.ui.compare.columns import Column, summary
+from workbench.ui.compare.header import DRAG_TYPE
 
 
 def test_one_prompt_is_answered_in_every_column_and_kept(compare: CompareDriver) -> None:
@@ -93,6 +95,50 @@ def test_a_column_dropped_elsewhere_moves_there(compare: CompareDriver) -> None:
     right = last.mapTo(board, QPoint(last.width() - 4, 0)).x()
     assert board.place_at(right, "k0") == 2
     assert board.place_at(0, "k2") == 0
+    board.splitter.setLayoutDirection(Qt.LayoutDirection.RightToLeft)
+    board.equal_widths()
+    compare.wait(lambda: compare.panels[2].x() < compare.panels[0].x())
+    assert board.place_at(0, "k0") == 2
+    board.splitter.setLayoutDirection(Qt.LayoutDirection.LeftToRight)
+    board.equal_widths()
+    compare.wait(lambda: compare.panels[0].x() < compare.panels[2].x())
+    data = QMimeData()
+    data.setData(DRAG_TYPE, b"k0")
+    button, move = Qt.MouseButton.LeftButton, Qt.DropAction.MoveAction
+    entered = QDragEnterEvent(QPoint(right, 20), move, data, button, Qt.KeyboardModifier.NoModifier)
+    QApplication.sendEvent(board, entered)
+    for x, line_shown in ((right, True), (4, False), (right, True)):
+        moved = QDragMoveEvent(QPoint(x, 20), move, data, button, Qt.KeyboardModifier.NoModifier)
+        QApplication.sendEvent(board, moved)
+        assert board.drop_line.isVisible() is line_shown
+    dropped = QDropEvent(QPointF(right, 20), move, data, button, Qt.KeyboardModifier.NoModifier)
+    QApplication.sendEvent(board, dropped)
+    assert [column.key for column in compare.state.columns] == ["k1", "k2", "k0"]
+    assert board.drop_line.isHidden()
+
+
+def test_buttons_that_are_replaced_at_once_become_no_windows(compare: CompareDriver) -> None:
+    compare.send("hi")
+    votes = compare.page.votes
+    votes.refresh()
+    shortlived = list(votes.buttons)
+    votes.refresh()
+    QApplication.processEvents()
+    assert shortlived
+    assert not any(shiboken6.isValid(button) and button.isVisible() for button in shortlived)
+
+
+def test_tabs_tell_which_columns_still_answer(compare: CompareDriver) -> None:
+    compare.use("echo", "slow")
+    compare.window.window.resize(560, 700)
+    compare.wait(lambda: compare.page.board.is_narrow)
+    compare.send("hello", finish=False)
+    compare.wait(lambda: len(compare.state.active) == 1)
+    tabs = compare.page.board.tabs
+    assert [tabs.tabText(place) for place in (0, 1)] == ["Echo 8B", "Slow 8B · answering"]
+    compare.state.stop()
+    compare.wait_done()
+    assert tabs.tabText(1) == "Slow 8B"
 
 
 def test_there_are_two_to_eight_columns(compare: CompareDriver) -> None:

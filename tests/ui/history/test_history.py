@@ -418,7 +418,7 @@ def test_a_blind_comparison_without_a_vote_tells_nobody(history: History) -> Non
     ask_blindly(history)
     history.click_row(0)
     assert [text for text in told(history) if any(word in text for word in GIVEAWAYS)] == []
-    assert history.cell(0, "model") == "Hidden until the vote"
+    assert history.cell(0, "model") == "Hidden"
     assert history.cell(0, "title") == "Who is it?"
     assert not history.page.replay.isEnabled()
     assert not history.page.export.isEnabled()

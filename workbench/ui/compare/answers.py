@@ -72,6 +72,10 @@ class AnswerActions(QObject):
 
         self._context.jobs.run(lambda: backend.store.run(run_id), show, self._page.show_failure, owner=self)
 
+    def add_to_test_set(self, run_id: str) -> None:
+        module = importlib.import_module("workbench.ui.evaluate.add_to_set")
+        module.add_to_test_set(self._context, self._page, [run_id])
+
     def copy_current(self) -> None:
         found = self._state.answer(self.current_run())
         if found is not None and not (self._state.hidden and not found[0].done):

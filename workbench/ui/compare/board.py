@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from PySide6.QtCore import QSignalBlocker, Qt, QTimer, Signal, Slot
-from PySide6.QtGui import QDragEnterEvent, QDragMoveEvent, QDropEvent, QResizeEvent, QShowEvent
+from PySide6.QtCore import QPoint, QSignalBlocker, Qt, QTimer, Signal, Slot
+from PySide6.QtGui import QDragEnterEvent, QDragLeaveEvent, QDragMoveEvent, QDropEvent, QResizeEvent, QShowEvent
 from PySide6.QtWidgets import QApplication, QFrame, QScrollArea, QSplitter, QTabBar, QVBoxLayout, QWidget
 
 from workbench.ui.compare.column import MINIMUM_WIDTH, ColumnPanel
@@ -59,6 +59,10 @@ class ColumnBoard(QWidget):
         self.splitter.splitterMoved.connect(self._resized_by_hand)
         self.area.setWidget(self.splitter)
         box.addWidget(self.area, 1)
+        self.drop_line = QFrame(self)
+        self.drop_line.setObjectName("dropLine")
+        self.drop_line.setAttribute(Qt.WidgetAttribute.WA_TransparentForMouseEvents)
+        self.drop_line.hide()
         self._save_widths = QTimer(self, singleShot=True, interval=SAVE_WIDTHS_MS)
         self._save_widths.timeout.connect(self._keep_widths)
         state.columns_changed.connect(self.rebuild)
@@ -67,7 +71,7 @@ class ColumnBoard(QWidget):
         state.cell_changed.connect(self._show_cell)
         state.answer_done.connect(self._answer_done)
         state.turn_done.connect(self._turn_done)
-        state.running_changed.connect(self.show_marks)
+        state.running_changed.connect(self._running_changed)
         application = QApplication.instance()
         if isinstance(application, QApplication):
             application.focusChanged.connect(self._focus_changed)
@@ -101,6 +105,7 @@ class ColumnBoard(QWidget):
         for key in [key for key in self.panels if key not in keys]:
             panel = self.panels.pop(key)
             panel.detach()
+            panel.hide()
             panel.setParent(None)
             panel.deleteLater()
         changed = False
@@ -164,6 +169,12 @@ class ColumnBoard(QWidget):
                 panel.show_turns()
                 panel.read_from_prompt()
         self.show_marks()
+
+    @Slot()
+    def _running_changed(self) -> None:
+        self.show_marks()
+        if self._narrow:
+            self._fill_tabs()
 
     @Slot()
     def show_marks(self) -> None:
@@ -241,14 +252,16 @@ class ColumnBoard(QWidget):
 
     def _fill_tabs(self) -> None:
         blocker = QSignalBlocker(self.tabs)
-        titles = []
+        titles, turn = [], self._state.last_turn
         for column in self._state.shown_columns:
             name = model_name(column.model, self._state.models)
             special = summary(column)
             if self._state.hidden:
                 titles.append(self._state.title(column))
             else:
-                titles.append(f"{name} · {special}" if special else name)
+                text = f"{name} · {special}" if special else name
+                cell = turn.cells.get(column.key) if turn is not None else None
+                titles.append(text if cell is None or cell.done else tr("{title} · answering", title=text))
         while self.tabs.count() > len(titles):
             self.tabs.removeTab(self.tabs.count() - 1)
         for place, title in enumerate(titles):
@@ -300,11 +313,35 @@ class ColumnBoard(QWidget):
 
     def dragMoveEvent(self, event: QDragMoveEvent) -> None:
         if event.mimeData().hasFormat(DRAG_TYPE):
+            self._show_drop_line(self.place_at(int(event.position().x()), _dragged_key(event)), _dragged_key(event))
             event.acceptProposedAction()
 
+    def dragLeaveEvent(self, event: QDragLeaveEvent) -> None:
+        super().dragLeaveEvent(event)
+        self.drop_line.hide()
+
+    def _show_drop_line(self, place: int, key: str) -> None:
+        """Between the columns where the dragged one would go; nowhere if it would stay."""
+        shown = self.shown
+        keys = [panel.key for panel in shown]
+        if key in keys and place == keys.index(key):
+            self.drop_line.hide()
+            return
+        others = [panel for panel in shown if panel.key != key]
+        after = others[place - 1] if place > 0 else None
+        edge = after or others[0]
+        right = (after is not None) != self._mirrored
+        corner = edge.mapTo(self, QPoint(edge.width() if right else 0, 0))
+        gap = self.splitter.handleWidth() // 2
+        x = min(max(corner.x() + (gap if right else -gap) - 1, 0), self.width() - 3)
+        self.drop_line.setGeometry(x, corner.y(), 3, edge.height())
+        self.drop_line.show()
+        self.drop_line.raise_()
+
     def dropEvent(self, event: QDropEvent) -> None:
+        self.drop_line.hide()
         if event.mimeData().hasFormat(DRAG_TYPE):
-            key = bytes(event.mimeData().data(DRAG_TYPE).data()).decode()
+            key = _dragged_key(event)
             self._state.move(key, self.place_at(int(event.position().x()), key))
             event.acceptProposedAction()
 
@@ -314,7 +351,12 @@ class ColumnBoard(QWidget):
         middle: Callable[[ColumnPanel], int] = lambda panel: (  # noqa: E731
             panel.mapTo(self, panel.rect().center()).x()
         )
-        return sum(x > middle(panel) for panel in others)
+        return sum((x < middle(panel)) if self._mirrored else (x > middle(panel)) for panel in others)
+
+    @property
+    def _mirrored(self) -> bool:
+        """The first column stands at the right."""
+        return self.splitter.isRightToLeft()
 
     # --- scrolling together -----------------------------------------------------------------------------------
     @Slot(int)
@@ -333,3 +375,7 @@ class ColumnBoard(QWidget):
                 other = panel.view.verticalScrollBar()
                 other.setValue(round(share * other.maximum()))
         self._linking = False
+
+
+def _dragged_key(event: QDropEvent) -> str:
+    return bytes(event.mimeData().data(DRAG_TYPE).data()).decode()

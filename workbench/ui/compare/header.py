@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from PySide6.QtCore import QMimeData, QPoint, Qt, Signal, Slot
-from PySide6.QtGui import QContextMenuEvent, QDrag, QIcon, QMouseEvent, QResizeEvent
+from PySide6.QtGui import QContextMenuEvent, QDrag, QIcon, QMouseEvent, QPalette, QPixmap, QResizeEvent
 from PySide6.QtWidgets import QApplication, QFrame, QHBoxLayout, QSizePolicy, QVBoxLayout, QWidget
 
 from workbench.core.models import ModelInfo
@@ -293,7 +293,11 @@ class ColumnHeader(QFrame):
         data = QMimeData()
         data.setData(DRAG_TYPE, self.key.encode())
         drag.setMimeData(data)
-        drag.setPixmap(self.grab())
+        picture = QPixmap(self.size() * self.devicePixelRatioF())
+        picture.setDevicePixelRatio(self.devicePixelRatioF())
+        picture.fill(self.palette().color(QPalette.ColorRole.Base))
+        self.render(picture)
+        drag.setPixmap(picture)
         drag.setHotSpot(event.position().toPoint())
         drag.exec(Qt.DropAction.MoveAction)
 

@@ -46,6 +46,8 @@ def column_menu(page: ComparePage, key: str) -> QtWidgets.QMenu:
         add(tr("Ask this column again"), "rotate-ccw", "compare.retry", lambda: state.ask_column(key))
         add(tr("Ask all columns again"), "rotate-ccw", "compare.retry_all", state.ask_all)
     add(tr("Continue in a chat"), "git-branch", "compare.fork", lambda: state.fork(key), enabled=has_answer)
+    to_set = lambda: page.answers.add_to_test_set(run_id)  # noqa: E731
+    add(tr("Add to test set…"), "list-checks", "", to_set, enabled=has_answer)
     add(tr("Rate as good"), "thumbs-up", "", lambda: state.judging.rate(run_id, 1), enabled=has_answer)
     add(tr("Rate as bad"), "thumbs-down", "", lambda: state.judging.rate(run_id, -1), enabled=has_answer)
     show_prompt = lambda: page.answers.show_record(run_id, prompt=True)  # noqa: E731

@@ -54,7 +54,11 @@ def judgement(row: RunRow) -> str:
 
 def model(row: RunRow) -> str:
     """Who answered, where that is not a secret."""
-    return tr("Hidden until the vote") if row.hidden else row.model_name or row.model
+    return tr("Hidden") if row.hidden else row.model_name or row.model
+
+
+def model_told(row: RunRow) -> str:
+    return tr("Hidden until the vote") if row.hidden else model(row)
 
 
 def where(row: RunRow) -> str:
@@ -64,6 +68,13 @@ def where(row: RunRow) -> str:
 
 def where_short(row: RunRow) -> str:
     return (row.provider or "?") if row.remote else tr("Here")
+
+
+def cost(row: RunRow) -> str:
+    """Nothing for what was answered here; of a service's answer an unknown price is said."""
+    if row.cost_usd is None and row.remote and row.completion_tokens:
+        return tr("unknown")
+    return money(row.cost_usd)
 
 
 def _count(value: int | None) -> str:
@@ -83,7 +94,7 @@ COLUMNS: tuple[Column, ...] = (
         lambda row: when(row.started_at),
         tip=lambda row: date_and_time(row.started_at),
     ),
-    Column("model", mark("Model"), "model", 134, model),
+    Column("model", mark("Model"), "model", 134, model, tip=model_told),
     Column("title", mark("Conversation"), "session_title", 220, lambda row: row.session_title or tr("Untitled")),
     Column("answer", mark("Answer"), "", 240, lambda row: " ".join(row.preview.split()), shown=False, telling=True),
     Column(
@@ -134,7 +145,7 @@ COLUMNS: tuple[Column, ...] = (
         numeric=True,
         telling=True,
     ),
-    Column("cost", mark("Cost"), "cost_usd", 80, lambda row: money(row.cost_usd), numeric=True, telling=True),
+    Column("cost", mark("Cost"), "cost_usd", 80, cost, numeric=True, telling=True),
     Column("judged", mark("Judged"), "judgement", 64, judgement),
     Column(
         "where",
@@ -160,13 +171,13 @@ COLUMNS: tuple[Column, ...] = (
 
 def spoken(row: RunRow) -> str:
     """The row as a screen reader says it."""
-    facts = [model(row), row.session_title or tr("Untitled"), date_and_time(row.started_at)]
+    facts = [model_told(row), row.session_title or tr("Untitled"), date_and_time(row.started_at)]
     if row.hidden:
         return ", ".join(facts)
     facts.append(where(row))
     facts += (
         [trn("{count} token", "{count} tokens", row.completion_tokens)] if row.completion_tokens is not None else []
     )
-    facts += [money(row.cost_usd)] if row.cost_usd is not None else []
+    facts += [tr("Cost: {cost}", cost=cost(row))] if cost(row) else []
     facts += [judgement(row), tr(STATUS_TEXTS.get(row.status, row.status))]
     return ", ".join(filter(None, facts))

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 from PySide6.QtCore import Qt, Signal, Slot
+from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import (
     QAbstractItemView,
     QFrame,
@@ -23,8 +24,9 @@ from workbench.core.runs import RunRecord
 from workbench.ui.answers import answer_text
 from workbench.ui.backend import Backend
 from workbench.ui.chat.items import own_text
+from workbench.ui.compare.header import cost_text
 from workbench.ui.context import Context
-from workbench.ui.formats import date_and_time, decimal, elapsed_text, money, number, significant
+from workbench.ui.formats import date_and_time, decimal, elapsed_text, number, significant
 from workbench.ui.history.columns import STATUS_TEXTS, where
 from workbench.ui.history.state import HistoryState
 from workbench.ui.icons import IconButton, IconLabel, PushButton
@@ -38,6 +40,8 @@ if TYPE_CHECKING:
 
 MAX_OTHERS = 8
 PROMPT_LINES = 6
+TAB_MARGIN = 22
+"""Characters of room that the tabs' icons, edges and the copy button take."""
 RECORD_GROUPS: tuple[tuple[str, tuple[str, ...]], ...] = (
     (mark("Run"), ("id", "status", "finish_reason", "finish_detail", "started_at", "ended_at", "session_id")),
     (mark("Model"), ("model", "model_name", "provider", "model_version", "remote", "quantization", "architecture")),
@@ -188,6 +192,19 @@ class DetailsPane(QFrame):
         self.pages.addWidget(holder)
         return page
 
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        if self._page is not None:
+            self._fit_tabs()
+
+    def _fit_tabs(self) -> None:
+        """In a narrow pane the tabs are icons: words cut in their middle help nobody."""
+        tabs = sum(tab.fontMetrics().horizontalAdvance(tab.text()) for tab in self.tabs)
+        narrow = self.width() < tabs + self.fontMetrics().horizontalAdvance("n") * TAB_MARGIN
+        style = Qt.ToolButtonStyle.ToolButtonIconOnly if narrow else Qt.ToolButtonStyle.ToolButtonTextBesideIcon
+        for tab in self.tabs:
+            tab.setToolButtonStyle(style)
+
     def _rating_button(self, icon: str, title: str, rating: int) -> IconButton:
         button = IconButton(icon, title)
         button.setCheckable(True)
@@ -267,12 +284,13 @@ class DetailsPane(QFrame):
         if self._page is None:
             self._page = self._build()
             self.stack.addWidget(self._page)
+            self._fit_tabs()
         self.icon.set_icon("cloud" if record.remote else "cpu")
         self.name.set_text(record.model_name or record.model)
         facts = [date_and_time(record.started_at), where(row), tr(STATUS_TEXTS.get(record.status, record.status))]
         if record.completion_tokens is not None:
             facts.append(trn("{count} token", "{count} tokens", record.completion_tokens))
-        facts += [text for text in (elapsed_text(record.duration_s), money(record.cost_usd)) if text]
+        facts += [text for text in (elapsed_text(record.duration_s), cost_text(record)) if text]
         self.facts.setText(" · ".join(facts))
         self.good.setChecked(row.rating is not None and row.rating > 0)
         self.bad.setChecked(row.rating is not None and row.rating < 0)
@@ -387,7 +405,7 @@ def _answer(record: RunRecord, *, other: bool = False) -> TranscriptItem:
         else []
     )
     facts += [tr("{speed} tok/s", speed=decimal(record.decode_tokens_per_s))] if record.decode_tokens_per_s else []
-    facts += [item for item in (elapsed_text(record.duration_s), money(record.cost_usd)) if item]
+    facts += [item for item in (elapsed_text(record.duration_s), cost_text(record)) if item]
     title = record.model_name or record.model
     return TranscriptItem(
         key=f"run-{record.id}",
