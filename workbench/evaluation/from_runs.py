@@ -73,7 +73,7 @@ def _case(store: Store, run: RunRecord, with_expected: bool, with_system: bool) 
         id="",
         variables={PROMPT: text},
         messages=tuple(messages),
-        expected=run.text if with_expected and run.text else None,
+        expected=run.text.strip() if with_expected and run.text.strip() else None,
         cluster=f"conversation {run.session_id[-8:]}" if run.session_id else None,
     )
 
