@@ -387,3 +387,18 @@ def test_the_examples_are_whole_and_say_that_their_baseline_is_recorded(name: st
     recorded = [json.loads(line) for line in (folder / spec.baseline.recorded).read_text().splitlines()]
     assert {item["case"] for item in recorded} == {case.id for case in spec.cases}
     assert near_duplicates(spec.cases) == []
+
+
+def test_users_who_are_elsewhere_are_told_when_it_is_done(
+    evaluating: Evaluating, spec: EvalSpec, quiz: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told: list[str] = []
+    window = type(evaluating.window)
+    monkeypatch.setattr(window, "set_work", lambda _self, _key, text, *rest: told.append(text or rest[2]))
+    run(evaluating, spec, quiz.parent)
+    assert told[-1] == "The evaluation “Capitals” is done"
+    (quiz.parent / "api.jsonl").unlink()
+    evaluating.place.state.start(spec, quiz.parent)
+    evaluating.settle()
+    assert told[-1].startswith("The evaluation “Capitals” failed: The recorded answers")
+    assert evaluating.window.banner_texts

@@ -335,7 +335,7 @@ class EvaluateState(QObject):
     def _finish(self, running: Running) -> None:
         self._timer.stop()
         self.running = None
-        self.context.shell.set_work("evaluation", "", None, None)
+        self.context.shell.set_work("evaluation", "", None, None, _news_of(running))
         if self.shown[0] == "evaluation":
             self.shown = ("evaluation", running.id) if running.id else ("welcome", "")
             self.shown_changed.emit()
@@ -346,6 +346,18 @@ class EvaluateState(QObject):
             self.failed.emit(error.info)
         elif error is not None:
             raise error
+
+
+def _news_of(running: Running) -> str:
+    """What came of it, for users who are elsewhere; nothing where they stopped it themselves."""
+    name, row = running.spec.name, running.evaluation.row
+    if isinstance(running.error, WorkbenchError):
+        return tr("The evaluation “{name}” failed: {reason}", name=name, reason=running.error.info.message)
+    if running.error is not None or row is None or running.stopping:
+        return ""
+    if row.status == "over_budget":
+        return tr("The evaluation “{name}” stopped: its budget is used up", name=name)
+    return tr("The evaluation “{name}” is done", name=name)
 
 
 def _read_evaluation(path: Path) -> tuple[EvalSpec, list[str]]:
