@@ -143,6 +143,7 @@ QMenu::icon { padding-left: 8px; }
 QToolButton#columnModel { font-size: $f14; font-weight: 600; padding: 3px 4px; text-align: left; }
 QToolButton#columnModel:disabled { color: $text; }
 #columnOptions { background: transparent; border: 0; }
+#dropLine { background: $accent; border: 0; border-radius: 1px; }
 #conditionsBar, #voteBar { background: $panel; border: 1px solid $border; border-radius: 10px; }
 #conditionsBar[grave="true"] { background: $warn_bg; border-color: $warn; }
 #conditionsBar[grave="true"] QLabel { color: $text; }
