@@ -6,6 +6,7 @@ from PySide6.QtCore import Slot
 from PySide6.QtWidgets import QDialog, QHBoxLayout, QPlainTextEdit, QVBoxLayout, QWidget
 
 from workbench.core.errors import ErrorInfo
+from workbench.ui.as_written import keep_characters
 from workbench.ui.icons import PushButton
 from workbench.ui.tr import tr
 from workbench.ui.widgets import copy_text, error_text, label
@@ -27,6 +28,7 @@ class TextDialog(QDialog):
             column.addWidget(label(intro, wrap=True))
         self.view = QPlainTextEdit(text)
         self.view.setObjectName("code")
+        keep_characters(self.view)
         self.view.setReadOnly(True)
         self.view.setAccessibleName(title)
         column.addWidget(self.view, 1)

@@ -10,6 +10,7 @@ from PySide6.QtCore import QTimer, Signal, Slot
 from PySide6.QtWidgets import QComboBox, QPlainTextEdit, QVBoxLayout, QWidget
 
 from workbench.core.requests import ResponseFormat
+from workbench.ui.as_written import keep_characters
 from workbench.ui.jobs import Jobs
 from workbench.ui.tr import mark, tr
 from workbench.ui.widgets import label, restyle
@@ -77,6 +78,7 @@ class FormatEditor(QWidget):
         column.addWidget(self.kind)
         self.text = QPlainTextEdit()
         self.text.setObjectName("code")
+        keep_characters(self.text)
         self.text.setAccessibleName(tr("Schema or grammar"))
         self.text.setTabChangesFocus(True)
         self.text.setMinimumHeight(140)

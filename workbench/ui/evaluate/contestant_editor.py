@@ -25,6 +25,7 @@ from workbench.core.models import ModelInfo
 from workbench.core.requests import ResponseFormat, Sampling
 from workbench.evaluation import variations
 from workbench.evaluation.spec import ModelSpec
+from workbench.ui.as_written import keep_characters
 from workbench.ui.evaluate.examples_editor import ExamplesEditor
 from workbench.ui.evaluate.parts import ComboBox, field, row
 from workbench.ui.icons import IconButton
@@ -119,6 +120,7 @@ class ContestantEditor(QFrame):
         grid.addWidget(field(tr("Form of the answer"), self.format), 3, 0, 1, 2)
         self.constraint = QPlainTextEdit()
         self.constraint.setObjectName("code")
+        keep_characters(self.constraint)
         self.constraint.setTabChangesFocus(True)
         self.constraint.setFixedHeight(76)
         self.constraint.setAccessibleName(tr("Schema or grammar"))

@@ -11,6 +11,7 @@ from workbench.evaluation.cases import TestCase
 from workbench.evaluation.prompts import build_request
 from workbench.evaluation.spec import ModelSpec, PromptSpec
 from workbench.evaluation.test_sets import PromptVersion, prompt_versions
+from workbench.ui.as_written import keep_characters
 from workbench.ui.context import Context
 from workbench.ui.evaluate.examples_editor import ExamplesEditor
 from workbench.ui.evaluate.parts import field, row
@@ -51,6 +52,7 @@ class PromptEditor(QWidget):
         column.addLayout(line)
         self.system = QPlainTextEdit()
         self.system.setObjectName("code")
+        keep_characters(self.system)
         self.system.setTabChangesFocus(True)
         self.system.setFixedHeight(64)
         self.system.setPlaceholderText(tr("Optional"))
@@ -62,11 +64,13 @@ class PromptEditor(QWidget):
         column.addWidget(self.examples_section)
         self.text = QPlainTextEdit()
         self.text.setObjectName("code")
+        keep_characters(self.text)
         self.text.setTabChangesFocus(True)
         hint = tr("A template: {{ name }} stands for the case's variable of that name.")
         column.addWidget(field(tr("Prompt"), self.text, hint), 1)
         self.preview = QPlainTextEdit()
         self.preview.setObjectName("code")
+        keep_characters(self.preview)
         self.preview.setReadOnly(True)
         self.preview.setTabChangesFocus(True)
         column.addWidget(field(tr("What the model gets for the chosen case"), self.preview), 1)

@@ -72,6 +72,7 @@ class MarkdownStyle:
         font.setFamilies(self.families)
         font.setPixelSize(self.text_px)
         font.setHintingPreference(QFont.HintingPreference.PreferNoHinting)
+        font.setFeature(QFont.Tag("calt"), 0)  # else fonts join the characters of <|im_start|> and ->, here and in code
         return font
 
     @cached_property
@@ -144,9 +145,6 @@ class MarkdownStyle:
         result = QTextCharFormat()
         result.setFontFamilies(list(MONO_FAMILIES))
         result.setFontFixedPitch(True)
-        # Spacing other than none keeps coding fonts from joining characters: code is shown as it is.
-        result.setFontLetterSpacingType(QFont.SpacingType.AbsoluteSpacing)
-        result.setFontLetterSpacing(0.02)
         result.setProperty(QTextFormat.Property.FontPixelSize, self.code_px)
         result.setForeground(QBrush(QColor(self.tokens.code_text)))
         return result

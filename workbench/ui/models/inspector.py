@@ -20,6 +20,7 @@ from PySide6.QtWidgets import (
 )
 
 from workbench.core.gguf import GgufHeader, LazyArray, read_header, split_parts
+from workbench.ui.as_written import keep_characters
 from workbench.ui.context import Context
 from workbench.ui.formats import size_text
 from workbench.ui.icons import PushButton
@@ -134,6 +135,7 @@ class InspectDialog(QDialog):
         self._template = facts.chat_template or ""
         self.template = QPlainTextEdit(self._template or tr("This model has no chat template."))
         self.template.setObjectName("code")
+        keep_characters(self.template)
         self.template.setReadOnly(True)
         self.template.setAccessibleName(tr("Chat template"))
         for widget in (self.metadata, self.tensors, self.template):
