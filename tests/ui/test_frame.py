@@ -18,7 +18,8 @@ from PySide6.QtWidgets import (
 from tests.ui.driver import Driver
 from tests.ui.watchdog import Watchdog
 from workbench.store import Store
-from workbench.ui.palette import ACTION_ROLE
+from workbench.ui.palette import ACTION_ROLE, CommandPalette
+from workbench.ui.places import PLACES
 from workbench.ui.settings.erase_dialog import EraseDialog
 from workbench.ui.tokens import DARK, LIGHT
 from workbench.ui.window_actions import change_appearance
@@ -186,14 +187,41 @@ def test_a_key_held_down_styles_the_window_only_twice(window: Driver, watchdog: 
 
 
 def test_every_action_is_in_the_palette(window: Driver) -> None:
+    registry = window.window.registry
     window.shortcut("Ctrl+K")
     palette = window.window.command_palette
-    shown = {palette.list.model().index(row, 0).data() for row in range(palette.list.model().rowCount())}
-    registered = {action.text() for action in window.window.registry if action.objectName() != "palette"}
-    assert shown == registered
-    assert {"New chat", "Settings: Network", "Go offline or online", "Keyboard map"} <= shown
+    wanted = {
+        "New chat",
+        "Settings: Network",
+        "Keyboard map",
+        "Compare: Add a column",
+        "History: Read the history again",
+    }
+    window.wait(lambda: wanted <= shown_in(palette))
+    usable = {action.objectName() for action in registry if action.isEnabled() and action.objectName() != "palette"}
+    rows = [palette.rows.index(row, 0) for row in range(palette.rows.rowCount())]
+    assert {row.data(ACTION_ROLE).objectName() for row in rows} == usable
     window.press("Esc", palette.field)
     assert not palette.isVisible()
+    before = {action.objectName() for action in registry}
+    for place in PLACES:
+        window.window.show_place(place.id)
+    assert {action.objectName() for action in registry} == before, "a place with acts=False brings actions"
+
+
+def shown_in(palette: CommandPalette) -> set[str]:
+    return {palette.rows.item(row).text() for row in range(palette.rows.rowCount())}
+
+
+def test_an_action_of_another_place_is_done_there(window: Driver) -> None:
+    window.shortcut("Ctrl+K")
+    palette = window.window.command_palette
+    window.wait(lambda: "compare.add" in window.window.registry)
+    window.qtbot.keyClicks(palette.field, "compare: add a col")
+    window.press("Return", palette.field)
+    assert window.window.place == "compare"
+    window.wait(window.window.page("compare").picker.isVisible)
+    window.window.page("compare").picker.hide()
 
 
 def test_no_two_actions_have_the_same_keys(window: Driver) -> None:

@@ -60,6 +60,14 @@ class Actions(QObject):
             self._place = place
             self._apply()
 
+    def is_elsewhere(self, action_id: str) -> bool:
+        """It belongs to a place that is not shown."""
+        return self.place_of(action_id) not in ("", self._place)
+
+    def place_of(self, action_id: str) -> str:
+        """Empty for an action of the whole window."""
+        return self._places[action_id]
+
     def __getitem__(self, action_id: str) -> QAction:
         return self._actions[action_id]
 

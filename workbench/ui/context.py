@@ -44,7 +44,7 @@ class Shell(Protocol):
     def show_help(self, page: str = "") -> None: ...
 
     def build_places(self) -> None:
-        """Build the pages that were not shown yet, one by one: their actions come with them."""
+        """Build the pages that were not shown yet and bring actions, one by one in turns of the event loop."""
 
     def start_over(self) -> None:
         """Delete everything and begin anew. The user has confirmed it."""

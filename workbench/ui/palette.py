@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import QEvent, QModelIndex, QObject, QRect, QSize, Qt, Slot
+from collections.abc import Callable
+
+from PySide6.QtCore import QEvent, QModelIndex, QObject, QRect, QSize, Qt, QTimer, Slot
 from PySide6.QtGui import QAction, QColor, QPainter, QPalette, QStandardItem
 from PySide6.QtWidgets import (
     QApplication,
@@ -69,9 +71,9 @@ KEYWORDS = {
 """What else people call an action, by its id."""
 
 
-def match_action(query: str, action: QAction) -> Match | None:
+def match_action(query: str, action: QAction, title: str) -> Match | None:
     """By its title, else by other words for it; letters strewn over the title come last."""
-    by_title = match(query, action.text())
+    by_title = match(query, title)
     if by_title is not None and by_title.score < KEYWORD_SCORE:
         return by_title
     keywords = tr(KEYWORDS.get(action.objectName(), ""))
@@ -114,11 +116,15 @@ class ActionDelegate(RowDelegate):
 class CommandPalette(ChoiceList):
     """A field and a list over the window's upper middle. Escape or a click elsewhere closes it."""
 
-    def __init__(self, actions: Actions, parent: QWidget) -> None:
+    def __init__(self, actions: Actions, parent: QWidget, show_place: Callable[[str], object]) -> None:
+        """`show_place` brings a place to the front before one of its actions is triggered."""
         super().__init__(ActionDelegate(), name=tr("Commands"), placeholder=tr("Type a command…"), parent=parent)
         self.setAccessibleName(tr("Command palette"))
         self.field.setAccessibleName(tr("Command"))
-        self._actions = actions
+        self._actions, self._show_place = actions, show_place
+        self._refill = QTimer(self, singleShot=True, interval=0)
+        self._refill.timeout.connect(self._take_in)
+        actions.changed.connect(self._refill.start)
         shadow = QGraphicsDropShadowEffect(self)
         shadow.setBlurRadius(40)
         shadow.setOffset(0, 12)
@@ -152,21 +158,25 @@ class CommandPalette(ChoiceList):
 
     @Slot(str)
     def fill(self, query: str) -> None:
-        found: list[tuple[int, int, QAction]] = []
+        found: list[tuple[int, int, QAction, str]] = []
         for position, action in enumerate(self._actions):
-            hit = match_action(query, action)
-            if hit is not None and action.isEnabled() and action.objectName() != "palette":
-                is_part = not query and action.objectName().startswith("settings.")  # many, and rarely wanted
-                found.append((hit.score + (1 if is_part else 0), position, action))
+            name, title = action.objectName(), action.text()
+            elsewhere = self._actions.is_elsewhere(name)
+            if elsewhere:
+                title = f"{action.data()[1]}: {title}"
+            hit = match_action(query, action, title)
+            if hit is not None and action.isEnabled() and name != "palette":
+                last = elsewhere or (not query and name.startswith("settings."))  # many, and rarely wanted
+                found.append((hit.score + last, position, action, title))
         found.sort(key=lambda entry: entry[:2])
         self.rows.clear()
-        for _score, _position, action in found:
-            item = QStandardItem(action.text())
+        for _score, _position, action, title in found:
+            item = QStandardItem(title)
             keys = keys_text(action.shortcut())
             item.setData(action, ACTION_ROLE)
             item.setData(keys, KEYS_ROLE)
             item.setData(action.data()[0], ICON_ROLE)
-            item.setData(f"{action.text()} {keys}", Qt.ItemDataRole.AccessibleTextRole)
+            item.setData(f"{title} {keys}", Qt.ItemDataRole.AccessibleTextRole)
             self.rows.appendRow(item)
         if found:
             self.select(self.rows.index(0, 0))
@@ -178,7 +188,21 @@ class CommandPalette(ChoiceList):
         action = index.data(ACTION_ROLE)
         if isinstance(action, QAction):
             self.leave()
+            place = self._actions.place_of(action.objectName())
+            if place:
+                self._show_place(place)
             action.trigger()
+
+    @Slot()
+    def _take_in(self) -> None:
+        """Actions that came while the palette is open; the chosen row stays chosen."""
+        if not self.isVisible():
+            return
+        chosen = self.list.currentIndex().data(ACTION_ROLE) if self.list.currentIndex().row() > 0 else None
+        self.fill(self.field.text())
+        for row in range(self.rows.rowCount()):
+            if chosen is not None and self.rows.index(row, 0).data(ACTION_ROLE) is chosen:
+                self.select(self.rows.index(row, 0))
 
     def _place(self) -> None:
         parent = self.parentWidget()

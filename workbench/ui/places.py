@@ -24,6 +24,8 @@ class Place(NamedTuple):
     """Stands at the lower end of the rail."""
     parts: tuple[tuple[str, str, str], ...] = ()
     """(id, title, icon) of parts the page's `show_part` shows; each is an action of its own."""
+    acts: bool = True
+    """The page brings actions of its own."""
 
 
 SETTINGS_PARTS = (
@@ -47,7 +49,7 @@ PLACES: tuple[Place, ...] = (
     Place("chat", mark("Chat"), "message-square", "workbench.ui.chat.page:ChatPage", "Ctrl+1"),
     Place("compare", mark("Compare"), "columns-3", "workbench.ui.compare.page:ComparePage", "Ctrl+2"),
     Place("models", mark("Models"), "boxes", "workbench.ui.models.page:ModelsPage", "Ctrl+3", parts=MODELS_PARTS),
-    Place("evaluate", mark("Evaluate"), "list-checks", "workbench.ui.evaluate.page:EvaluatePage", "Ctrl+4"),
+    Place("evaluate", mark("Evaluate"), "list-checks", "workbench.ui.evaluate.page:EvaluatePage", "Ctrl+4", acts=False),
     Place("history", mark("History"), "history", "workbench.ui.history.page:HistoryPage", "Ctrl+5"),
     Place(
         "settings",
@@ -57,6 +59,7 @@ PLACES: tuple[Place, ...] = (
         "Ctrl+,",
         bottom=True,
         parts=SETTINGS_PARTS,
+        acts=False,
     ),
 )
 

@@ -271,7 +271,8 @@ class MainWindow(QMainWindow):
 
     @Slot()
     def build_places(self) -> None:
-        missing = next((place for place in PLACES if place.id in self._places and place.id not in self._pages), None)
+        wanted = (place for place in PLACES if place.acts and place.id in self._places)
+        missing = next((place for place in wanted if place.id not in self._pages), None)
         if missing is not None:
             self._create(missing)
             QTimer.singleShot(0, self, self.build_places)
@@ -340,13 +341,14 @@ class MainWindow(QMainWindow):
     @Slot()
     def open_palette(self) -> None:
         self.command_palette.open()
+        QTimer.singleShot(0, self, self.build_places)  # once the palette is seen
 
     @property
     def command_palette(self) -> CommandPalette:
         """Made when first wanted, as is the help."""
         if self._palette is None:
             self._palette = importlib.import_module("workbench.ui.palette").CommandPalette(
-                self.registry, self.centralWidget()
+                self.registry, self.centralWidget(), self.show_place
             )
             assert self._palette is not None
         return self._palette

@@ -91,8 +91,8 @@ class ModelsPage(Page):
 
     @Slot()
     def _show_first(self) -> None:
-        """The page's frame is painted before its first part is built."""
-        if not self._views:
+        """The page's frame is painted before its first part is built. Nothing is where only the actions are wanted."""
+        if not self._views and self.isVisible():
             self.show_part(self.segments.current)
             self.activate()
 
@@ -149,6 +149,8 @@ class ModelsPage(Page):
         self.state.set_shown(True)
         if self.segments.current in self._views:
             self._focus(self.segments.current)
+        else:
+            QTimer.singleShot(0, self, self._show_first)
 
     def search(self) -> None:
         self.context.shell.show_place("models")
