@@ -21,9 +21,10 @@ class RunStream:
         """What the transcript says while there is no text yet."""
         self.ended = False
         """The run was done before the last `read`, which therefore read all of it."""
-        self.latest: Delta | None = None
-        """The last that brought something new."""
-        self._cursor: Cursor = importlib.import_module("workbench.services.run_buffer").Cursor()
+        module = importlib.import_module("workbench.services.run_buffer")
+        self._cursor: Cursor = module.Cursor()
+        self.latest: Delta = module.Delta(cursor=self._cursor, changed=False)
+        """The last that brought something new; until then the state of a run that waits."""
 
     def read(self, view: TranscriptView) -> Delta | None:
         """Feed new text to the view, to be shown at its next `flush`. None where there is nothing new."""

@@ -19,13 +19,14 @@ from workbench.ui.compare.state import CompareState
 from workbench.ui.compare.turns import Answer, Turn
 from workbench.ui.context import Context
 from workbench.ui.icons import IconLabel, PushButton
+from workbench.ui.run_stream import RunStream
 from workbench.ui.theme import scaled
 from workbench.ui.tr import tr, translated
 from workbench.ui.transcript.items import TranscriptItem
 from workbench.ui.widgets import clear_layout, label, restyle
 
 if TYPE_CHECKING:
-    from workbench.services.run_buffer import Cursor, Delta
+    from workbench.services.runner import Run
     from workbench.ui.transcript import TranscriptView
 
 MINIMUM_WIDTH = 236
@@ -34,17 +35,14 @@ FRAMES_PER_NUMBER = 6
 """The numbers in the head change five times a second: faster ones can't be read."""
 
 
-class Stream:
+class Stream(RunStream):
     """The answer that is being written into this column."""
 
-    def __init__(self, turn: Turn, answer: Answer, cursor: Cursor) -> None:
+    def __init__(self, turn: Turn, run: Run) -> None:
+        super().__init__(run.id, run)
         self.turn = turn
-        self.answer = answer
-        self.cursor = cursor
-        self.status = ""
         self.notice = ""
         self.frames = 0
-        self.latest: Delta | None = None
 
 
 class ColumnPanel(QFrame):
@@ -269,9 +267,8 @@ class ColumnPanel(QFrame):
             return
         if answer.run is None or answer.record.id not in self._keys or not self._is_streaming(answer):
             return
-        cursor = importlib.import_module("workbench.services.run_buffer").Cursor()
-        self._stream = Stream(turn, answer, cursor)
-        self.view.begin_stream(answer.record.id)
+        self._stream = Stream(turn, answer.run)
+        self.view.begin_stream(self._stream.key)
         self._context.ticker.add(self._drain)
 
     def _is_streaming(self, answer: Answer) -> bool:
@@ -281,43 +278,37 @@ class ColumnPanel(QFrame):
     def _drain(self) -> bool:
         """Move what is new from the run's buffer into the transcript. Called about 30 times a second."""
         stream = self._stream
-        if stream is None or stream.answer.run is None:
+        if stream is None:
             return False
-        done = stream.answer.run.done  # before reading: what came until then is read below
-        delta = stream.answer.run.buffer.read(stream.cursor)
-        if delta.changed:
-            stream.cursor = delta.cursor
-            stream.latest = delta
-            if delta.text or delta.reasoning:
-                self.view.feed(stream.answer.record.id, text=delta.text, reasoning=delta.reasoning)
-        self._show_status(stream, delta)
+        delta = stream.read(self.view)
+        if delta is not None and delta.notices:
+            stream.notice = translated(delta.notices[-1])
+        self._show_status(stream)
         self.view.flush()
         self._show_live(stream)
-        if done:
+        if stream.ended:
             self._settle(stream)
-        return not done
+        return not stream.ended
 
-    def _show_status(self, stream: Stream, delta: Delta) -> None:
-        latest = delta if delta.changed else stream.latest or delta
+    def _show_status(self, stream: Stream) -> None:
+        latest = stream.latest
+        if latest.pieces:
+            stream.show_status(self.view, "")
+            return
         titles = self._state.titles()
-        waits_for = [titles.get(key, "") for key in stream.turn.waits_for(self.key)]
-        if delta.notices:
-            stream.notice = translated(delta.notices[-1])
-        status = "" if latest.pieces else status_text(latest, [title for title in waits_for if title], stream.notice)
-        if status != stream.status:
-            stream.status = status
-            self.view.set_status(stream.answer.record.id, status)
+        waits_for = [title for key in stream.turn.waits_for(self.key) if (title := titles.get(key, ""))]
+        stream.show_status(self.view, status_text(latest, waits_for, stream.notice))
 
     def _show_live(self, stream: Stream) -> None:
         stream.frames += 1
-        if stream.latest is not None and stream.frames % FRAMES_PER_NUMBER == 0:
+        if stream.frames % FRAMES_PER_NUMBER == 0:
             delta = stream.latest
             self.header.show_live(delta.pieces, delta.decode_tokens_per_s, delta.time_to_first_token_s)
 
     def _settle(self, stream: Stream) -> None:
         """The run is done: its record replaces what was streamed."""
         self._stream = None
-        key = stream.answer.record.id
+        key = stream.key
         items = items_of(self._state.shown_turns, self.key, hidden=self._state.hidden)
         item = next((item for item in items if item.key == key), None)
         before = self.view.item(key)
@@ -330,7 +321,7 @@ class ColumnPanel(QFrame):
         self._context.ticker.remove(self._drain)
         self._context.ticker.remove(self._wait_hidden)
         if self._stream is not None:
-            key = self._stream.answer.record.id
+            key = self._stream.key
             self._stream = None
             if self.view.item(key) is not None:
                 self.view.remove_item(key)
