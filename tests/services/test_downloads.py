@@ -135,6 +135,9 @@ def test_what_a_cancel_has_kept_goes_with_the_next_start(hub: FakeHub, tmp_path:
     assert len(list(partials(repo))) == 1
     second = start(hub, tmp_path)  # as after a kill: the first was not closed
     assert list(partials(repo)) == [] and second.snapshot(id_).state == "cancelled"
+    assert b'"kept":true' not in (tmp_path / "downloads.json").read_bytes(), "deleted once, not at every start"
+    first.close()
+    second.close()
 
 
 def test_a_cancel_spares_a_file_that_another_download_brings_too(manager: DownloadManager, hub: FakeHub) -> None:
@@ -232,6 +235,20 @@ def test_verify_takes_a_damaged_file_out_of_use_and_resume_mends_it(manager: Dow
     manager.resume(id_)
     assert manager.wait(id_, 10) and manager.snapshot(id_).state == "done"
     assert path.read_bytes() == hub.repos[repo_id].files[model.files[0].path].content
+
+
+def test_pausing_what_waits_to_be_verified_leaves_it_complete(hub: FakeHub, tmp_path: Path) -> None:
+    manager = start(hub, tmp_path, parallel=1)
+    done = manager.start(*add(hub, "a"))
+    assert manager.wait(done, 10)
+    hub.fault("hang", on="resolve", times=9)
+    running = manager.start(*add(hub, "b"))
+    manager.verify(done)
+    assert manager.snapshot(done).state == "queued"
+    manager.pause_all()
+    assert manager.wait(running, 5)
+    assert (manager.snapshot(done).state, manager.snapshot(running).state) == ("done", "paused")
+    manager.close()
 
 
 def test_verify_does_not_call_a_file_whole_that_is_gone(manager: DownloadManager, hub: FakeHub) -> None:

@@ -103,6 +103,9 @@ class DownloadManager:
         for entry in self._entries.values():
             if entry.item.kept:  # the program was ended before the moment to take it back was over
                 self._drop_partials(entry)
+                entry.item.kept = False
+                with contextlib.suppress(OSError):
+                    _save(file, {entry.item.id: entry.item})
             entry.done = self._bytes_here(entry.item)
 
     # --- what the user does -----------------------------------------------------------------------------------
@@ -376,29 +379,27 @@ class DownloadManager:
                 cancel = entry.cancel
             elif entry.item.state in ("queued", "paused", "failed"):
                 cancel = None
+                # what only waited to be checked again is as complete as before
+                state: DownloadState = "done" if entry.verify else wish
                 entry.verify = False
-                entry.item.state, entry.item.kept = wish, wish == "cancelled" and keep
+                entry.item.state, entry.item.kept = state, state == "cancelled" and keep
             else:
                 return
         if cancel is not None:
             cancel.cancel()
             return
-        if wish == "cancelled" and not keep:
+        if state == "cancelled" and not keep:
             self._drop_partials(entry)
             entry.done = self._bytes_here(entry.item)
         self._changed(entry)
 
     def _drop_partials(self, entry: _Entry) -> None:
         """But for those of files that another download brings too, as two quantisations bring one projector."""
-        item = entry.item
+        item, over = entry.item, ("done", "cancelled")
         with self._lock:
             others = [other.item for other in self._entries.values() if other is not entry]
-        needed = {
-            file.path
-            for other in others
-            if other.repo_id == item.repo_id and other.state not in ("done", "cancelled")
-            for file in other.files
-        }
+            live = [other for other in others if other.repo_id == item.repo_id and other.state not in over]
+        needed = {file.path for other in live for file in other.files}
         for file in item.files:
             if file.path not in needed:
                 self.downloader.discard(item.repo_id, file.path)
