@@ -13,6 +13,8 @@ def test_a_token_is_kept_deleted_and_taken_back(window: Driver, part: Part, monk
     token = part("network").token
     keys = window.program.slot.value.keys
     assert not token.forget.isEnabled()
+    names = [widget.accessibleName() for widget in (token.field, token.save, token.forget)]
+    assert names == ["Hugging Face token", "Save token", "Delete the kept token"]
     window.qtbot.keyClicks(token.field, "hf_secret")
     window.click(token.save)
     window.wait(token.forget.isEnabled)

@@ -30,6 +30,7 @@ class HubToken(QObject):
         self.field.setFixedWidth(160)
         self.field.returnPressed.connect(self._save)
         self.save = PushButton(tr("Save token"), icon_name="key")
+        self.save.setAccessibleName(tr("Save token"))
         self.save.clicked.connect(self._save)
         self.forget = IconButton("trash-2", tr("Delete the kept token"))
         self.forget.clicked.connect(self._forget)
