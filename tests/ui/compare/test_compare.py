@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -18,6 +19,7 @@ from PySide6.QtWidgets import QApplication, QPushButton
 from tests.ui.compare.driver import CompareDriver
 from tests.ui.driver import Driver
 from workbench.core.chat_options import ChatOptions
+from workbench.core.errors import BadInput
 from workbench.core.requests import Sampling
 from workbench.ui.compare.columns import Column, summary
 from workbench.ui.compare.header import DRAG_TYPE
@@ -346,6 +348,24 @@ def test_export(compare: CompareDriver, tmp_path: Path, monkeypatch: pytest.Monk
         archive = json.loads(text.splitlines()[0])
         assert [run["text"].strip() for run in archive["runs"]] == ["1: hello", "1: hello"]
     assert "1: hello" in text
+
+
+def test_an_export_that_fails_leaves_the_older_file(
+    compare: CompareDriver, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    compare.send("hello")
+    target = tmp_path / "out.md"
+    target.write_text("older", encoding="utf-8")
+    monkeypatch.setattr(QtWidgets.QFileDialog, "getSaveFileName", lambda *a: (str(target), ""))
+
+    def broken(_sessions: object) -> Iterator[str]:
+        yield "half of "
+        raise BadInput("This format can't hold it.")
+
+    compare.page.answers.export(SimpleNamespace(format="x", title="X", suffix=".md", loses="", write=broken))
+    compare.wait(lambda: compare.page.problem.isVisible())
+    assert target.read_text(encoding="utf-8") == "older"
+    assert list(tmp_path.glob("*out.md*")) == [target]  # and no part of the new one
 
 
 def test_two_answers_word_by_word(compare: CompareDriver) -> None:

@@ -135,7 +135,7 @@ class AnswerActions(QObject):
         if path is not None:
             self._context.jobs.run(
                 lambda: exporting.write(backend, session.id, exporter, path),
-                lambda written: self._context.shell.toast(tr("Written to {name}", name=written.name)),
+                lambda _written: self._context.shell.toast(exporting.told(exporter, path)),
                 self._page.show_failure,
                 owner=self,
             )

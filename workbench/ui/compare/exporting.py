@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 from PySide6 import QtWidgets
 from PySide6.QtWidgets import QWidget
 
-from workbench.core.errors import BadInput
 from workbench.ui.backend import Backend
+from workbench.ui.exporters import exporters
 from workbench.ui.tr import tr, translated
 
 if TYPE_CHECKING:
@@ -22,8 +22,7 @@ FIRST = ("markdown", "html", "jsonl")
 
 
 def formats(backend: Backend) -> list[Exporter]:
-    found = backend.plugins.exporters()
-    return sorted(found, key=lambda e: (FIRST.index(e.format) if e.format in FIRST else len(FIRST), e.title))
+    return exporters(backend, FIRST)
 
 
 def file_name(title: str, exporter: Exporter) -> str:
@@ -43,14 +42,13 @@ def ask_file(exporter: Exporter, title: str, parent: QWidget) -> Path | None:
     return Path(name) if name else None
 
 
-def write(backend: Backend, session_id: str, exporter: Exporter, path: Path) -> Path:
-    """Runs in a worker. Raises BadInput where the file can't be written."""
-    archive: Any = importlib.import_module("workbench.store.archive")
-    sessions = [archive.export_session(backend.store, session_id)]
-    try:
-        with path.open("wb") as file:
-            for piece in exporter.write(sessions):
-                file.write(piece if isinstance(piece, bytes) else piece.encode())
-    except OSError as error:
-        raise BadInput(f"{path} can't be written: {error.strerror}.", hint="Choose another folder.") from error
-    return path
+def write(backend: Backend, session_id: str, exporter: Exporter, path: Path) -> None:
+    """Runs in a worker. An older file stays as it is if anything goes wrong. Raises WorkbenchError."""
+    archives: Any = importlib.import_module("workbench.services.archives")
+    archives.write_file(path, archives.export_pieces(backend.store, exporter, [session_id]))
+
+
+def told(exporter: Exporter, path: Path) -> str:
+    """What was written, and what the format can't hold."""
+    text = tr("Written to {name}", name=path.name)
+    return f"{text}. {translated(exporter.loses)}" if exporter.loses else text

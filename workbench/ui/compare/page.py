@@ -26,6 +26,7 @@ from workbench.ui.compare.sets_menu import ColumnSets
 from workbench.ui.compare.sheet import ColumnSheet
 from workbench.ui.compare.state import CompareState
 from workbench.ui.compare.toolbar import Toolbar
+from workbench.ui.compare.turns import news_of
 from workbench.ui.compare.vote_bar import VoteBar
 from workbench.ui.context import Context
 from workbench.ui.icons import PushButton
@@ -58,6 +59,8 @@ class ComparePage(Page):
         self._picker: ModelPicker | None = None
         self._picking = ""
         """Key of the column whose model is being picked; empty: for a new column."""
+        self._worked_at = ""
+        """Id of the turn that the status bar shows."""
         self._build()
         self._connect()
         add_actions(self)
@@ -286,8 +289,10 @@ class ComparePage(Page):
             done, count = sum(cell.done for cell in turn.cells.values()), len(turn.cells)
             text = trn("{done} of {count} answer finished", "{done} of {count} answers finished", count, done=done)
             self.context.shell.set_work(WORK, text, done / count, self.state.stop)
+            self._worked_at = turn.id
         else:
-            self.context.shell.set_work(WORK, "", None, None)
+            news = news_of(turn) if turn is not None and turn.id == self._worked_at else ""
+            self.context.shell.set_work(WORK, "", None, None, news)
 
     def _show_send(self) -> None:
         send, busy = self.composer.send, self.state.running_here or self.state.sending

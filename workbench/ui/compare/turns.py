@@ -12,6 +12,7 @@ from workbench.core.runs import RunRecord
 from workbench.ui.answers import answer_text
 from workbench.ui.backend import Backend
 from workbench.ui.compare.columns import Column, columns_from
+from workbench.ui.tr import trn
 
 if TYPE_CHECKING:
     from workbench.services.comparison import StoredTurn, TurnRuns
@@ -201,3 +202,11 @@ def differences(turn: Turn, titles: dict[str, str]) -> list[Difference]:
     ]
     found: list[Difference] = module.check_conditions(sides)
     return found
+
+
+def news_of(turn: Turn) -> str:
+    """What came of a prompt, for users who are elsewhere; nothing where they stopped it."""
+    records = [cell.answer.record for cell in turn.cells.values() if cell.answer is not None]
+    if not turn.done or any(record.finish_reason == "cancelled" for record in records):
+        return ""
+    return trn("{count} model has answered.", "{count} models have answered.", len(records))

@@ -143,6 +143,7 @@ COLUMNS: tuple[Column, ...] = (
         74,
         lambda row: elapsed_text(row.duration_s),
         numeric=True,
+        shown=False,
         telling=True,
     ),
     Column("cost", mark("Cost"), "cost_usd", 80, cost, numeric=True, telling=True),

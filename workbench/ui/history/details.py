@@ -40,7 +40,7 @@ if TYPE_CHECKING:
 
 MAX_OTHERS = 8
 PROMPT_LINES = 6
-TAB_MARGIN = 22
+TAB_MARGIN = 19
 """Characters of room that the tabs' icons, edges and the copy button take."""
 RECORD_GROUPS: tuple[tuple[str, tuple[str, ...]], ...] = (
     (mark("Run"), ("id", "status", "finish_reason", "finish_detail", "started_at", "ended_at", "session_id")),

@@ -17,6 +17,7 @@ from workbench.core.models import ModelInfo
 from workbench.ui import icons
 from workbench.ui.chat.model_picker import ModelPicker
 from workbench.ui.context import Context
+from workbench.ui.exporters import exporters
 from workbench.ui.flow import FlowLayout
 from workbench.ui.formats import number
 from workbench.ui.history.details import DetailsPane
@@ -24,7 +25,7 @@ from workbench.ui.history.empty import EmptyNote
 from workbench.ui.history.filters import FilterBar
 from workbench.ui.history.state import HistoryState
 from workbench.ui.history.table import RunTable
-from workbench.ui.history.transfer import Replays, Transfer, exporters
+from workbench.ui.history.transfer import FIRST, Replays, Transfer
 from workbench.ui.icons import IconButton, PushButton
 from workbench.ui.places import Page
 from workbench.ui.theme import scaled
@@ -427,7 +428,7 @@ class HistoryPage(Page):
         menu.setToolTipsVisible(True)
         if parent is None:
             menu.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-        for exporter in exporters(backend):
+        for exporter in exporters(backend, FIRST):
             action = menu.addAction(translated(exporter.title))
             action.setToolTip(translated(exporter.loses) or tr("Everything, to be imported again."))
             action.triggered.connect(partial(self._export_as, ids, exporter))

@@ -26,12 +26,6 @@ POLL_MS = 100
 FIRST = ("jsonl", "markdown", "html", "openai", "sharegpt", "llm")
 
 
-def exporters(backend: Backend) -> list[Exporter]:
-    """Ours first, then by title."""
-    found = backend.plugins.exporters()
-    return sorted(found, key=lambda e: (FIRST.index(e.format) if e.format in FIRST else len(FIRST), e.title))
-
-
 class Transfer(QObject):
     imported = Signal()
     failed = Signal(object)
@@ -66,14 +60,14 @@ class Transfer(QObject):
             archives.write_file(path, archives.export_pieces(backend.store, exporter, sessions, self._count, token))
             return len(sessions)
 
-        def done(count: int) -> None:
+        def done(count: int) -> str:
             text = trn(
                 "{count} conversation written to {name}.",
                 "{count} conversations written to {name}.",
                 count,
                 name=path.name,
             )
-            self._context.shell.toast(f"{text} {translated(exporter.loses)}".strip())
+            return f"{text} {translated(exporter.loses)}".strip()
 
         self._run(tr("Exporting"), work, done)
 
@@ -94,8 +88,8 @@ class Transfer(QObject):
             archives: Any = importlib.import_module("workbench.services.archives")
             archives.write_file(path, archives.ledger_csv(backend.store))
 
-        def done(_result: object) -> None:
-            self._context.shell.toast(tr("The ledger was written to {name}.", name=path.name))
+        def done(_result: object) -> str:
+            return tr("The ledger was written to {name}.", name=path.name)
 
         self._run(tr("Writing the ledger"), work, done)
 
@@ -121,15 +115,15 @@ class Transfer(QObject):
             found: list[Any] = archives.import_file(backend.store, importer, path, self._count, token)
             return found
 
-        def done(found: list[Any]) -> None:
+        def done(found: list[Any]) -> str:
+            self.imported.emit()
             counts = {state: sum(item.state == state for item in found) for state in ("added", "updated", "present")}
             parts = [trn("{count} conversation imported", "{count} conversations imported", counts["added"])]
             if counts["updated"]:
                 parts.append(tr("{count} brought up to date", count=counts["updated"]))
             if counts["present"]:
                 parts.append(tr("{count} were here already", count=counts["present"]))
-            self._context.shell.toast(", ".join(parts) + ".")
-            self.imported.emit()
+            return ", ".join(parts) + "."
 
         self._run(tr("Importing"), work, done, after_failure=self.imported.emit)
 
@@ -142,20 +136,22 @@ class Transfer(QObject):
         self,
         text: str,
         work: Callable[[CancelToken], Any],
-        done: Callable[[Any], None],
+        done: Callable[[Any], str],
         after_failure: Callable[[], None] | None = None,
     ) -> None:
+        """`done` says in words what came of it."""
         self._text, self._done, self._total = text, 0, 0
         self._token = token = CancelToken()
         self._timer.start()
         self._show_progress()
 
         def finished(result: Any) -> None:
-            self._end()
-            done(result)
+            news = done(result)
+            self._end(news)
+            self._context.shell.toast(news)
 
         def failed(error: ErrorInfo) -> None:
-            self._end()
+            self._end("" if error.kind == "cancelled" else str(error))
             if error.kind == "cancelled":
                 self._context.shell.toast(str(error))
             else:
@@ -172,9 +168,9 @@ class Transfer(QObject):
         of = tr(" of {total}", total=number(self._total)) if self._total and self._done else ""
         self._context.shell.set_work("history-transfer", f"{self._text}{count}{of}", fraction, self._token.cancel)
 
-    def _end(self) -> None:
+    def _end(self, news: str) -> None:
         self._timer.stop()
-        self._context.shell.set_work("history-transfer", "", None, None)
+        self._context.shell.set_work("history-transfer", "", None, None, news)
 
 
 class Replays(QObject):
@@ -225,7 +221,8 @@ class Replays(QObject):
             return
         self._timer.stop()
         self.batch = None
-        self._context.shell.set_work("history-replay", "", None, None)
+        news = trn("{count} replay has ended.", "{count} replays have ended.", batch.total)
+        self._context.shell.set_work("history-replay", "", None, None, news)
         if batch.failures:
             first = batch.failures[0].error
             more = len(batch.failures) - 1
