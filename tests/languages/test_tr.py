@@ -42,6 +42,7 @@ def catalogue(tmp_path: Path) -> Path:
     texts.add(("{count} run", "{count} runs"), string=("{count} a", "{count} b", "{count} c"))
     texts.add("No file {path} in {folder}.", string="In {folder} fehlt {path}.", context="message")
     texts.add("The engine gave up: {error}", string="Aufgegeben: {error}", context="message")
+    texts.add("Seen {name} in {name}", string="Eins: {name}", context="message")
     texts.add("Try again.", string="Noch einmal.", context="message")
     texts.add("Not finished yet.", string="")
     with (tmp_path / "de.mo").open("wb") as file:
@@ -88,11 +89,36 @@ def test_plural_forms_follow_the_language(catalogue: Path) -> None:
         ("Try again. What a plugin said.", "Noch einmal. What a plugin said."),
         ("What a plugin said.", "What a plugin said."),
         ("Stop", "Halt"),
+        ("Try again. ", "Noch einmal. "),
+        ("No file a in b in c.", "In b in c fehlt a."),
+        ("No file  in b.", "No file  in b."),
+        ("Seen one in one", "Eins: one"),
+        ("Seen one in two", "Seen one in two"),
     ],
 )
 def test_what_lower_layers_said_is_translated_with_its_values(catalogue: Path, english: str, shown: str) -> None:
     use_language("de", catalogue)
     assert translated(english) == shown
+
+
+def test_a_name_that_is_no_unicode_is_shown(catalogue: Path) -> None:
+    use_language("de", catalogue)
+    name = b"caf\xe9.gguf".decode(errors="surrogateescape")
+    assert translated(f"No file {name} in /tmp.") == f"In /tmp fehlt {name}."
+    assert tr(name) == name
+
+
+def test_foreign_text_takes_no_longer_the_more_of_a_template_it_repeats(tmp_path: Path) -> None:
+    """As a regular expression this takes longer than any test may."""
+    names = "abcdefgh"
+    texts = Catalog(locale="de", charset="utf-8", fuzzy=False)
+    texts.add("Joined " + " and ".join(f"{{{name}}}" for name in names) + "!", string="{a} {h}", context="message")
+    with (tmp_path / "de.mo").open("wb") as file:
+        write_mo(file, texts)
+    use_language("de", tmp_path)
+    foreign = "Joined " + "x and " * 600
+    assert translated(f"{foreign}?") == f"{foreign}?"
+    assert translated(f"{foreign}x!") == "x " + "x and " * 593 + "x"
 
 
 @pytest.mark.parametrize("data", [b"", b"not a catalogue at all", b"\xde\x12\x04\x95" + b"\xff" * 20])

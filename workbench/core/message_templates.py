@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
-from functools import cached_property
+from itertools import islice
 from typing import Protocol
 
 from workbench.core.tr import CONTEXT, MESSAGE
@@ -24,6 +24,8 @@ DEEPEST = 3
 """Errors quote errors: values are translated too, to this depth."""
 LONGEST = 4000
 """Characters; what is longer is no sentence of ours."""
+MOST_ENDS = 12
+"""Places at which a first sentence is thought to end; text from elsewhere may have thousands."""
 
 
 class Texts(Protocol):
@@ -37,23 +39,28 @@ class Texts(Protocol):
 @dataclass(frozen=True)
 class Template:
     text: str
-    begin: str
-    """The words before the first value."""
-    end: str
-    """The words after the last value."""
+    names: tuple[str, ...]
+    pieces: tuple[str, ...]
+    """Its own words: before the first value, between the values, after the last."""
     letters: int
 
-    @cached_property
-    def pattern(self) -> re.Pattern[str]:
-        pieces, at, seen = [], 0, set()
-        for place in PLACE.finditer(self.text):
-            pieces.append(re.escape(_plain(self.text[at : place.start()])))
-            name = place[1]
-            pieces.append(f"(?P={name})" if name in seen else f"(?P<{name}>.+?)")
-            seen.add(name)
-            at = place.end()
-        pieces.append(re.escape(_plain(self.text[at:])))
-        return re.compile("".join(pieces), re.DOTALL)
+    def values(self, text: str) -> dict[str, str] | None:
+        """What stands in its places if the text fits, each value as short as can be; None if it doesn't.
+
+        Takes time in proportion to the text, whatever that is (a regular expression with seven places does not):
+        where a template fits, it also fits with each of its words at the first place it is found.
+        """
+        begin, *between, end = self.pieces
+        if not (text.startswith(begin) and text.endswith(end)):
+            return None
+        found: dict[str, str] = {}
+        at, last = len(begin), len(text) - len(end)
+        for name, words in zip(self.names, [*between, None], strict=True):
+            until = last if words is None else text.find(words, at + 1, last)
+            if until <= at or found.setdefault(name, text[at:until]) != text[at:until]:
+                return None
+            at = until + len(words or "")
+        return found
 
 
 def _plain(text: str) -> str:
@@ -67,7 +74,10 @@ def _template(text: str) -> Template | None:
     letters = sum(letter.isalpha() for letter in PLACE.sub("", text))
     if letters < LEAST_LETTERS:
         return None
-    return Template(text, _plain(text[: places[0].start()]), _plain(text[places[-1].end() :]), letters)
+    ends = [0, *(place.end() for place in places)]
+    begins = [*(place.start() for place in places), len(text)]
+    pieces = tuple(_plain(text[end:begin]) for end, begin in zip(ends, begins, strict=True))
+    return Template(text, tuple(place[1] for place in places), pieces, letters)
 
 
 class MessageTemplates:
@@ -83,7 +93,7 @@ class MessageTemplates:
         return self._translate(text, DEEPEST)
 
     def _translate(self, text: str, depth: int) -> str | None:
-        if len(text) > LONGEST:
+        if not text or len(text) > LONGEST:
             return None
         return (
             self._exact(text)
@@ -93,7 +103,7 @@ class MessageTemplates:
         )
 
     def _one_by_one(self, text: str, depth: int) -> str | None:
-        for end in SENTENCE_END.finditer(text):
+        for end in islice(SENTENCE_END.finditer(text), MOST_ENDS):
             first = text[: end.start()]
             head = self._exact(first) or self._filled(first, depth, whole_sentences=False)
             if head is not None:
@@ -107,14 +117,12 @@ class MessageTemplates:
     def _filled(self, text: str, depth: int, *, whole_sentences: bool) -> str | None:
         """`whole_sentences`: whether a value may go on beyond a sentence."""
         for template in self._templates:
-            if not (text.startswith(template.begin) and text.endswith(template.end)):
-                continue
-            fitting = template.pattern.fullmatch(text)
-            if fitting is None or (not whole_sentences and any(map(NEXT_SENTENCE.search, fitting.groups()))):
+            values = template.values(text)
+            if values is None or (not whole_sentences and any(map(NEXT_SENTENCE.search, values.values()))):
                 continue
             wanted = self._catalogue.find(f"{MESSAGE}{CONTEXT}{template.text}")
             if wanted is not None:
-                return wanted.format(**{name: self._value(value, depth) for name, value in fitting.groupdict().items()})
+                return wanted.format(**{name: self._value(value, depth) for name, value in values.items()})
         return None
 
     def _value(self, value: str, depth: int) -> str:

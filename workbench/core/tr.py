@@ -52,7 +52,7 @@ class Catalogue:
 
     def find(self, key: str) -> str | None:
         """The first (or only) form of a text's translation."""
-        number = self._places.get(key.encode())
+        number = self._places.get(key.encode(errors="replace"))
         if number is None:
             return None
         start, length = self._ends[number]
@@ -60,7 +60,7 @@ class Catalogue:
 
     def find_form(self, key: str, count: int) -> str | None:
         """The form of a text's translation that goes with this count."""
-        number = self._places.get(key.encode())
+        number = self._places.get(key.encode(errors="replace"))
         if number is None:
             return None
         start, length = self._ends[number]
