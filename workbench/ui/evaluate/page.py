@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cached_property
 from pathlib import Path
 
 import msgspec
@@ -46,22 +47,39 @@ class EvaluatePage(Page):
         self.welcome.new_wanted.connect(self._new_set)
         self.welcome.import_wanted.connect(self.import_file)
         self.stack.addWidget(self.welcome)
-        self.results = ResultsView(self.state, context)
-        self.results.export_wanted.connect(self._export)
-        self.results.set_up_again.connect(self._set_up_again)
-        self.stack.addWidget(self.results)
-        self.test_set = TestSetView(self.state, context)
-        self.test_set.set_up_wanted.connect(self._set_up)
-        self.stack.addWidget(self.test_set)
-        self.setup = SetupView(self.state, context)
-        self.stack.addWidget(self.setup)
-        self.queue = QueueView(context)
-        self.queue.closed.connect(lambda id: self.state.show("evaluation", id))
-        self.results.queue_wanted.connect(self._judge)
-        self.stack.addWidget(self.queue)
         self.state.shown_changed.connect(self._show)
         self.state.failed.connect(self._tell)
         self._show()
+
+    # Each view is built when it is first shown: all of them at once would hold the window up.
+    @cached_property
+    def results(self) -> ResultsView:
+        view = ResultsView(self.state, self.context)
+        view.export_wanted.connect(self._export)
+        view.set_up_again.connect(self._set_up_again)
+        view.queue_wanted.connect(self._judge)
+        self.stack.addWidget(view)
+        return view
+
+    @cached_property
+    def test_set(self) -> TestSetView:
+        view = TestSetView(self.state, self.context)
+        view.set_up_wanted.connect(self._set_up)
+        self.stack.addWidget(view)
+        return view
+
+    @cached_property
+    def setup(self) -> SetupView:
+        view = SetupView(self.state, self.context)
+        self.stack.addWidget(view)
+        return view
+
+    @cached_property
+    def queue(self) -> QueueView:
+        view = QueueView(self.context)
+        view.closed.connect(lambda id: self.state.show("evaluation", id))
+        self.stack.addWidget(view)
+        return view
 
     def activate(self) -> None:
         self.state.refresh()
@@ -72,7 +90,8 @@ class EvaluatePage(Page):
         self.state.show("set", set_id)
 
     def close_page(self) -> None:
-        self.test_set.prompts.flush()
+        if "test_set" in self.__dict__:  # built
+            self.test_set.prompts.flush()
         self.state.close()
 
     @Slot()
@@ -156,7 +175,7 @@ class EvaluatePage(Page):
         files = _case_files(event)
         if files:
             event.acceptProposedAction()
-            if self.stack.currentWidget() is self.test_set:
+            if self.state.shown[0] == "set":
                 self.test_set.add_file(files[0])
             else:
                 self.state.import_cases(files[0])
