@@ -19,8 +19,9 @@ from PySide6.QtWidgets import QWidget
 from pytestqt.qtbot import QtBot
 
 from workbench.app import single_instance
-from workbench.app.single_instance import SingleInstance, Start, raise_window, runtime_folder
+from workbench.app.single_instance import SingleInstance, Start, runtime_folder
 from workbench.core.paths import Paths
+from workbench.ui.screens import raise_window
 
 WAIT_MS = 60_000
 unix_only = pytest.mark.skipif(sys.platform == "win32", reason="about Unix sockets and permissions")

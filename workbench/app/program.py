@@ -20,6 +20,7 @@ from workbench.ui.backend import BackendSlot
 from workbench.ui.garbage import Collector
 from workbench.ui.language import Language
 from workbench.ui.opening import Opening
+from workbench.ui.screens import raise_window
 from workbench.ui.theme import Theme
 from workbench.ui.window import MainWindow
 
@@ -145,7 +146,7 @@ class Program(QObject):
     @Slot(list)
     def start_again(self, files: list[str]) -> None:
         """The program was started once more: it handed its files over and is gone."""
-        importlib.import_module("workbench.app.single_instance").raise_window(self.window)
+        raise_window(self.window)
         self.open_files(files)
 
     @Slot(list)

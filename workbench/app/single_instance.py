@@ -17,9 +17,7 @@ import time
 from pathlib import Path
 from typing import IO, Any
 
-from PySide6 import QtCore
 from PySide6.QtCore import QCryptographicHash, QObject, Signal, Slot
-from PySide6.QtWidgets import QWidget
 
 from workbench.core.paths import Paths
 
@@ -177,14 +175,6 @@ class SingleInstance(QObject):
         for socket in [socket for socket in self._received if socket.state() == unconnected]:
             del self._received[socket]
             socket.deleteLater()
-
-
-def raise_window(window: QWidget) -> None:
-    state = QtCore.Qt.WindowState
-    window.setWindowState((window.windowState() & ~state.WindowMinimized) | state.WindowActive)
-    window.show()
-    window.raise_()
-    window.activateWindow()
 
 
 # --- messages and places -------------------------------------------------------------------------------------------

@@ -14,6 +14,8 @@ from PySide6.QtCore import QCoreApplication, QObject, Qt, Slot
 from PySide6.QtGui import QGuiApplication
 from PySide6.QtWidgets import QApplication, QSystemTrayIcon, QWidget
 
+from workbench.ui.screens import raise_window
+
 SHOWN_MS = 10_000
 SERVICE = "org.freedesktop.portal.Desktop"
 PATH = "/org/freedesktop/portal/desktop"
@@ -65,6 +67,4 @@ class Notifier(QObject):
     def _raise(self) -> None:
         if self._tray is not None:
             self._tray.hide()
-        self._window.show()
-        self._window.raise_()
-        self._window.activateWindow()
+        raise_window(self._window)

@@ -1,7 +1,8 @@
-"""Where the window opens: as it was, as long as it can be reached there."""
+"""Where the window opens: as it was, as long as it can be reached there. And how it comes to the front."""
 
 from __future__ import annotations
 
+from PySide6 import QtCore
 from PySide6.QtCore import QByteArray, QPoint, QRect, QSize
 from PySide6.QtGui import QGuiApplication
 from PySide6.QtWidgets import QWidget
@@ -37,3 +38,12 @@ def is_reachable(window: QRect, screens: list[QRect]) -> bool:
         if fits and shown.width() >= REACHABLE.width() and shown.height() >= REACHABLE.height() // 2:
             return True
     return False
+
+
+def raise_window(window: QWidget) -> None:
+    """Bring it to the front, also from where it was minimised to."""
+    state = QtCore.Qt.WindowState
+    window.setWindowState((window.windowState() & ~state.WindowMinimized) | state.WindowActive)
+    window.show()
+    window.raise_()
+    window.activateWindow()

@@ -121,7 +121,7 @@ class StatusBar(QFrame):
         began_s = old.began_s if old is not None else time.monotonic()
         if text:
             self._work[key] = Work(began_s, text, fraction, stop)
-        elif done and time.monotonic() - began_s >= LONG_WORK_S:
+        elif done and old is not None and time.monotonic() - began_s >= LONG_WORK_S:
             self.long_work_done.emit(done)
         self._show_work()
 

@@ -14,6 +14,7 @@ from tests.fakes.fake_hub import FakeHub
 from tests.ui.models.conftest import TINY, ModelsDriver
 from tests.ui.models.hub_scene import header
 from workbench.core.cancel import CancelToken
+from workbench.ui import status
 from workbench.ui.models import transfers
 
 MODEL = "org/big-GGUF"
@@ -164,6 +165,25 @@ def test_several_at_once_and_all_paused_from_the_status_bar(driver: ModelsDriver
     driver.click(driver.window.status.stop)
     driver.wait(lambda: not transfers.active)
     assert {snapshot.state for snapshot in transfers.snapshots} <= {"paused", "done"}
+
+
+def test_a_download_that_took_long_is_told(
+    driver: ModelsDriver, hub: FakeHub, tiny: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told: list[str] = []
+    monkeypatch.setattr(status, "LONG_WORK_S", 0.0)
+    driver.window.status.long_work_done.connect(told.append)
+    add_big(hub)
+    slow(hub)
+    card = begin_download(driver)
+    driver.wait(lambda: card.snapshot.done_bytes > 500_000)
+    driver.click(card.buttons["pause"])
+    driver.wait(lambda: card.snapshot.state == "paused")
+    assert told == []
+    driver.click(card.buttons["resume"])
+    driver.wait(lambda: card.snapshot.state == "done")
+    driver.wait(lambda: told)
+    assert len(told) == 1 and told[0].endswith("Q4_K_M is downloaded.")
 
 
 def test_finished_ones_are_cleared(driver: ModelsDriver, hub: FakeHub, tiny: bytes) -> None:

@@ -137,7 +137,7 @@ class Transfers(QObject):
         if now != self.snapshots:
             self.snapshots = now
             self.changed.emit()
-            self._show_work()
+            self._show_work([snapshot for snapshot in now if _has_ended(before.get(snapshot.id), snapshot)])
             for snapshot in now:
                 self._tell_end(before.get(snapshot.id), snapshot)
         if self.active:
@@ -146,7 +146,7 @@ class Transfers(QObject):
             self._timer.stop()
 
     def _tell_end(self, before: DownloadSnapshot | None, now: DownloadSnapshot) -> None:
-        if before is None or before.state not in ("queued", "running") or now.state in ("queued", "running"):
+        if not _has_ended(before, now):
             return
         verifying = now.id in self._verifying
         self._verifying.discard(now.id)
@@ -155,10 +155,10 @@ class Transfers(QObject):
         elif now.error is not None:
             self.failed.emit(now)
 
-    def _show_work(self) -> None:
+    def _show_work(self, ended: list[DownloadSnapshot]) -> None:
         active = self.active
         if not active:
-            self._context.shell.set_work(WORK_KEY, "", None, None)
+            self._context.shell.set_work(WORK_KEY, "", None, None, _news_of(ended))
             return
         total = sum(snapshot.total_bytes for snapshot in active)
         done = sum(snapshot.done_bytes for snapshot in active)
@@ -186,3 +186,18 @@ class Transfers(QObject):
     def _failed(self, error: ErrorInfo) -> None:
         self.look()
         self.error.emit(error)
+
+
+def _has_ended(before: DownloadSnapshot | None, now: DownloadSnapshot) -> bool:
+    return before is not None and before.state in ("queued", "running") and now.state not in ("queued", "running")
+
+
+def _news_of(ended: list[DownloadSnapshot]) -> str:
+    """What came of the last downloads; nothing where the user paused them."""
+    for snapshot in ended:
+        name = f"{repo_title(snapshot.repo_id)} {snapshot.label}"
+        if snapshot.error is not None:
+            return tr("The download of {name} stopped.", name=name)
+        if snapshot.state == "done":
+            return tr("{name} is downloaded.", name=name)
+    return ""
