@@ -175,3 +175,15 @@ def test_templates_and_load_options_are_for_the_same_model_only(bench: Bench) ->
     assert options_of(source, "openai:old").template_variables == {"enable_thinking": False}
     assert options_of(source, "new").template_variables == {}
     assert options_of(source, "new").overflow == "drop_oldest"
+
+
+def test_a_limit_that_only_the_service_wanted_does_not_bind_another_model(bench: Bench) -> None:
+    run_id, limited_id = bench.logged("one"), bench.logged("two", options=ChatOptions(sampling=Sampling(max_tokens=9)))
+    source = bench.store.run(run_id[0])
+    assert source is not None
+    source = msgspec.structs.replace(source, sampling={"max_tokens": 32_000, "temperature": 0.5})  # as Anthropic's is
+    assert options_of(source, "new").sampling == Sampling(temperature=0.5)
+    assert options_of(source, "openai:old").sampling.max_tokens == 32_000
+    limited = bench.store.run(limited_id[0])
+    assert limited is not None
+    assert options_of(limited, "new").sampling.max_tokens == 9

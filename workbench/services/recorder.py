@@ -59,12 +59,13 @@ def new_record(
 
 
 def _asked(request: ChatRequest) -> dict[str, Any]:
-    """What was asked for besides messages and sampling, where it differs from the default."""
+    """What was asked for besides the messages, where it differs from the default. The record's own `sampling` is what
+    was really used: services add to it, a token limit for example."""
     default = ChatRequest(messages=())
     return {
         name: msgspec.to_builtins(getattr(request, name), enc_hook=str)
         for name in ChatRequest.__struct_fields__
-        if name not in ("messages", "sampling") and getattr(request, name) != getattr(default, name)
+        if name != "messages" and getattr(request, name) != getattr(default, name)
     }
 
 

@@ -131,6 +131,9 @@ def options_of(source: RunRecord, model_id: str) -> ChatOptions:
     names = (*_OF_ANY_MODEL, *(_OF_THE_SAME_MODEL if source.model == model_id else ()))
     asked: dict[str, Any] = {name: source.request[name] for name in names if name in source.request}
     sampling = {name: value for name, value in source.sampling.items() if name in Sampling.__struct_fields__}
+    asked_limit = (source.request.get("sampling") or {}).get("max_tokens")
+    if source.model != model_id and source.remote and asked_limit is None:
+        sampling.pop("max_tokens", None)  # its service wants a limit with every request; nobody asked for this one
     if source.seed is not None:
         sampling["seed"] = source.seed
     options = _converted({**asked, "sampling": sampling, "system_prompt": source.system_prompt}, ChatOptions)
