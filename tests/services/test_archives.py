@@ -98,6 +98,10 @@ def sessions(draw: st.DrawFn) -> dict[str, Any]:
         ],
         "runs": [draw(st.one_of(st.none(), runs)) for _ in range(count)],
         "compared": draw(st.booleans()),
+        "columns": draw(st.lists(objects, max_size=3)),
+        "blind": draw(st.booleans()),
+        "places": [draw(st.one_of(st.none(), st.integers(0, 7))) for _ in range(count)],
+        "verdict": draw(st.sampled_from(["better", "tie", "both_bad"])),
         "rating": draw(st.one_of(st.none(), st.sampled_from([-1, 1]))),
         "reason": draw(text),
     }
@@ -109,18 +113,31 @@ def build(store: Store, drawn: dict[str, Any]) -> str:
     for message, parent in drawn["messages"]:
         ids.append(store.add_message(session.id, None if parent is None else ids[parent], message).id)
     comparison = (
-        store.add_comparison(Comparison(session_id=session.id, message_id=ids[0])) if drawn["compared"] else None
+        store.add_comparison(
+            Comparison(session_id=session.id, message_id=ids[0], columns=drawn["columns"], blind=drawn["blind"])
+        )
+        if drawn["compared"]
+        else None
     )
     kept = []
-    for message_id, run in zip(ids, drawn["runs"], strict=True):
+    for message_id, run, place in zip(ids, drawn["runs"], drawn["places"], strict=True):
         if run is not None:
             run.session_id, run.message_id = session.id, message_id
             run.comparison_id = comparison.id if comparison else None
+            run.comparison_column = place if comparison else None
             store.start_run(run)
             kept.append(run.id)
     if kept and comparison is not None:
-        vote = Vote(comparison_id=comparison.id, verdict="better", winner_run_id=kept[0], run_ids=tuple(kept))
-        store.add_vote(vote)
+        store.add_vote(
+            Vote(
+                comparison_id=comparison.id,
+                verdict=drawn["verdict"],
+                winner_run_id=kept[0] if drawn["verdict"] == "better" else None,
+                run_ids=tuple(kept),
+                reason=drawn["reason"],
+                blind=drawn["blind"],
+            )
+        )
     if kept and drawn["rating"] is not None:
         store.rate(Rating(run_id=kept[-1], rating=drawn["rating"], reason=drawn["reason"]))
     store.update_session(session.id, pinned=drawn["pinned"], draft=drawn["draft"], leaf_id=ids[len(ids) // 2])
@@ -136,6 +153,22 @@ def plugins() -> PluginManager:
 PLUGINS = plugins()
 
 
+def everything(store: Store, session_id: str) -> list[Any]:
+    """All that the store tells of a session, not only what the export takes."""
+    messages = store.messages(session_id)
+    runs = [run for run in store.runs(limit=100) if run.session_id == session_id]
+    shas = {attachment.sha256 for stored in messages for attachment in stored.message.attachments}
+    return [
+        store.session(session_id),
+        messages,
+        {sha: store.attachment(sha) for sha in shas},
+        sorted(runs, key=lambda run: run.id),
+        store.comparisons(session_id),
+        [vote for comparison in store.comparisons(session_id) for vote in store.votes(comparison.id)],
+        [store.rating(run.id) for run in runs],
+    ]
+
+
 @settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(st.lists(sessions(), min_size=1, max_size=2))
 def test_ours_there_and_back_is_the_same(drawn: list[dict[str, Any]]) -> None:
@@ -145,11 +178,13 @@ def test_ours_there_and_back_is_the_same(drawn: list[dict[str, Any]]) -> None:
         with Store.open(Path(folder) / "one.db") as store, Store.open(Path(folder) / "two.db") as other:
             ids = [build(store, one) for one in drawn]
             before = [export_session(store, id_) for id_ in ids]
+            told = [everything(store, id_) for id_ in ids]
             write_file(path, export_pieces(store, exporter, ids))
             importer = recognise(PLUGINS.importers(), path)
             assert importer.format == "jsonl"
             assert [item.state for item in import_file(other, importer, path)] == ["added"] * len(ids)
             assert [export_session(other, id_) for id_ in ids] == before
+            assert [everything(other, id_) for id_ in ids] == told
             assert [item.state for item in import_file(other, importer, path)] == ["present"] * len(ids)
             assert [export_session(other, id_) for id_ in ids] == before
             assert other.integrity() == []
