@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import random
 import shutil
 import signal
 import sqlite3
@@ -243,6 +244,35 @@ def test_a_damaged_backup_is_refused(paths: Paths, archive: Path, tmp_path: Path
     assert "damaged" in refusal(paths, broken)
 
 
+def test_a_backup_that_is_damaged_anywhere_is_refused_or_whole(archive: Path, tmp_path: Path) -> None:
+    """Its headers and its directory too: nothing but what the user is told may come out of it."""
+    whole = archive.read_bytes()
+    chance = random.Random(6)
+    broken = tmp_path / "broken.zip"
+    headers = [place for place in range(len(whole)) if whole[place : place + 2] == b"PK"]
+    refused = 0
+    for _round in range(300):
+        data = bytearray(whole)
+        for _change in range(chance.randint(1, 3)):
+            place = min(chance.choice(headers) + chance.randrange(60), len(data) - 1)
+            data[place] = chance.randrange(256)
+        broken.write_bytes(data[: chance.choice((len(data), len(data), chance.randrange(len(data))))])
+        try:
+            verify(broken)
+        except (BackupRefused, StoreError):
+            refused += 1
+    assert refused > 150
+
+
+@pytest.mark.parametrize("packing", [zipfile.ZIP_LZMA, zipfile.ZIP_BZIP2])
+def test_a_backup_packed_in_another_way_is_refused(paths: Paths, archive: Path, tmp_path: Path, packing: int) -> None:
+    other = tmp_path / "other.zip"
+    with zipfile.ZipFile(archive) as source, zipfile.ZipFile(other, "w", packing) as target:
+        for name in source.namelist():
+            target.writestr(name, source.read(name))
+    assert "no backup of this program has" in refusal(paths, other)
+
+
 def test_a_changed_file_is_refused(paths: Paths, archive: Path, tmp_path: Path) -> None:
     def change(content: dict[str, bytes], _manifest: dict[str, Any]) -> None:
         content["ui-state.json"] = content["ui-state.json"].replace(b"first", b"worse")
@@ -281,6 +311,15 @@ def test_no_name_in_a_backup_leads_out_of_its_place(paths: Paths, archive: Path,
     before = {path for path in tmp_path.rglob("*") if "evil" in path.name}
     assert "no backup of this program has" in refusal(paths, rewrite(archive, tmp_path / "slip.zip", change))
     assert {path for path in tmp_path.rglob("*") if "evil" in path.name} == before
+
+
+def test_the_addresses_told_are_those_of_the_settings_that_come(paths: Paths, archive: Path, tmp_path: Path) -> None:
+    def hide(_content: dict[str, bytes], manifest: dict[str, Any]) -> None:
+        manifest["providers"] = []
+
+    staged, manifest = stage(paths, rewrite(archive, tmp_path / "hiding.zip", hide))
+    assert [(entry.name, entry.base_url) for entry in manifest.providers] == [("own", "http://own.example/v1")]
+    discard(paths, staged)
 
 
 def test_a_bomb_is_not_unpacked(paths: Paths, archive: Path, tmp_path: Path) -> None:

@@ -11,8 +11,10 @@ plugins by name (they are programs, and a backup may come from a stranger).
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import shutil
+import struct
 import zipfile
 import zlib
 from collections.abc import Callable
@@ -47,6 +49,9 @@ BOMB_BYTES, BOMB_RATIO = 50_000_000, 300
 CHUNK = 1 << 20
 SPARE_BYTES = 50_000_000
 """Left free on the disk."""
+
+_GARBLED = (zipfile.BadZipFile, zlib.error, struct.error, EOFError, RuntimeError, ValueError)
+"""What `zipfile` says of bytes that make no sense, also of those it does not know how to unpack."""
 
 Tell = Callable[[str, float], None]
 """(step, part done from 0 to 1); steps are `copy`, `pack`, `check`, `unpack`."""
@@ -171,7 +176,11 @@ def _read_all(path: Path, folder: Path | None, step: str, tell: Tell, cancel: Ca
                         target.write(chunk)
                         done += len(chunk)
                         tell(step, done / total)
-            except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError) as error:
+            except _GARBLED as error:
+                raise _damaged(path, f"{file.name}: {error}") from error
+            except OSError as error:
+                if error.errno != errno.EINVAL:  # which is a place before the file's beginning
+                    raise
                 raise _damaged(path, f"{file.name}: {error}") from error
             if digest.hexdigest() != file.sha256:
                 raise _damaged(path, f"{file.name} is not what was written (its sha256 differs)")
@@ -209,7 +218,7 @@ def _opened(path: Path) -> zipfile.ZipFile:
         return zipfile.ZipFile(path)
     except FileNotFoundError:
         raise BackupRefused(f"There is no file {path}.") from None
-    except zipfile.BadZipFile as error:
+    except _GARBLED as error:
         hint = (
             "Choose a file made by “Back up” (model-workbench-….zip). If it is one, it is damaged: take another copy."
         )
@@ -223,7 +232,8 @@ def _manifest(archive: zipfile.ZipFile, path: Path) -> Manifest:
     names = [entry.filename for entry in entries]
     if MANIFEST not in names:
         raise BackupRefused(f"{path.name} is a ZIP file, but not a backup of this program.")
-    if len(entries) > len(PARTS) + 1 or len(names) != len(set(names)):
+    foreign = any(entry.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED) for entry in entries)
+    if foreign or len(entries) > len(PARTS) + 1 or len(names) != len(set(names)):
         raise BackupRefused(
             f"{path.name} holds files that no backup of this program has.", detail=", ".join(names[:20])
         )
@@ -233,7 +243,7 @@ def _manifest(archive: zipfile.ZipFile, path: Path) -> Manifest:
         with archive.open(MANIFEST) as source:
             data = source.read(MAX_MANIFEST_BYTES + 1)
         version = msgspec.json.decode(data, type=_Versions)
-    except (msgspec.MsgspecError, zipfile.BadZipFile, zlib.error, EOFError, RuntimeError, NotImplementedError) as error:
+    except (*_GARBLED, OSError, msgspec.MsgspecError) as error:
         raise _damaged(path, f"{MANIFEST}: {error}") from error
     if version.format != FORMAT:
         raise BackupRefused(f"{path.name} is a file of another program.")

@@ -22,9 +22,11 @@ import msgspec
 from workbench.core.cancel import CancelToken
 from workbench.core.errors import StoreError
 from workbench.core.paths import Paths
+from workbench.services.backup import providers_of
 from workbench.services.backup_archive import (
     DATABASE,
     PARTS,
+    BackupProvider,
     BackupRefused,
     Manifest,
     Tell,
@@ -65,7 +67,10 @@ class SafetyCopy(msgspec.Struct, frozen=True, kw_only=True):
 def stage(
     paths: Paths, archive: Path, *, tell: Tell = quiet, cancel: CancelToken | None = None
 ) -> tuple[Staged, Manifest]:
-    """Unpack and check a backup. Raises BackupRefused, StoreError, Cancelled; then nothing is left behind."""
+    """Unpack and check a backup. Raises BackupRefused, StoreError, Cancelled; then nothing is left behind.
+
+    The providers that are told are those of the settings that will be used: a manifest may say anything.
+    """
     manifest = read_manifest(archive)
     _refuse_newer(manifest, archive)
     clear_staging(paths)
@@ -76,6 +81,7 @@ def stage(
             folder = Path(name)
             unpack(archive, folder, tell, cancel)
             _check(folder, archive)
+            manifest = msgspec.structs.replace(manifest, providers=_providers(folder))
             for part in staged.names:
                 room = _room(paths, part, staged.id)
                 room.mkdir(mode=0o700, exist_ok=True)
@@ -140,6 +146,13 @@ def _check(folder: Path, archive: Path) -> None:
         raise BackupRefused(damaged, hint="Nothing was changed.", detail=error.detail or error.message) from error
     if problems:
         raise BackupRefused(damaged, hint="Nothing was changed.", detail="\n".join(problems))
+
+
+def _providers(folder: Path) -> tuple[BackupProvider, ...]:
+    with contextlib.suppress(FileNotFoundError):
+        settings = msgspec.json.decode((folder / "settings.json").read_bytes())
+        return providers_of(settings if isinstance(settings, dict) else {})
+    return ()
 
 
 # --- committing -------------------------------------------------------------------------------------------------------
