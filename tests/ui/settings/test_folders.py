@@ -47,3 +47,20 @@ def test_a_folder_is_added_once_and_told_when_it_is_gone(
     folder.rmdir()
     section.show_settings()
     assert any("does not exist now" in label.text() for label in section.findChildren(QLabel))
+
+
+def test_a_typed_folder_for_downloads_has_to_be_there(window: Driver, part: Part, tmp_path: Path) -> None:
+    section = part("folders")
+
+    def kept(text: str) -> str:
+        section.download.setText(text)
+        section.download.editingFinished.emit()
+        return window.program.settings.value.folders.download_folder
+
+    for wrong in (str(tmp_path / "nowhere"), "relative"):
+        assert kept(wrong) == ""
+        assert section.problem.isVisible() and wrong in section.problem.text()
+        assert section.download.text() == wrong, "to be corrected"
+    assert kept(f" {tmp_path} ") == str(tmp_path)
+    assert not section.problem.isVisible()
+    assert kept("") == "", "the shared cache again"

@@ -18,7 +18,7 @@ from workbench.ui.context import Context
 from workbench.ui.icons import IconButton, PushButton
 from workbench.ui.language import wanted_language
 from workbench.ui.settings.hub_token import HubToken
-from workbench.ui.settings.section import SettingsSection, add_row, clear
+from workbench.ui.settings.section import SettingsSection, add_row, clear, say
 from workbench.ui.tr import mark, tr, trc
 from workbench.ui.widgets import ElidedLabel, Section, label
 
@@ -176,6 +176,9 @@ class FoldersSection(SettingsSection):
         choose.clicked.connect(self._choose_download)
         hint = tr("Other programs find models in the shared cache; another folder is yours alone.")
         add_row(box, tr("Downloads go to"), hint, self.download, choose)
+        self.problem = label("", "bad", wrap=True)
+        self.problem.hide()
+        self.column.addWidget(self.problem)
         places = self.card()
         for title, path in (
             (tr("Database"), context.paths.database),
@@ -209,6 +212,7 @@ class FoldersSection(SettingsSection):
             none.setContentsMargins(0, 10, 0, 10)
             self.folders.addWidget(none)
         self.download.setText(folders.download_folder)
+        self.problem.hide()
 
     @Slot()
     def _add_folder(self) -> None:
@@ -246,8 +250,13 @@ class FoldersSection(SettingsSection):
 
     @Slot()
     def _download_changed(self) -> None:
-        if self.download.text() != self.context.settings.value.folders.download_folder:
-            self.save("folders", download_folder=self.download.text().strip())
+        folder = self.download.text().strip()
+        if folder and not (Path(folder).expanduser().is_absolute() and Path(folder).expanduser().is_dir()):
+            say(self.problem, tr("There is no folder {path}.", path=folder), "bad")
+            return
+        self.problem.hide()
+        if folder != self.context.settings.value.folders.download_folder:
+            self.save("folders", download_folder=folder)
 
 
 class NetworkSection(SettingsSection):
