@@ -13,6 +13,7 @@ from PySide6.QtWidgets import (
     QApplication,
     QInputDialog,
     QMessageBox,
+    QScrollArea,
 )
 
 from tests.ui.driver import Driver
@@ -407,6 +408,22 @@ def test_the_largest_text_fits_the_window_as_it_is(window: Driver, watchdog: Wat
     window.shortcut("Ctrl+.")
     change_appearance(frame, text_scale=100)
     window.wait(lambda: page.side_panel.isVisible() and frame.width() == 1280)
+
+
+def test_a_long_preset_and_a_long_placeholder_are_not_cut_off(window: Driver) -> None:
+    panel, edit = window.page.side_panel, window.composer.edit
+    panel.presets.addItem("A preset with a name that is much longer than the panel is wide, by far")
+    panel.presets.setCurrentIndex(panel.presets.count() - 1)
+    content = panel.findChild(QScrollArea).widget()
+    window.wait(lambda: content.width() <= panel.width())
+    assert content.minimumSizeHint().width() <= panel.minimumWidth()
+    edit.setPlaceholderText("Ask")
+    one = edit.height()
+    edit.setPlaceholderText("Ask a model with a long name. " * 8)
+    several = edit.height()
+    assert several > one
+    window.type("short")
+    assert edit.height() == several
 
 
 def test_a_narrow_window_hides_the_list_and_shows_it_when_asked(window: Driver) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from PySide6 import QtCore
-from PySide6.QtCore import QEvent, QMimeData, Signal, Slot
+from PySide6.QtCore import QEvent, QMimeData, QRect, Signal, Slot
 from PySide6.QtGui import QFocusEvent, QFontMetrics, QKeyEvent, QResizeEvent
 from PySide6.QtWidgets import QPlainTextEdit, QWidget
 
@@ -11,6 +11,8 @@ from workbench.ui.numbers import NO_FRAME, NO_HORIZONTAL_BAR, set_number
 from workbench.ui.tr import tr
 
 MAX_LINES = 12
+WORD_WRAP = 0x1000
+"""Qt.TextFlag.TextWordWrap."""
 
 
 class PromptEdit(QPlainTextEdit):
@@ -75,18 +77,32 @@ class PromptEdit(QPlainTextEdit):
         else:
             self.insertPlainText(source.text())
 
+    def setPlaceholderText(self, text: str) -> None:
+        super().setPlaceholderText(text)
+        self._grow()
+
     @Slot()
     def _grow(self) -> None:
-        line = QFontMetrics(self.font()).lineSpacing()
-        lines = 0
-        block = self.document().begin()
+        metrics = QFontMetrics(self.font())
+        lines = max(self._text_lines(), self._placeholder_lines(metrics))  # it does not shrink with the first letter
+        height = min(lines, MAX_LINES) * metrics.lineSpacing() + 8
+        if self.height() != height:
+            self.setFixedHeight(height)
+
+    def _text_lines(self) -> int:
+        lines, block = 0, self.document().begin()
         while block.isValid() and lines < MAX_LINES:
             layout = block.layout()
             lines += max(layout.lineCount() if layout else 1, 1)
             block = block.next()
-        height = min(max(lines, 1), MAX_LINES) * line + 8
-        if self.height() != height:
-            self.setFixedHeight(height)
+        return lines
+
+    def _placeholder_lines(self, metrics: QFontMetrics) -> int:
+        room = self.viewport().width() - 2 * round(self.document().documentMargin())
+        text = self.placeholderText()
+        if not self.isVisible() or metrics.horizontalAdvance(text) <= room:
+            return 1  # not visible: it has no width yet
+        return -(-metrics.boundingRect(QRect(0, 0, room, 0), WORD_WRAP, text).height() // metrics.lineSpacing())
 
 
 def _local_files(source: QMimeData) -> list[object]:

@@ -42,6 +42,9 @@ WIDTH = 320
 PROMPT_SAVE_MS = 500
 SYSTEM_PROMPT_LINES = 5
 
+SHORT_NAME = 8
+"""Characters of a preset's name that are always seen."""
+
 
 class SidePanel(QFrame):
     """Edits the chat's options through its state; shows them again when they change elsewhere."""
@@ -149,6 +152,8 @@ class SidePanel(QFrame):
         row = QHBoxLayout()
         row.setSpacing(4)
         self.presets = QComboBox()
+        self.presets.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
+        self.presets.setMinimumContentsLength(SHORT_NAME)  # a long name must not push what is below out of sight
         self.presets.setAccessibleName(tr("Presets"))
         self.presets.activated.connect(self._apply_preset)
         row.addWidget(self.presets, 1)
