@@ -2,11 +2,14 @@
 
 Each step evaluates one chunk of one prompt and then one token of every request that is generating, in two calls of
 llama.cpp. They are kept apart on purpose: mixed into one batch, a generated token would be computed by the kernels
-made for prompts, and its bits would depend on what else is going on. Apart, and with prompts cut at multiples of 64,
-a request draws the same tokens alone, next to others, and again from the cache (see `SlotPool.acquire`); measured on
-CPUs with flash attention. What still changes the low bits, and so may change a draw: an earlier answer in the prompt
-(its tokens were computed one by one, in a new process they come as a prompt; after a step back, see below, they do
-too), other cells in use before the prompt's, flash attention off, and GPU kernels that choose by batch size.
+made for prompts. Prompts are cut at multiples of 64 (see `SlotPool.acquire`), so a request with a seed that has the
+model to itself draws the same tokens in a new process, again from the cache, and after anything else went through the
+cache; measured on CPUs with flash attention. With `n_parallel=1` every request has the model to itself.
+
+Next to others a seed may draw differently: ggml adds up in the order of the cells and, for 64 tokens and more, in
+tiles of 64 cells, and which cells are free depends on who else is there. So may an earlier answer in the prompt (its
+tokens were computed one by one, in a new process they come as a prompt), flash attention off, and GPU kernels that
+choose by batch size.
 
 The second turn of a chat evaluates `prompt_tokens - cached_tokens` tokens, where cached_tokens is the first turn's
 prompt_tokens + completion_tokens, less one if the answer ended by length (the token drawn last was never evaluated).
@@ -14,8 +17,9 @@ The end-of-turn token counts as new: it was drawn, but not evaluated either. An 
 differently than the model wrote it keeps the model's tokens, as long as it is parked.
 
 When cells run out, parked sequences go first, the longest unused at first. Then the youngest request steps back: its
-cells are given up, it waits at the head of the queue and is evaluated again, prompt and answer, when others are done.
-It keeps its sampler and has already said what it said, so nothing is told twice. The oldest always goes on, so it
+cells are given up, it waits at the head of the queue, and when others are done what it had is put back as it was (or,
+where that is too big to keep, evaluated again, prompt and answer). It keeps its sampler and has already said what it
+said, so nothing is told twice. The oldest always goes on, so it
 ends; alone it can fill the whole context and finishes with "length".
 """
 
@@ -30,8 +34,9 @@ from workbench.engine.child.batch import Batch
 from workbench.engine.child.candidates import Candidates
 from workbench.engine.child.llama import lib
 from workbench.engine.child.loader import Model
+from workbench.engine.child.saved_state import StateSaver
 from workbench.engine.child.sequence import Sequence
-from workbench.engine.child.slots import ALIGNMENT, SlotPool, common_prefix
+from workbench.engine.child.slots import ALIGNMENT, Slot, SlotPool, common_prefix
 
 CHUNK_S = 0.15
 """Aim for the time one chunk of a prompt takes while others generate: what they, and a cancel, wait."""
@@ -64,6 +69,7 @@ class Scheduler:
         memory = lib.llama_get_memory(model.context)
         n_cells = self._n_ctx if not lib.llama_model_is_recurrent(model.handle) else 2**31
         self.pool = SlotPool(memory, model.n_slots, n_cells, can_trim=model.can_trim, n_swa=model.n_swa)
+        self._saver = StateSaver(model.context)
         self._batch = Batch(max(self._n_batch, self._n_parallel))
         self._queue: list[Sequence] = []
         self._active: list[Sequence] = []
@@ -161,12 +167,26 @@ class Scheduler:
                 return  # later ones must not overtake it for ever
             self._queue.remove(sequence)
             self._order += 1
-            slot, reused = self.pool.acquire(sequence.tokens, exact=sequence.seed_given and not sequence.started)
+            slot, reused = self._put_back(sequence) or self.pool.acquire(sequence.tokens, exact=sequence.seed_given)
             sequence.admitted(slot, reused, self._order)
             self._active.append(sequence)
 
+    def _put_back(self, sequence: Sequence) -> tuple[Slot, int] | None:
+        """The slot with what a sequence had when it stepped back. None: it must be evaluated again."""
+        saved, sequence.saved = sequence.saved, None
+        if saved is None:
+            return None
+        slot = self.pool.take_empty()
+        if not self._saver.restore(saved, slot.seq_id):
+            self.pool.clear(slot)
+            return None
+        self.pool.grow(slot, saved.tokens)
+        return slot, len(saved.tokens)
+
     def _should_wait(self, sequence: Sequence) -> bool:
         """Whether a running request will soon have evaluated a good part of this one's prompt."""
+        if sequence.saved is not None:
+            return False
         leader = sequence.leader
         if leader is not None and leader.is_prefilling and leader.slot is not None:
             return len(leader.slot.tokens) < sequence.leader_tokens
@@ -189,7 +209,7 @@ class Scheduler:
     def _make_room(self, sequence: Sequence) -> bool:
         """Whether the prompt will fit beside the others; parked sequences make way."""
         while True:
-            source, reused = self.pool.source(sequence.tokens)
+            source, reused = self.pool.source(sequence.tokens) if sequence.saved is None else (None, 0)
             needed = len(sequence.tokens) - reused + len(self._active)
             needed += RETURN_RESERVE_TOKENS if sequence.started else 0
             needed += sum(s.pending for s in self._active)
@@ -326,6 +346,9 @@ class Scheduler:
             return
         youngest = max(running, key=lambda s: s.order)
         assert youngest.slot is not None
+        if youngest.seed_given or self.pool.mostly_own(youngest.slot):
+            others = sum(len(s.saved.data) for s in self._queue if s.saved is not None)
+            youngest.saved = self._saver.save(youngest.slot.seq_id, youngest.slot.tokens, others)
         self.pool.clear(youngest.slot)
         youngest.slot = None
         self._active.remove(youngest)

@@ -28,6 +28,7 @@ from workbench.core.tool_calls import ToolCallFinder
 from workbench.engine.child.grammar import Grammar
 from workbench.engine.child.prompt import Prompt
 from workbench.engine.child.sampling import Chain
+from workbench.engine.child.saved_state import SavedState
 from workbench.engine.child.slots import Slot
 from workbench.engine.child.vocab import Vocab
 from workbench.engine.generic_tools import GenericAnswer
@@ -54,6 +55,8 @@ class Sequence:
     tokens: list[int] = field(default_factory=list)
     """The prompt's and those drawn since; the slot holds how many of them are evaluated."""
     slot: Slot | None = None
+    saved: SavedState | None = None
+    """What its slot held when it stepped back."""
     cached: int = 0
     order: int = 0
     """Rising with admission: the largest is the youngest."""
@@ -208,6 +211,7 @@ class Sequence:
 
     def close(self) -> None:
         """Free what llama.cpp holds for it."""
+        self.saved = None
         self.chain.close()
         if self.grammar is not None:
             self.grammar.close()

@@ -27,6 +27,8 @@ class Slot:
     n_prompt: int = 0
     """Leading tokens that were a prompt; the rest was generated."""
     in_use: bool = False
+    solo: bool = False
+    """Its tokens lie in the first cells, in order, and nothing else was computed: the bits of a new process."""
     last_used: int = 0
     text: str = ""
     """Of a parked one: the prompt as rendered, and the answer."""
@@ -66,13 +68,8 @@ class SlotPool:
     def source(self, prompt: list[int]) -> tuple[Slot | None, int]:
         """The slot with the longest usable common beginning, and its length; of equal ones a parked one."""
         best: tuple[Slot | None, int] = (None, 0)
-        limit = len(prompt) - 1
         for slot in self._slots:
-            if not slot.tokens:
-                continue
-            shared = min(common_prefix(slot.tokens, prompt), limit)
-            if not self._can_trim and shared < len(slot.tokens):
-                continue
+            shared = self._usable(slot, prompt)
             if shared > best[1] or (shared == best[1] and shared and best[0] is not None and best[0].in_use):
                 best = (slot, shared)
         return best
@@ -80,27 +77,65 @@ class SlotPool:
     def acquire(self, prompt: list[int], *, exact: bool) -> tuple[Slot, int]:
         """A slot for the prompt, and how many of its tokens are in it. There must be one that is not in use.
 
-        The last token is never among them: evaluating it gives the logits the answer starts from. `exact` gives up to
-        63 tokens away so that the rest is evaluated in the same tiles as it would be without the cache (but not where a
-        conversation goes on or a prompt is repeated).
+        The last token is never among them: evaluating it gives the logits the answer starts from. `exact` gives away
+        what was computed under other conditions, so that the rest is evaluated in the same tiles and cells as it would
+        be without the cache (but not where a conversation goes on or a prompt is repeated).
         """
+        busy = [slot for slot in self._slots if slot.in_use]
+        for slot in busy:
+            slot.solo = False
+        if exact and not busy:
+            return self._acquire_solo(prompt)
         source, shared = self.source(prompt)
-        if exact and self._can_trim and source is not None and shared < min(len(prompt) - 1, source.n_prompt):
-            shared -= shared % ALIGNMENT
+        if exact and source is not None:
+            shared = self._whole_tiles(source, shared, prompt)
         if source is None or shared == 0:
-            if exact and not any(slot.in_use for slot in self._slots):
-                self._clear_parked()  # what it evaluates must not lie behind others' cells
+            is_first = not busy and not self._sharers
             slot = self._take_free()
+            slot.solo = is_first
             return slot, 0
         # A parked slot that is this conversation goes on in place; of a mere common beginning a copy is made.
         goes_on = shared >= min(source.n_prompt, len(prompt)) - 1 or shared == len(source.tokens)
         if not source.in_use and (goes_on or not self._free_slots(keep=source)):
             slot = source
+            slot.solo = slot.solo and not busy and len(self._sharers) == len(slot.tokens)
         else:
             slot = self._take_free(keep=source)
             self._copy(source, slot, shared)
         self._use(slot)
         return slot, self._cut(slot, shared)
+
+    def _acquire_solo(self, prompt: list[int]) -> tuple[Slot, int]:
+        """Of what is parked only that counts, and stays, whose bits are those of a new process."""
+        slot = next((slot for slot in self._slots if slot.solo and slot.tokens), None)
+        shared = self._whole_tiles(slot, self._usable(slot, prompt), prompt) if slot is not None else 0
+        while self.evict(keep=slot if shared else None):
+            pass
+        if slot is None or shared == 0:
+            slot = self._take_free()
+            slot.solo = True
+            return slot, 0
+        self._use(slot)
+        return slot, self._cut(slot, shared)
+
+    def _usable(self, slot: Slot, prompt: list[int]) -> int:
+        """Leading tokens of the prompt the slot could give."""
+        shared = min(common_prefix(slot.tokens, prompt), len(prompt) - 1)
+        return shared if self._can_trim or shared == len(slot.tokens) else 0
+
+    def _whole_tiles(self, source: Slot, shared: int, prompt: list[int]) -> int:
+        """Down to a tile's border, unless the prompt is repeated or its conversation goes on."""
+        if self._can_trim and shared < min(len(prompt) - 1, source.n_prompt):
+            return shared - shared % ALIGNMENT
+        return shared
+
+    def take_empty(self) -> Slot:
+        """An empty slot, in use. There must be one that is not in use."""
+        return self._take_free()
+
+    def mostly_own(self, slot: Slot) -> bool:
+        """Whether most of its cells are shared with no other."""
+        return 2 * sum(self._sharers[cell] == 1 for cell in slot.cells) >= len(slot.cells)
 
     def grow(self, slot: Slot, tokens: Iterable[int]) -> None:
         """Note tokens that llama.cpp has evaluated."""
@@ -122,7 +157,7 @@ class SlotPool:
         """Forget the slot's tokens."""
         lib.llama_memory_seq_rm(self._memory, slot.seq_id, -1, -1)
         self._forget(slot, 0)
-        slot.in_use = False
+        slot.in_use = slot.solo = False
         slot.n_prompt = 0
 
     def conversation(self, rendered: str) -> Slot | None:
@@ -137,10 +172,6 @@ class SlotPool:
             return False
         self.clear(min(parked, key=lambda slot: slot.last_used))
         return True
-
-    def _clear_parked(self) -> None:
-        while self.evict():
-            pass
 
     def _free_slots(self, keep: Slot | None = None) -> list[Slot]:
         return [slot for slot in self._slots if not slot.in_use and not slot.tokens and slot is not keep]
