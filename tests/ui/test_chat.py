@@ -27,8 +27,10 @@ def test_a_prompt_is_answered_and_kept(window: Driver) -> None:
 
 
 def test_shift_enter_breaks_the_line_and_the_composer_grows(window: Driver) -> None:
+    window.composer.edit.setPlaceholderText("Ask")
     height = window.composer.edit.height()
     window.type("one")
+    assert window.composer.edit.height() == height
     window.press("Shift+Return")
     window.type("two")
     assert window.composer.text == "one\ntwo"
