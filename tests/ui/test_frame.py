@@ -18,6 +18,7 @@ from PySide6.QtWidgets import (
 
 from tests.ui.driver import Driver
 from tests.ui.watchdog import Watchdog
+from workbench.core.paths import Paths
 from workbench.store import Store
 from workbench.ui.palette import ACTION_ROLE, CommandPalette
 from workbench.ui.places import PLACES
@@ -278,6 +279,27 @@ def test_a_damaged_database_is_told_and_can_be_set_aside(start: Start, home: Pat
     driver.wait_ready()
     assert driver.window.banner_texts == []
     assert any("workbench" in path.name and path.name != "workbench.db" for path in home.iterdir())
+
+
+def test_a_folder_that_can_not_be_written_shows_what_is_there(
+    fake_models: None, start: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = start()
+    first.use("fake:echo")
+    first.send("kept")
+    first.close()
+
+    def refuse(_paths: Paths) -> None:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(Paths, "create", refuse)
+    monkeypatch.setattr("workbench.store.opening.os.access", lambda *_: False)
+    second = start()
+    second.wait(lambda: len(second.state.path) == 2)
+    assert second.texts() == [("user", "kept"), ("assistant", "1: kept")]
+    assert len(second.window.banner_texts) == 1
+    second.type("more")
+    assert not second.composer.send.isEnabled()
 
 
 def test_a_newer_database_is_read_only_and_says_so(fake_models: None, start: Start, home: Path) -> None:

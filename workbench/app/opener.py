@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib
 import time
 from pathlib import Path
@@ -41,7 +42,8 @@ class Opener(QObject):
         paths, settings = self._paths, self._settings.file
 
         def work() -> Backend:
-            paths.create()
+            with contextlib.suppress(OSError):  # the store shows what is there, or says why it can't
+                paths.create()
             backend: Backend = importlib.import_module("workbench.app.backend").open_backend(paths, settings)
             return backend
 
