@@ -42,6 +42,7 @@ def test_the_window_speaks_german(fake_models: None, start: Start, home: Path, w
     driver = start()
     frame = driver.window
     assert [button.text() for button in frame.rail._buttons.values()][:2] == ["Chat", "Vergleich"]
+    assert len({button.width() for button in frame.rail._buttons.values()}) == 1, "icons in one line, whatever the name"
     assert frame.registry["chat.new"].text() == "Neuer Chat"
     assert formats.number(1234567) == "1.234.567"
     assert formats.money(12.5) == "12,50\N{NO-BREAK SPACE}$"

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable
 
 from PySide6.QtCore import QEvent, Signal, Slot
 from PySide6.QtGui import QIcon, QPalette
-from PySide6.QtWidgets import QApplication, QButtonGroup, QFrame, QToolButton, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QApplication, QButtonGroup, QFrame, QSizePolicy, QToolButton, QVBoxLayout, QWidget
 
 from workbench.ui.icons import Tinted
 from workbench.ui.numbers import ICON_ABOVE_TEXT, set_number
@@ -29,6 +29,7 @@ class RailButton(Tinted, QToolButton):
         self.setAccessibleName(title)
         self.setToolTip(title)
         set_number(self, ICON_ABOVE_TEXT)
+        self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)  # all as wide as the longest name
         self.setCheckable(True)
         self.toggled.connect(self.redraw_icon)
         self.redraw_icon()
