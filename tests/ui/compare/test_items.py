@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import pytest
+from pytestqt.qtbot import QtBot
 
 from workbench.core.models import ModelInfo
 from workbench.core.runs import RunRecord
 from workbench.services.run_buffer import Cursor, RunBuffer
-from workbench.ui.compare.header import cost_text, where
+from workbench.ui.compare.header import ColumnHeader, cost_text, where
 from workbench.ui.compare.items import status_text
 from workbench.ui.formats import exact_money
 
@@ -56,3 +57,21 @@ def test_what_an_answer_cost(fields: dict, told: str | Callable[[], str]) -> Non
     known = {"remote": True, "status": "done", **fields}
     record = RunRecord(id="r", session_id="s", model="m", started_at="2026-01-01", **known)
     assert cost_text(record) == (told if isinstance(told, str) else told())
+
+
+def test_of_a_model_that_is_gone_the_record_tells_where_it_ran(qtbot: QtBot) -> None:
+    header = ColumnHeader("k")
+    qtbot.addWidget(header)
+    there, here = (
+        RunRecord(id="r", session_id="s", started_at="", model="old", provider=provider, remote=provider == "openai")
+        for provider in ("openai", "local")
+    )
+    header.show_model("old", None, "", "old")
+    header.show_record(there)
+    assert header.badge.text() == "openai"
+    assert not header.badge.isHidden()
+    header.show_record(here)
+    assert header.badge.text() == "local"
+    header.show_model("new", ModelInfo(id="x:new", name="new", provider="x", remote=True), "", "new")
+    header.show_record(there)
+    assert header.badge.text() == "X"

@@ -114,6 +114,7 @@ class ColumnHeader(QFrame):
         self.key = key
         self._pressed: QPoint | None = None
         self._hidden = False
+        self._known = True
         self._both_marks = False
         self._cost: tuple[str, float | None] = ("", None)
         column = QVBoxLayout(self)
@@ -200,6 +201,7 @@ class ColumnHeader(QFrame):
     # --- what the column sets ---------------------------------------------------------------------------------
     def show_model(self, name: str, info: ModelInfo | None, special: str, title: str) -> None:
         """`special`: what sets this column apart from others of the same model."""
+        self._known = info is not None
         self.icon.set_icon("cloud" if info is not None and info.remote else "cpu")
         self.icon.show()
         self.name.setText(name)
@@ -239,6 +241,10 @@ class ColumnHeader(QFrame):
         self._set(record.completion_tokens, record.decode_tokens_per_s, record.time_to_first_token_s)
         self._cost = (cost_text(record), record.cost_usd)
         self._show_cost()
+        if not self._known:  # the model is in no list any more: the record knows where it ran
+            self.icon.set_icon("cloud" if record.remote else "cpu")
+            self.badge.setText(record.provider if record.remote else tr("local"))
+            self._fit_buttons()
 
     def _show_cost(self) -> None:
         text, usd = self._cost
