@@ -37,6 +37,8 @@ SPEAKING: dict[str, tuple[str, ...]] = {
     "plugins/log_formats/": (),
     "plugins/openai/services.py": (),
     "workbench/core/settings.py": ("_load",),
+    "workbench/engine/chat_template.py": ("render_prompt", "_changes"),
+    "workbench/engine/child/prompt.py": ("_make_fit",),
     "workbench/engine/failures.py": (),
     "workbench/evaluation/budget.py": (),
     "workbench/evaluation/decision.py": (),
@@ -118,7 +120,7 @@ def collect() -> Collected:
 
 
 def error_names(trees: Iterable[ast.AST]) -> set[str]:
-    """`ErrorInfo`, and every class that comes from `WorkbenchError`."""
+    """`ErrorInfo`, every class that comes from `WorkbenchError`, and what is told during a run."""
     bases: dict[str, set[str]] = {}
     for tree in trees:
         for node in ast.walk(tree):
@@ -127,7 +129,7 @@ def error_names(trees: Iterable[ast.AST]) -> set[str]:
     names = {ROOT_ERROR}
     while more := {name for name, above in bases.items() if above & names} - names:
         names |= more
-    return names | {"ErrorInfo"}
+    return names | {"ErrorInfo", "Notice"}
 
 
 def collect_marked(tree: ast.AST, name: str, found: Collected) -> None:

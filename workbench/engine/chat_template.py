@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from types import TracebackType
 from typing import Any, TypeVar
 
@@ -92,7 +92,7 @@ class ChatTemplate:
         except TemplateError as failure:
             error = failure
         notices = []
-        for change, notice in _CHANGES:
+        for change, notice in _changes():
             changed = change(messages)
             if changed == messages:
                 continue
@@ -264,16 +264,12 @@ def _merge_neighbours(messages: tuple[Message, ...]) -> tuple[Message, ...]:
     return tuple(merged)
 
 
-_CHANGES = (
-    (
-        _merge_system,
-        "The model's chat template takes no system prompt; it was put before the first user message.",
-    ),
-    (
-        _merge_neighbours,
-        "The model's chat template wants turns to alternate; messages of one role in a row were joined.",
-    ),
-)
+def _changes() -> Iterator[tuple[Callable[[tuple[Message, ...]], tuple[Message, ...]], str]]:
+    """What may be done to messages that the template refuses, and what the user is told of it."""
+    notice = "The model's chat template takes no system prompt; it was put before the first user message."
+    yield _merge_system, notice
+    notice = "The model's chat template wants turns to alternate; messages of one role in a row were joined."
+    yield _merge_neighbours, notice
 
 
 def _line_of(error: BaseException) -> int | None:

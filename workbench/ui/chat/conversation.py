@@ -19,7 +19,7 @@ from workbench.ui.chat.state import ChatState
 from workbench.ui.context import Context
 from workbench.ui.dialogs import TextDialog
 from workbench.ui.run_stream import RunStream
-from workbench.ui.tr import tr, translated_error
+from workbench.ui.tr import tr, translated, translated_error
 from workbench.ui.transcript.items import TranscriptItem
 from workbench.ui.widgets import copy_text
 
@@ -182,7 +182,7 @@ class Conversation(QWidget):
             fraction = done / max(delta.progress.total, 1)
         self._context.shell.set_work(stream.run.id, text, fraction, stream.run.cancel)
         for notice in delta.notices:
-            self._context.shell.toast(notice)
+            self._context.shell.toast(translated(notice))
 
     def _settle(self, stream: Stream) -> None:
         """The run is done: the stored message and record replace what was streamed."""
