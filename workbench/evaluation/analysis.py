@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from statistics import fmean, median
 
@@ -56,6 +56,8 @@ class ArmSummary(msgspec.Struct, frozen=True, kw_only=True):
     quantization: str = ""
     file_bytes: int | None = None
     """Size of a local model's file."""
+    common_error: str = ""
+    """What went wrong most often."""
     rate_if_errors_were_wrong: Interval | None = None
     """None without errors."""
 
@@ -138,6 +140,7 @@ def summarise(arm: Arm, answers: Sequence[Answer]) -> ArmSummary:
         model=next((a.model for a in answers if a.model), ""),
         answered=len(good),
         errors=len(failed),
+        common_error=Counter(a.error for a in failed).most_common(1)[0][0] if failed else "",
         rate=_rate(scored),
         rate_if_errors_were_wrong=_rate([*scored, *failed], failed=0.0) if failed else None,
         latency_median_s=median(durations) if durations else None,

@@ -28,8 +28,15 @@ def explanation(comparison: Comparison) -> str:
     verdict = comparison.verdict
     candidate, baseline = comparison.candidate[0], comparison.baseline[0]
     confidence, count = percent_of(verdict.difference.confidence), comparison.together
-    text = (
-        f"{verdict.only_candidate} cases only {candidate} gets right, {verdict.only_baseline} only {baseline}. "
+    text = ""
+    if (
+        verdict.only_candidate or verdict.only_baseline or not comparison.differing
+    ):  # scores between say more than these
+        text = (
+            f"Cases that only {candidate} gets right: {verdict.only_candidate}; that only {baseline} gets right: "
+            f"{verdict.only_baseline}. "
+        )
+    text += (
         f"Had you asked about all work of this kind instead of these {verdict.n} cases, the difference would lie "
         f"somewhere on the bar (with {confidence} confidence). Right of the dashed line it is no worse than you "
         "allowed."

@@ -10,7 +10,7 @@ import pytest
 from PySide6.QtCore import QMimeData, QPointF, Qt, QUrl
 from PySide6.QtGui import QDropEvent
 from PySide6.QtTest import QTest
-from PySide6.QtWidgets import QAbstractButton, QApplication, QFileDialog, QInputDialog
+from PySide6.QtWidgets import QAbstractButton, QApplication, QFileDialog, QInputDialog, QLabel
 
 from tests.ui.evaluate.conftest import Evaluating
 from workbench.evaluation.case_files import read_cases
@@ -402,3 +402,19 @@ def test_users_who_are_elsewhere_are_told_when_it_is_done(
     evaluating.settle()
     assert told[-1].startswith("The evaluation “Capitals” failed: The recorded answers")
     assert evaluating.window.banner_texts
+
+
+def test_failed_answers_tell_why_and_are_asked_again(evaluating: Evaluating, spec: EvalSpec, quiz: Path) -> None:
+    broken = msgspec.structs.replace(spec, models=(msgspec.structs.replace(spec.models[0], model="fake:overflow"),))
+    run(evaluating, broken, quiz.parent)
+    view = evaluating.place.results
+    assert view.loaded is not None
+    assert view.loaded.row.status == "done"
+    cause = view.loaded.analysis.arms[-1].common_error or view.loaded.analysis.arms[0].common_error
+    assert cause
+    assert any(text.startswith(cause) for text in (label.text() for label in view.verdicts.findChildren(QLabel)))
+    asked = len(evaluating.store.runs())
+    assert view.resume.text() == "Ask failed ones again"
+    evaluating.click(view.resume)
+    evaluating.settle()
+    assert len(evaluating.store.runs()) == asked + len(spec.cases)

@@ -248,7 +248,10 @@ class ResultsView(QWidget):
         self.stop.setEnabled(running is not None and not running.stopping)
         self.progress_frame.setVisible(running is not None)
         finished = loaded is not None and running is None
-        self.resume.setVisible(finished and loaded is not None and loaded.row.status != "done")
+        done = loaded is not None and loaded.row.status == "done"
+        failed = loaded is not None and loaded.row.summary.get("errors")
+        self.resume.setText(tr("Ask failed ones again") if done else tr("Resume"))
+        self.resume.setVisible(finished and loaded is not None and bool(failed or not done))
         for widget in (self.again, self.queue, self.export):
             widget.setVisible(finished)
         for button in self.segments[1:]:

@@ -180,6 +180,8 @@ class Verdicts(QWidget):
                     trn("{count} answer failed; see Answers.", "{count} answers failed; see Answers.", errors), "warn"
                 )
             )
+            for error in dict.fromkeys(arm.common_error for arm in analysis.arms if arm.errors):
+                column.addWidget(wrapped(translated(error)))
         return frame
 
 
