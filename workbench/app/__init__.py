@@ -1,0 +1,5 @@
+"""The window's beginning and end."""
+
+from workbench.ui.overrides import install
+
+install()  # before any class is derived from one of Qt's
