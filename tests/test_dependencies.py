@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
-OURS = {"workbench", "workbench_plugins", "tests"} | {
+OURS = {"workbench", "workbench_plugins", "plugins", "tests"} | {
     path.stem.replace("-", "_") for path in (ROOT / "packaging").rglob("*.py")
 }
 OPTIONAL = {
