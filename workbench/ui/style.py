@@ -75,11 +75,12 @@ QComboBox QAbstractItemView { background: $panel; border: 1px solid $border; pad
 QSpinBox::up-button, QSpinBox::down-button, QDoubleSpinBox::up-button,
 QDoubleSpinBox::down-button { width: 0; border: 0; }
 QCheckBox { spacing: 8px; padding: 2px; }
-QCheckBox::indicator, QTableView::indicator, QRadioButton::indicator { width: 15px; height: 15px; border: 1px solid $muted;
-    background: $panel; }
+QCheckBox::indicator, QTableView::indicator, QRadioButton::indicator { width: 15px; height: 15px; background: $panel;
+    border: 1px solid $muted; }
 QCheckBox::indicator, QTableView::indicator { border-radius: 4px; }
 QRadioButton::indicator { border-radius: 8px; }
-QCheckBox::indicator:checked, QTableView::indicator:checked { background: $accent; border-color: $accent; image: url($tick); }
+QCheckBox::indicator:checked, QTableView::indicator:checked { background: $accent; border-color: $accent;
+    image: url($tick); }
 QRadioButton::indicator:checked { background: $accent; border: 4px solid $panel; }
 QCheckBox:focus, QRadioButton:focus { border: 1px solid $accent; border-radius: 6px; }
 QSlider::groove:horizontal { height: 4px; background: $border; border-radius: 2px; }
