@@ -24,33 +24,39 @@ UNKNOWN_ANSWER_TOKENS = 2_000
 class Budget:
     def __init__(self, limits: BudgetSpec) -> None:
         self._limits = limits
-        self._lock = threading.Lock()
+        self._lock = threading.Condition()
         self.usd = 0.0
         """Spent, as far as prices are known."""
         self.tokens = 0
         self.exhausted = False
         self._reserved_usd = 0.0
         self._reserved_tokens = 0
+        self._under_way = 0
 
     def reserve(self, request: ChatRequest, prices: Prices | None) -> bool:
-        """Whether a call may be made; its likely cost is set aside until `settle`. A budget in money and a model
+        """Whether a call may be made; its likely cost is set aside until `settle`, which has to follow. Where it does
+        not fit beside what is set aside, it waits for what those calls really take. A budget in money and a model
         without a known price don't go together: then no call is made."""
         usage = estimate(request)
         tokens = (usage.prompt_tokens or 0) + (usage.completion_tokens or 0)
         usd = cost_usd(prices, usage)
         with self._lock:
-            over_tokens = (
-                self._limits.tokens is not None and self.tokens + self._reserved_tokens + tokens > self._limits.tokens
-            )
-            over_usd = self._limits.usd is not None and (
-                usd is None or self.usd + self._reserved_usd + usd > self._limits.usd
-            )
-            if over_tokens or over_usd:
-                self.exhausted = True
-                return False
+            while not self._fits(tokens, usd):
+                if not self._under_way:
+                    self.exhausted = True
+                if self.exhausted:
+                    return False
+                self._lock.wait()
+            self._under_way += 1
             self._reserved_tokens += tokens
             self._reserved_usd += usd or 0.0
             return True
+
+    def _fits(self, tokens: int, usd: float | None) -> bool:
+        limits = self._limits
+        if limits.tokens is not None and self.tokens + self._reserved_tokens + tokens > limits.tokens:
+            return False
+        return limits.usd is None or (usd is not None and self.usd + self._reserved_usd + usd <= limits.usd)
 
     def settle(self, request: ChatRequest, prices: Prices | None, run: RunRecord | None) -> None:
         """Put what was really used in place of what was set aside; without a run nothing was."""
@@ -58,6 +64,8 @@ class Budget:
         tokens = (usage.prompt_tokens or 0) + (usage.completion_tokens or 0)
         usd = cost_usd(prices, usage) or 0.0
         with self._lock:
+            self._lock.notify_all()
+            self._under_way -= 1
             self._reserved_tokens -= tokens
             self._reserved_usd -= usd
             if run is None or (refused(run) and run.prompt_tokens is None):

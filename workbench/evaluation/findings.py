@@ -29,9 +29,7 @@ def explanation(comparison: Comparison) -> str:
     candidate, baseline = comparison.candidate[0], comparison.baseline[0]
     confidence, count = percent_of(verdict.difference.confidence), comparison.together
     text = ""
-    if (
-        verdict.only_candidate or verdict.only_baseline or not comparison.differing
-    ):  # scores between say more than these
+    if verdict.only_candidate or verdict.only_baseline or not comparison.differing:  # else: scores in between
         text = (
             f"Cases that only {candidate} gets right: {verdict.only_candidate}; that only {baseline} gets right: "
             f"{verdict.only_baseline}. "

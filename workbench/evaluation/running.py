@@ -326,14 +326,17 @@ class Evaluation:
             return
         if model.info.remote and not self._budget.reserve(request, model.info.prices):
             return
-        run = self._ask(task, model, request, digest)
-        if run is None:
-            return
-        release = self._stop.on_cancel(run.cancel)
-        run.wait()
-        release()
-        if model.info.remote:
-            self._budget.settle(request, model.info.prices, run.record)
+        run: Run | None = None
+        try:
+            run = self._ask(task, model, request, digest)
+            if run is None:
+                return
+            release = self._stop.on_cancel(run.cancel)
+            run.wait()
+            release()
+        finally:
+            if model.info.remote:
+                self._budget.settle(request, model.info.prices, run.record if run is not None else None)
         if run.record.status == "cancelled":
             return
         self._settle(task, run.record, digest, reused=False)
