@@ -13,6 +13,7 @@ from PySide6.QtCore import QRect, Qt
 from PySide6.QtWidgets import QFrame, QLabel, QPlainTextEdit, QToolButton
 
 from tests.ui.driver import Driver
+from workbench.core.errors import StoreError
 from workbench.core.paths import Paths
 from workbench.ui import numbers
 from workbench.ui.opening import Opening
@@ -139,6 +140,25 @@ def test_a_last_chat_that_is_gone_leaves_what_was_typed(fake_models: None, start
     driver.wait(lambda: len(driver.state.path) == 2)
     driver.wait_idle()
     assert driver.texts()[1] == ("assistant", "1: typed at once")
+
+
+def test_a_last_chat_that_can_not_be_read_does_not_keep_a_prompt_back(
+    fake_models: None, start: Start, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    home.mkdir(parents=True, exist_ok=True)
+    (home / "ui-state.json").write_text(json.dumps({"session_id": "damaged", "model_id": "fake:echo"}))
+
+    def unreadable(*_: object) -> None:
+        raise StoreError("The chat can't be read.")
+
+    driver = start(complete=False)
+    with monkeypatch.context() as patch:
+        patch.setattr("workbench.ui.chat.state.read_view", unreadable)
+        driver.wait(lambda: driver.program.is_complete)
+        driver.wait(driver.page.remedies.isVisible)
+    assert "can't be read" in driver.page.remedies.title.text()
+    driver.send("then a new one")
+    assert driver.texts()[1] == ("assistant", "1: then a new one")
 
 
 def test_a_prompt_waits_in_sight_where_the_services_do_not_open(start: Start, home: Path) -> None:

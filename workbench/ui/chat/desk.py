@@ -242,8 +242,6 @@ class ChatDesk(QObject):
     @Slot(object)
     def _show_failure(self, error: ErrorInfo) -> None:
         self.remedies.show_error(error)
-        if self._awaits_chat and self.state.backend is not None:  # it can't be read: go on without it
-            self.state.new_chat()
 
     # --- chats -----------------------------------------------------------------------------------------------
     @Slot()

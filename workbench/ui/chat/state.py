@@ -154,10 +154,16 @@ class ChatState(QObject):
         backend = self.backend
         if backend is None:
             return
+
+        def failed(error: ErrorInfo) -> None:
+            if self.session_id is None:  # the chat of the last time can't be read: begin without it
+                self.new_chat()
+            self.failed.emit(error)
+
         self._opening = self._context.jobs.run(
             lambda: read_view(backend, session_id, leaf_id),
             lambda view: self._show(view, session_id),
-            self.failed.emit,
+            failed,
             owner=self,
             key="open-session",
         )
