@@ -1,6 +1,8 @@
 """An evaluation that tests kill: its model appends a line for each request and for each complete answer.
 
-python -m tests.evaluation.eval_victim HOME RESUME_ID_OR_DASH CASES
+python -m tests.evaluation.eval_victim HOME RESUME_ID_OR_DASH CASES [judged]
+
+With "judged" a paid judge grades the answers.
 """
 
 from __future__ import annotations
@@ -16,6 +18,7 @@ from workbench.core.events import Finished, StreamEvent, TextDelta, Usage
 from workbench.core.models import ModelInfo
 from workbench.core.requests import ChatRequest
 from workbench.evaluation.grading import Grading
+from workbench.evaluation.model_graders import model_graders
 from workbench.evaluation.running import Evaluation
 from workbench.evaluation.spec import parse_spec
 from workbench.hookspecs import Grade
@@ -23,18 +26,22 @@ from workbench.services.runner import Runner
 from workbench.store import Store
 
 
+def in_one_line(prompt: str) -> str:
+    return prompt.replace("\n", " ")
+
+
 class CountingModel:
     """A paid service that remembers every request in a file."""
 
-    info = ModelInfo(id="paid:model", name="paid", provider="paid", remote=True)
-
-    def __init__(self, log: Path) -> None:
+    def __init__(self, name: str, pieces: tuple[str, ...], log: Path) -> None:
+        self.info = ModelInfo(id=name, name=name, provider="paid", remote=True)
+        self.pieces = pieces
         self.log = os.open(log, os.O_APPEND | os.O_CREAT | os.O_WRONLY)
 
     def stream(self, request: ChatRequest, cancel: CancelToken) -> Iterator[StreamEvent]:
-        case = request.messages[-1].text
+        case = in_one_line(request.messages[-1].text)
         os.write(self.log, f"asked {case}\n".encode())
-        for piece in ("par", "is"):
+        for piece in self.pieces:
             if cancel.wait(0.004):
                 yield Finished(reason="cancelled")
                 return
@@ -52,20 +59,24 @@ class Exact:
 
 
 class Shelf:
-    def __init__(self, model: CountingModel) -> None:
-        self.model = model
+    def __init__(self, log: Path) -> None:
+        pieces = {"paid:model": ("par", "is"), "paid:judge": ('{"reason": "right", ', '"score": 10}')}
+        self.known = {name: CountingModel(name, said, log) for name, said in pieces.items()}
 
     def get(self, model_id: str) -> CountingModel:
-        return self.model
+        return self.known[model_id]
+
+    def models(self) -> list[ModelInfo]:
+        return [model.info for model in self.known.values()]
 
 
-def spec_of(cases: int):
+def spec_of(cases: int, *, judged: bool):
     document = {
         "name": "victim",
         "models": ["paid:model"],
         "rule": "not_worse_than_rate",
         "prompts": ["{{ q }}"],
-        "graders": ["exact"],
+        "graders": [{"grader": "judge", "options": {"model": "paid:judge"}}] if judged else ["exact"],
         "reuse_answers": False,
         "cases": [{"id": str(n), "q": f"q{n}", "expected": "paris"} for n in range(cases)],
     }
@@ -74,15 +85,11 @@ def spec_of(cases: int):
 
 def main() -> None:
     home, resume, cases = Path(sys.argv[1]), sys.argv[2], int(sys.argv[3])
+    spec, shelf = spec_of(cases, judged=len(sys.argv) > 4), Shelf(home / "requests.log")
     store = Store.open(home / "workbench.db")
     runner = Runner(store)
     evaluation = Evaluation(
-        spec_of(cases),
-        store,
-        runner,
-        Shelf(CountingModel(home / "requests.log")),
-        Grading(spec_of(cases).graders, [Exact()]),
-        folder=home,
+        spec, store, runner, shelf, Grading(spec.graders, [Exact(), *model_graders(shelf)]), folder=home
     )
     print("ready", flush=True)
     row = evaluation.run(None if resume == "-" else resume)
