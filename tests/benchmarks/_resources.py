@@ -67,8 +67,8 @@ LIMITS = {
 
 
 def take_sample(at_s: float) -> Sample:
-    """Look at what is kept. Free memory is given back first, as the window does every minute: the minutes of six hours are
-    pressed into seconds here, and what they would have returned is no leak."""
+    """Look at what is kept. Free memory is given back first, as the window does every minute: the minutes of six hours
+    are pressed into seconds here, and what they would have returned is no leak."""
     gc.collect()
     give_back()
     process = psutil.Process()
