@@ -169,6 +169,14 @@ def test_objects_can_be_registered(folder: Path) -> None:
         manager.register(Plugin(), "object")
 
 
+def test_tools_are_offered(folder: Path) -> None:
+    (folder / "weather.py").write_text(
+        "from workbench.core.requests import Tool\nfrom workbench.hookspecs import hookimpl\n@hookimpl\n"
+        "def workbench_tools():\n    return [Tool(name='weather', parameters={'type': 'object'})]"
+    )
+    assert [tool.name for tool in load(folder).tools()] == ["weather"]
+
+
 def test_a_missing_folder_is_no_error(tmp_path: Path) -> None:
     assert load(tmp_path / "nowhere").loaded == []
 

@@ -14,6 +14,7 @@ import pluggy
 
 from workbench.core.cancel import CancelToken
 from workbench.core.models import ChatModel, ModelInfo
+from workbench.core.requests import Tool
 from workbench.core.settings import Network, Provider
 
 PROJECT = "workbench"
@@ -128,6 +129,11 @@ class Specs:
     @hookspec
     def workbench_importers(self) -> list[Importer]:  # type: ignore[empty-body]
         """Formats to read sessions from."""
+
+    @hookspec
+    def workbench_tools(self) -> list[Tool]:  # type: ignore[empty-body]
+        """Functions that can be offered to a model by name (`run -o tools=NAME`). Calls are shown and kept with the
+        answer; the program executes none."""
 
     @hookspec
     def workbench_commands(self, cli: click.Group) -> None:

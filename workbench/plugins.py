@@ -23,6 +23,7 @@ import pluggy
 from workbench.core.errors import WorkbenchError
 from workbench.core.models import ChatModel
 from workbench.core.redact import format_exception, redact
+from workbench.core.requests import Tool
 from workbench.hookspecs import (
     PROJECT,
     Exporter,
@@ -116,6 +117,9 @@ class PluginManager:
 
     def importers(self) -> list[Importer]:
         return self._collect("workbench_importers")
+
+    def tools(self) -> list[Tool]:
+        return self._collect("workbench_tools")
 
     def panels(self) -> list[Panel]:
         return self._collect("workbench_panels")

@@ -257,3 +257,14 @@ def test_show_leaves_attachments_bytes_out(rich: dict[str, Any], cli: Cli) -> No
 
 def test_archives_are_plain_json(rich: dict[str, Any]) -> None:
     assert json.loads(json.dumps(rich)) == json.loads(msgspec.json.encode(rich))
+
+
+def test_a_home_that_cannot_be_made_is_one_clear_line(home: Path, monkeypatch: pytest.MonkeyPatch, cli: Cli) -> None:
+    def refused(paths: Paths) -> None:
+        raise PermissionError(13, "Permission denied", str(paths.data))
+
+    monkeypatch.setattr(Paths, "create", refused)
+    result = cli("log", "list")
+    assert result.code in (1, 2)
+    assert "can't be made: Permission denied" in result.err and "WORKBENCH_HOME" in result.err
+    assert "inside the program" not in result.err

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from workbench.cli.options import option_names, parse_options, with_defaults
 from workbench.core.errors import BadInput
-from workbench.core.requests import LoadOptions, Sampling, merged
+from workbench.core.requests import LoadOptions, Sampling, Tool, merged
 
 
 def test_values_have_their_types() -> None:
@@ -58,6 +58,16 @@ def test_tools_plain_and_as_openai_writes_them(tmp_path: Path) -> None:
     assert now.name == "now"
     assert parse_options(['tools={"name": "one"}']).tools[0].name == "one"
     assert parse_options(["tools=[]"]).tools == ()
+
+
+def test_tools_of_plugins_by_name() -> None:
+    tools = [Tool(name="weather"), Tool(name="now")]
+    assert parse_options(["tools=now, weather"], plugin_tools=lambda: tools).tools == (tools[1], tools[0])
+    with pytest.raises(BadInput, match="no tool rain") as caught:
+        parse_options(["tools=rain"], plugin_tools=lambda: tools)
+    assert "now, weather" in caught.value.info.hint
+    with pytest.raises(BadInput, match="no tool rain"):
+        parse_options(["tools=rain"])
 
 
 def test_reasoning_overflow_template() -> None:

@@ -6,6 +6,7 @@ import contextlib
 from functools import cached_property
 from types import TracebackType
 
+from workbench.core.errors import StoreError
 from workbench.core.paths import Paths, bundled
 from workbench.core.settings import Settings, SettingsFile
 from workbench.plugins import PluginManager
@@ -68,7 +69,14 @@ class Workbench:
     @cached_property
     def store(self) -> Store:
         """Raises StoreError."""
-        self.paths.create()
+        try:
+            self.paths.create()
+        except OSError as error:
+            if not self.paths.database.exists():  # else it can still be read
+                raise StoreError(
+                    f"The folder {error.filename} can't be made: {error.strerror or error}.",
+                    hint="Check its permissions, or set WORKBENCH_HOME to a folder you may write to.",
+                ) from error
         store = Store.open(self.paths.database, self.paths.backups)
         self._open.callback(store.close)
         return store

@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 import json
 import math
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from types import NoneType
 from typing import Any, Literal, get_args, get_origin, get_type_hints
@@ -72,7 +72,8 @@ SPECIAL = {
     "effort": "how much to reason: low, medium, high or what the provider knows (also reasoning_effort)",
     "budget_tokens": "most tokens of reasoning (also reasoning_budget)",
     "overflow": "error or drop_oldest: what to do when the prompt does not fit into the context",
-    "tools": "functions the model may call: a JSON list of name, description and parameters (a JSON Schema), or @FILE",
+    "tools": "functions the model may call: names of plugins' tools, or a JSON list of name, description and "
+    "parameters (a JSON Schema), or @FILE",
     "chat_template": "a Jinja chat template instead of the model's own: text or @FILE",
     "template.NAME": "a variable for the chat template, for example template.enable_thinking=false",
 }
@@ -84,7 +85,9 @@ def with_defaults(options: ChatOptions, sampling: Sampling) -> ChatOptions:
     return msgspec.structs.replace(options, sampling=merged(sampling, options.sampling))
 
 
-def parse_options(pairs: Iterable[str], *, system_prompt: str = "") -> ChatOptions:
+def parse_options(
+    pairs: Iterable[str], *, system_prompt: str = "", plugin_tools: Callable[[], list[Tool]] = list
+) -> ChatOptions:
     """Parse NAME=VALUE texts. Raises BadInput that names the option, the value and what would do."""
     collected: dict[str, Any] = {}
     variables: dict[str, Any] = {}
@@ -114,7 +117,7 @@ def parse_options(pairs: Iterable[str], *, system_prompt: str = "") -> ChatOptio
         overflow=_overflow(collected.get("overflow", "error")),
         chat_template=collected.get("chat_template"),
         template_variables=variables,
-        tools=_tools(collected["tools"]) if "tools" in collected else (),
+        tools=_tools(collected["tools"], plugin_tools) if "tools" in collected else (),
     )
 
 
@@ -219,8 +222,10 @@ def _response_format(collected: dict[str, Any]) -> ResponseFormat:
     return ResponseFormat()
 
 
-def _tools(text: str) -> tuple[Tool, ...]:
-    """Plain, or wrapped in `function` as OpenAI has them."""
+def _tools(text: str, plugin_tools: Callable[[], list[Tool]]) -> tuple[Tool, ...]:
+    """Names of plugins' tools, or tools as JSON: plain, or wrapped in `function` as OpenAI has them."""
+    if text.strip() and not text.strip().startswith(("[", "{")):
+        return _named_tools([name.strip() for name in text.split(",")], plugin_tools())
     listed = _parse_json("tools", text)
     items = listed if isinstance(listed, list) else [listed]
     plain = [item.get("function", item) if isinstance(item, dict) else item for item in items]
@@ -231,6 +236,15 @@ def _tools(text: str) -> tuple[Tool, ...]:
     if len({tool.name for tool in tools}) < len(tools) or not all(tool.name for tool in tools):
         raise BadInput("tools: each tool needs a name of its own.")
     return tools
+
+
+def _named_tools(names: list[str], tools: list[Tool]) -> tuple[Tool, ...]:
+    by_name = {tool.name: tool for tool in tools}
+    for name in names:
+        if name not in by_name:
+            known = f"Plugins have: {', '.join(sorted(by_name))}." if by_name else "No plugin has any."
+            raise BadInput(f"tools: there is no tool {name}.", hint=f"{known} JSON or @FILE describes others.")
+    return tuple(by_name[name] for name in dict.fromkeys(names))
 
 
 def _reasoning(collected: dict[str, Any]) -> Reasoning:

@@ -88,9 +88,9 @@ def run(
     """Ask one or several models. The answer streams to stdout. PROMPT - reads it from stdin."""
     if seed is not None:
         pairs = (*pairs, f"seed={seed}")
-    options = parse_options(pairs, system_prompt=system)
-    text = _prompt(prompt)
     with Workbench(log_runs=not no_log) as workbench:
+        options = parse_options(pairs, system_prompt=system, plugin_tools=lambda: workbench.plugins.tools())
+        text = _prompt(prompt)
         settings = workbench.settings
         if workbench.settings_file.problem:
             click.echo(workbench.settings_file.problem, err=True)
