@@ -73,10 +73,11 @@ def report_of(
 
 
 def evaluation_file(spec: EvalSpec, folder: Path) -> str:
-    """YAML that `workbench eval` runs; recorded answers are named by their whole path."""
+    """YAML that `workbench eval` runs; recorded answers are named by their whole path. Cases that were not asked stay
+    out: the sealed ones of an evaluation of the working part are not to be seen."""
     import yaml  # noqa: PLC0415  only evaluations write YAML
 
-    document = to_document(spec)
+    document = to_document(msgspec.structs.replace(spec, cases=spec.selected_cases()))
     for model in [*document["models"], *([document["baseline"]] if document.get("baseline") else [])]:
         if model.get("recorded"):
             model["recorded"] = str(folder / model["recorded"])

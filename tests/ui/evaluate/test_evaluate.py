@@ -128,7 +128,9 @@ def test_a_file_that_is_no_test_set_is_told(evaluating: Evaluating, tmp_path: Pa
     assert "row 2" in evaluating.window.banner_texts[0]
 
 
-def test_sealed_cases_are_hidden_until_opened_and_every_look_is_counted(evaluating: Evaluating) -> None:
+def test_sealed_cases_are_hidden_until_opened_and_every_look_is_counted(
+    evaluating: Evaluating, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     new_set(evaluating)
     type_case(evaluating, "a secret question", "42")
     view = evaluating.place.test_set
@@ -140,10 +142,18 @@ def test_sealed_cases_are_hidden_until_opened_and_every_look_is_counted(evaluati
     evaluating.settle()
     evaluating.wait(lambda: "secret" not in view.prompts.preview.toPlainText())
     assert "opened 0 times" in view.open_sealed.text()
-    evaluating.click(view.open_sealed)
+    assert not view.model.setData(sealed, Qt.CheckState.Unchecked, Qt.ItemDataRole.CheckStateRole)
+    monkeypatch.setattr(QInputDialog, "getInt", lambda *_arguments: (0, True))
+    evaluating.click(view.seal)
+    assert view.model.data(cell) == "•••"
+    monkeypatch.setattr(QFileDialog, "getSaveFileName", lambda *_arguments: (str(tmp_path / "cases.jsonl"), ""))
+    view.export.menu().actions()[0].trigger()
     evaluating.wait(lambda: "opened once" in view.open_sealed.text())
+    assert view.model.data(cell) == "•••"
+    evaluating.click(view.open_sealed)
+    evaluating.wait(lambda: "opened 2 times" in view.open_sealed.text())
     assert view.model.data(cell) == "a secret question"
-    assert len(evaluating.store.sealed_openings(view.test_set.id)) == 1
+    assert len(evaluating.store.sealed_openings(view.test_set.id)) == 2
 
 
 def test_near_duplicates_across_the_split_are_flagged(evaluating: Evaluating, tmp_path: Path) -> None:

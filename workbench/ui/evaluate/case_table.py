@@ -186,6 +186,9 @@ class CaseModel(QAbstractTableModel):
     def setData(self, index: Index, value: Any, role: int = ROLE.EditRole) -> bool:
         case, column = self._cases[index.row()], self.columns()[index.column()]
         if column == "sealed" and role == ROLE.CheckStateRole:
+            if case.sealed and not self.sealed_open:  # to take the seal off is to look
+                self.refused.emit(tr("This case is sealed. Open the sealed part to see it; that is counted."))
+                return False
             self.replace(
                 index.row(), msgspec.structs.replace(case, sealed=Qt.CheckState(value) == Qt.CheckState.Checked)
             )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import msgspec
@@ -342,10 +343,20 @@ class TestSetView(QWidget):
             5,
         )
         if accepted:
-            self.model.change(tr("Seal a part"), tuple(split(self.model.cases, percent / 100)))
+            anew = split(self.model.cases, percent / 100)
+            if not self.model.sealed_open:  # a smaller part would show what nobody has counted
+                keep = [case.sealed for case in self.model.cases]
+                anew = [
+                    msgspec.structs.replace(case, sealed=case.sealed or was)
+                    for case, was in zip(anew, keep, strict=True)
+                ]
+            self.model.change(tr("Seal a part"), tuple(anew))
 
     @Slot()
     def _open_sealed(self) -> None:
+        self._count_opening("looked at in the editor", self.model.open_sealed)
+
+    def _count_opening(self, reason: str, then: Callable[[], object] = lambda: None) -> None:
         backend = self._context.backend.value
         if backend is None or self.test_set is None:
             return
@@ -354,12 +365,12 @@ class TestSetView(QWidget):
         def done(count: int) -> None:
             if self.test_set is not None:
                 self.test_set = msgspec.structs.replace(self.test_set, sealed_openings=count)
-            self.model.open_sealed()
+            then()
             self._counts()
             self._row_changed()
 
         self._context.jobs.run(
-            lambda: store.note_sealed_opening(set_id, "looked at in the editor"),
+            lambda: store.note_sealed_opening(set_id, reason),
             done,
             self._state.failed.emit,
             owner=self,
@@ -389,6 +400,8 @@ class TestSetView(QWidget):
             return
         name, _ = QFileDialog.getSaveFileName(self, tr("Export cases"), f"{self.name.text()}.{kind}", f"*.{kind}")
         if name:
+            if any(case.sealed for case in self.model.cases) and not self.model.sealed_open:
+                self._count_opening("exported")
             text = to_csv(self.model.cases) if kind == "csv" else to_json_lines(self.model.cases)
             self._state.write_file(Path(name), text)
 
