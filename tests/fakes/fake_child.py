@@ -64,6 +64,8 @@ class Script(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     stops_reading: bool = False
     error: ErrorInfo | None = None
     """The request's answer."""
+    gpu: tuple[int, int] = (0, 0)
+    """Bytes used and in all on a GPU that has all layers."""
 
 
 class Child:
@@ -117,6 +119,8 @@ class Child:
                 self.reply(Failed(id=command.id, error=self._script.load_error))
                 continue
             model = LoadedModel(description="fake", n_ctx=command.options.n_ctx or 4096, n_embd=3)
+            if self._script.gpu[1]:
+                model = msgspec.structs.replace(model, n_gpu_layers=33)
             self.reply(Loaded(id=command.id, model=model))
 
     def _serve(self, command: Generate | Embed | Count | Status) -> None:
@@ -127,9 +131,11 @@ class Child:
             text = command.request.messages[-1].text
             self.reply(Counted(id=command.id, prompt_tokens=len(text.split()), n_ctx=4096, rendered_prompt=text))
         elif isinstance(command, Status):
-            self.reply(
-                StatusReport(id=command.id, memory_bytes=1, running=self._running, queued=0, cells_used=0, n_ctx=4096)
+            report = StatusReport(
+                id=command.id, memory_bytes=1, running=self._running, queued=0, cells_used=0, n_ctx=4096
             )
+            used, total = self._script.gpu
+            self.reply(msgspec.structs.replace(report, gpu_memory_used=used, gpu_memory_total=total))
         else:
             self._running += 1
             self._generate(command)

@@ -137,6 +137,9 @@ class StatusReport(msgspec.Struct, frozen=True, tag="status", tag_field="reply",
     cells_used: int
     """KV cache cells that hold a token, parked prefixes included."""
     n_ctx: int
+    gpu_memory_used: int = 0
+    """Bytes in use on the GPUs that llama.cpp computes on, by whatever program; 0 without one."""
+    gpu_memory_total: int = 0
 
 
 class Failed(msgspec.Struct, frozen=True, tag="failed", tag_field="reply", kw_only=True):

@@ -30,6 +30,9 @@ class MachineState:
     memory_total: int
     loaded: tuple[str, ...]
     """Names of the local models in memory."""
+    gpu_used: int = 0
+    gpu_total: int = 0
+    """Bytes; 0 while no model has layers on a GPU."""
 
 
 @dataclass(slots=True)
@@ -47,8 +50,16 @@ def read_machine(slot: BackendSlot) -> MachineState:
 
     memory = psutil.virtual_memory()
     backend = slot.value
-    loaded = tuple(model.info.name for model in backend.catalog.loaded()) if backend else ()
-    return MachineState(memory.total - memory.available, memory.total, loaded)
+    loaded = backend.catalog.loaded() if backend else []
+    gpu_used = gpu_total = 0
+    for model in loaded:
+        if model.loaded is not None and model.loaded.n_gpu_layers:  # they see the same GPUs: one answer is enough
+            report = model.status
+            if report is not None:
+                gpu_used, gpu_total = report.gpu_memory_used, report.gpu_memory_total
+                break
+    names = tuple(model.info.name for model in loaded)
+    return MachineState(memory.total - memory.available, memory.total, names, gpu_used, gpu_total)
 
 
 class StatusBar(QFrame):
@@ -146,7 +157,11 @@ class StatusBar(QFrame):
             self.loaded.setText(tr("{names} loaded", names=names) if names else tr("No model loaded"))
             self.loaded.setAccessibleName(self.loaded.text())
         used, total = state.memory_used / GIB, state.memory_total / GIB
-        self.memory.setText(tr("{used} of {total} GB RAM used", used=decimal(used), total=decimal(total)))
+        text = tr("{used} of {total} GB RAM used", used=decimal(used), total=decimal(total))
+        if state.gpu_total:
+            used, total = state.gpu_used / GIB, state.gpu_total / GIB
+            text += " · " + tr("{used} of {total} GB VRAM used", used=decimal(used), total=decimal(total))
+        self.memory.setText(text)
 
     def _show_work(self) -> None:
         visible = bool(self._work)

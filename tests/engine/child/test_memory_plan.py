@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from workbench.engine.child import loader, memory_plan
-from workbench.engine.child.devices import gpus
+from workbench.engine.child.devices import gpu_memory, gpus
 from workbench.engine.child.memory_plan import CONTEXT_CAP, CONTEXT_MIN, GPU_RESERVE_BYTES, Plan
 
 GIB = 1 << 30
@@ -86,6 +86,12 @@ def test_an_integrated_gpu_counts_only_alone() -> None:
     card, integrated = device("gpu", 8), device("igpu", 32)
     assert gpus([CPU, card, integrated]) == [card]
     assert gpus([CPU, integrated]) == [integrated]
+
+
+def test_memory_in_use_is_that_of_the_gpus_only() -> None:
+    card = {**device("gpu", 8), "memory_free": 3 * 1024**3, "memory_total": 8 * 1024**3}
+    assert gpu_memory([CPU, card, {**card, "type": "igpu"}]) == (5 * 1024**3, 8 * 1024**3)
+    assert gpu_memory([CPU]) == (0, 0)
 
 
 @pytest.mark.parametrize(

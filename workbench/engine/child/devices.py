@@ -69,6 +69,13 @@ def devices() -> list[dict[str, Any]]:
     return found
 
 
+def gpu_memory(found: list[dict[str, Any]]) -> tuple[int, int]:
+    """Bytes in use on the GPUs, by whatever program, and bytes they have; (0, 0) without a GPU that tells."""
+    total = sum(device["memory_total"] for device in gpus(found))
+    free = sum(device["memory_free"] for device in gpus(found))
+    return total - free, total
+
+
 def gpus(found: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """Devices that llama.cpp puts layers on: graphics cards, and an integrated GPU only where there is no card."""
     cards = [device for device in found if device["type"] == "gpu"]

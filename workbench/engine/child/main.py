@@ -161,6 +161,7 @@ class Worker:
 
     def _do_status(self, command: Status) -> None:
         scheduler = self._scheduler
+        gpu_used, gpu_total = devices.gpu_memory(devices.devices())
         reply = protocol.StatusReport(
             id=command.id,
             memory_bytes=psutil.Process().memory_info().rss,
@@ -168,6 +169,8 @@ class Worker:
             queued=scheduler.queued if scheduler else 0,
             cells_used=scheduler.pool.cells_used if scheduler else 0,
             n_ctx=self._model.info.n_ctx if self._model else 0,
+            gpu_memory_used=gpu_used,
+            gpu_memory_total=gpu_total,
         )
         self._finish(command.id, reply)
 
