@@ -4,16 +4,13 @@ from workbench.store.errors import DamagedDatabase, DiskFull, LockedDatabase, Re
 from workbench.store.evaluations import (
     ASKED,
     EvaluationRow,
-    PromptTemplateRow,
     ResultLine,
     ResultRow,
-    TestCaseRow,
-    TestSetRow,
-    case_row_id,
 )
 from workbench.store.ids import new_id, now
 from workbench.store.records import with_answer
 from workbench.store.store import Store
+from workbench.store.test_sets import PromptTemplateRow, TestCaseRow, TestSetRow, case_row_id
 from workbench.store.values import (
     HIT_END,
     HIT_START,

@@ -8,11 +8,14 @@ from concurrent.futures import Future
 from pathlib import Path
 from typing import Any, TypeVar
 
+import msgspec
+
 from workbench.store.connections import Readers
 from workbench.store.errors import ReadOnlyDatabase, explained
-from workbench.store.records import Rows
+from workbench.store.records import Rows, row_of
 from workbench.store.writer import Write, Writer
 
+S = TypeVar("S", bound=msgspec.Struct)
 T = TypeVar("T")
 
 
@@ -46,3 +49,7 @@ class Tables:
     def _one(self, sql: str, parameters: Sequence[Any] = ()) -> tuple[Any, ...] | None:
         rows = self._all(sql, parameters)
         return rows[0] if rows else None
+
+    def _rows(self, kind: type[S], table: str, rest: str, values: Sequence[Any]) -> list[S]:
+        """Values of a kind whose fields are the table's columns. Raises StoreError."""
+        return row_of(kind, self._query(f"SELECT {', '.join(kind.__struct_fields__)} FROM {table} {rest}", values))

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import sqlite3
-from typing import Any, TypeVar
+from typing import Any
 
 import msgspec
 
 from workbench.store.base import Tables
 from workbench.store.ids import new_id, now
-from workbench.store.records import clean, row_of, to_json
+from workbench.store.records import clean, to_json
 from workbench.store.values import Comparison, ModelRow, Preset, Rating, Vote
-
-S = TypeVar("S", bound=msgspec.Struct)
 
 
 class LibraryTables(Tables):
@@ -94,9 +92,6 @@ class LibraryTables(Tables):
     def forget_model(self, id: str) -> None:
         """Remove the row; the file and the runs stay."""
         self._write(lambda db: db.execute("DELETE FROM models WHERE id = ?", [id]).close())
-
-    def _rows(self, kind: type[S], table: str, rest: str, values: list[Any]) -> list[S]:
-        return row_of(kind, self._query(f"SELECT {', '.join(kind.__struct_fields__)} FROM {table} {rest}", values))
 
 
 def put_row(db: sqlite3.Connection, table: str, key: str, value: msgspec.Struct) -> None:

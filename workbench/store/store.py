@@ -17,11 +17,12 @@ from workbench.store.history import HistoryTables
 from workbench.store.library import LibraryTables
 from workbench.store.runs import RunTables, mark_interrupted
 from workbench.store.sessions import SessionTables
+from workbench.store.test_sets import TestSetTables
 from workbench.store.values import Sizes
 from workbench.store.writer import Writer
 
 
-class Store(SessionTables, RunTables, LibraryTables, EvaluationTables, HistoryTables):
+class Store(SessionTables, RunTables, LibraryTables, TestSetTables, EvaluationTables, HistoryTables):
     """Safe to use from any thread. Every method raises StoreError when the file or the disk refuses."""
 
     def __init__(self, path: Path, backups: Path, opened: opening.Opened) -> None:
