@@ -20,6 +20,7 @@ from workbench.ui.backend import BackendSlot
 from workbench.ui.garbage import Collector
 from workbench.ui.language import Language
 from workbench.ui.opening import Opening
+from workbench.ui.qt_imports import undisturbed
 from workbench.ui.screens import raise_window
 from workbench.ui.theme import Theme
 from workbench.ui.window import MainWindow
@@ -95,7 +96,8 @@ class Program(QObject):
 
     def _import_rest(self) -> None:
         try:
-            result: Any = importlib.import_module("workbench.app.rest")
+            with undisturbed():
+                result: Any = importlib.import_module("workbench.app.rest")
         except BaseException as error:
             result = error
         self._imported.emit(result)

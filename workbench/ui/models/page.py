@@ -16,6 +16,7 @@ from workbench.ui.models.formats import repo_title
 from workbench.ui.models.parts import Segments
 from workbench.ui.models.state import ModelsState
 from workbench.ui.places import Page
+from workbench.ui.qt_imports import undisturbed
 from workbench.ui.tr import mark, tr
 from workbench.ui.widgets import label
 
@@ -233,7 +234,8 @@ class ModelsPage(Page):
 def _import_views() -> None:
     """Ahead of the first look at each, off the UI thread."""
     for view in VIEWS.values():
-        importlib.import_module(view.partition(":")[0])
+        with undisturbed():
+            importlib.import_module(view.partition(":")[0])
 
 
 def _model_paths(event: QDropEvent) -> list[str]:
