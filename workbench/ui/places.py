@@ -49,7 +49,7 @@ PLACES: tuple[Place, ...] = (
     Place("chat", mark("Chat"), "message-square", "workbench.ui.chat.page:ChatPage", "Ctrl+1"),
     Place("compare", mark("Compare"), "columns-3", "workbench.ui.compare.page:ComparePage", "Ctrl+2"),
     Place("models", mark("Models"), "boxes", "workbench.ui.models.page:ModelsPage", "Ctrl+3", parts=MODELS_PARTS),
-    Place("evaluate", mark("Evaluate"), "list-checks", "workbench.ui.evaluate.page:EvaluatePage", "Ctrl+4", acts=False),
+    Place("evaluate", mark("Evaluate"), "list-checks", "workbench.ui.evaluate.page:EvaluatePage", "Ctrl+4"),
     Place("history", mark("History"), "history", "workbench.ui.history.page:HistoryPage", "Ctrl+5"),
     Place(
         "settings",

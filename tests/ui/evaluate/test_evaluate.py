@@ -428,3 +428,33 @@ def test_failed_answers_tell_why_and_are_asked_again(evaluating: Evaluating, spe
     evaluating.click(view.resume)
     evaluating.settle()
     assert len(evaluating.store.runs()) == asked + len(spec.cases)
+
+
+def test_the_place_is_worked_with_keys_alone(evaluating: Evaluating) -> None:
+    place = evaluating.place
+
+    def press(name: str) -> None:
+        evaluating.window.registry[f"evaluate.{name}"].trigger()
+
+    press("cost")  # nothing is shown that has a cost: nothing happens
+    press("new")
+    evaluating.wait(lambda: place.stack.currentWidget() is place.test_set and place.test_set.test_set is not None)
+    evaluating.settle()
+    press("add_case")
+    assert place.test_set.model.rowCount() == 1
+    evaluating.settle()
+    press("set_up")
+    evaluating.wait(lambda: place.stack.currentWidget() is place.setup)
+    before = len(place.setup.contestants)
+    press("add_model")
+    assert len(place.setup.contestants) == before + 1
+
+
+def test_keys_choose_what_of_an_evaluation_is_shown(evaluating: Evaluating, spec: EvalSpec, quiz: Path) -> None:
+    run(evaluating, spec, quiz.parent)
+    results = evaluating.place.results
+    for number, name in enumerate(("verdict", "answers", "cost")):
+        evaluating.window.registry[f"evaluate.{name}"].trigger()
+        assert results.stack.currentIndex() == number
+    evaluating.window.registry["evaluate.search"].trigger()
+    assert results.stack.currentIndex() == 1

@@ -18,6 +18,7 @@ from workbench.evaluation.spec import EvalSpec, ModelSpec
 from workbench.evaluation.stored import read_spec_of
 from workbench.evaluation.test_sets import TestSet
 from workbench.ui.context import Context
+from workbench.ui.evaluate.actions import add_actions
 from workbench.ui.evaluate.loaded import Loaded
 from workbench.ui.evaluate.queue_view import QueueView
 from workbench.ui.evaluate.results_view import ResultsView
@@ -44,12 +45,13 @@ class EvaluatePage(Page):
         column.addWidget(self.stack)
         self.welcome = Welcome()
         self.welcome.example_wanted.connect(self.state.try_example)
-        self.welcome.new_wanted.connect(self._new_set)
+        self.welcome.new_wanted.connect(self.new_set)
         self.welcome.import_wanted.connect(self.import_file)
         self.stack.addWidget(self.welcome)
         self.state.shown_changed.connect(self._show)
         self.state.failed.connect(self._tell)
         self._show()
+        add_actions(self)
 
     # Each view is built when it is first shown: all of them at once would hold the window up.
     @cached_property
@@ -111,7 +113,7 @@ class EvaluatePage(Page):
             self.stack.setCurrentWidget(self.welcome)
 
     @Slot()
-    def _new_set(self) -> None:
+    def new_set(self) -> None:
         self.state.create_set(tr("New test set"))
 
     @Slot()

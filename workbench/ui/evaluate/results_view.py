@@ -149,6 +149,7 @@ class ResultsView(QWidget):
             self.segments.append(button)
             line.addWidget(button)
         line.addStretch(1)
+        self.verdict_button, self.answers_button, self.cost_button = self.segments
         return line
 
     def _choose(self, index: int, _checked: bool = False) -> None:
