@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from PySide6.QtGui import QKeySequence
+from PySide6.QtCore import QPoint, QRect, Qt
+from PySide6.QtGui import QImage, QKeySequence
 from PySide6.QtTest import QTest
-from PySide6.QtWidgets import QAbstractButton, QApplication, QWidget
+from PySide6.QtWidgets import QAbstractButton, QAbstractItemView, QApplication, QWidget
 
+from tests.accessibility.walk import every_screen
 from tests.ui.driver import Driver
 from tests.ui.watchdog import Watchdog
 
@@ -103,28 +105,53 @@ def test_the_main_job_is_done_without_a_mouse(window: Driver, watchdog: Watchdog
     window.wait(lambda: window.window.place == "compare")
 
 
-def test_the_focus_is_seen_on_every_control(window: Driver, watchdog: Watchdog) -> None:
-    """Each control that Tab reaches in the chat changes its looks when it has the focus."""
-    watchdog.cpu_limit_s = 0.6
-    hands = Hands(window)
-    window.send("hello")
+def picture(widget: QWidget) -> QImage:
+    """Of the place in its window that the widget takes."""
+    return widget.window().grab(QRect(widget.mapTo(widget.window(), QPoint(0, 0)), widget.size())).toImage()
+
+
+def without_visible_focus(hands: Hands, *, most: int) -> tuple[list[str], int]:
+    """Which of the controls that Tab reaches look the same with and without the focus, and how many were seen."""
     seen: set[int] = set()
     unseen = []
-    for _press in range(60):
+    for _press in range(most):
         hands.press("Tab")
         widget = QApplication.focusWidget()
         if widget is None or id(widget) in seen:
             break
         seen.add(id(widget))
-        with_focus = widget.window().grab(
-            widget.rect().translated(widget.mapTo(widget.window(), widget.rect().topLeft()))
-        )
+        if isinstance(widget, QAbstractItemView) and not widget.selectedIndexes():
+            QTest.keyClick(widget, Qt.Key.Key_Down)  # its row shows the focus
+            QApplication.processEvents()
+        with_focus = picture(widget)
         widget.clearFocus()
         QApplication.processEvents()
-        without = widget.window().grab(widget.rect().translated(widget.mapTo(widget.window(), widget.rect().topLeft())))
+        without = picture(widget)
         widget.setFocus()
         QApplication.processEvents()
-        if with_focus.toImage() == without.toImage():
+        if with_focus == without:
             unseen.append(f"{type(widget).__name__}: {widget.accessibleName()}")
-    assert len(seen) > 10
+    return unseen, len(seen)
+
+
+def test_the_focus_is_seen_on_every_control(window: Driver, watchdog: Watchdog) -> None:
+    """Each control that Tab reaches in the chat changes its looks when it has the focus."""
+    watchdog.cpu_limit_s = 0.6
+    hands = Hands(window)
+    window.send("hello")
+    unseen, count = without_visible_focus(hands, most=60)
+    assert count > 10
     assert unseen == []
+
+
+def test_the_focus_is_seen_in_every_place(window: Driver, watchdog: Watchdog) -> None:
+    """Of each place and part, the first controls that Tab reaches in the page itself."""
+    watchdog.cpu_limit_s = 1.0
+    hands = Hands(window)
+    problems = {}
+    for name, page in every_screen(window):
+        page.setFocus()
+        unseen, count = without_visible_focus(hands, most=25)
+        if unseen or count < 3:
+            problems[name] = unseen or [f"only {count} controls"]
+    assert problems == {}

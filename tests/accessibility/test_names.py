@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 
 from PySide6.QtGui import QAccessible
 from PySide6.QtWidgets import (
@@ -20,19 +21,35 @@ from PySide6.QtWidgets import (
     QTabBar,
     QTableView,
     QTextEdit,
+    QVBoxLayout,
     QWidget,
 )
 
 from tests.accessibility.walk import every_screen
+from tests.core.gguf_bytes import gguf_file
 from tests.ui.driver import Driver
 from tests.ui.watchdog import Watchdog
+from workbench.core.gguf import parse_header
 from workbench.core.requests import LoadOptions
 from workbench.evaluation.cases import TestCase
+from workbench.services.backup_archive import FORMAT, VERSION, BackupModel, BackupProvider, Manifest
+from workbench.services.licences import Component
+from workbench.services.model_files import FoundModel
+from workbench.services.model_removal import Removal
+from workbench.ui.compare.diff_dialog import DiffDialog, DiffText
+from workbench.ui.compare.tally_dialog import TallyDialog
 from workbench.ui.dialogs import CrashDialog, TextDialog
+from workbench.ui.evaluate.add_to_set import AddToSetDialog
 from workbench.ui.evaluate.case_dialog import CaseDialog
 from workbench.ui.models.defaults import DefaultsDialog
+from workbench.ui.models.gated import GatedPanel
+from workbench.ui.models.inspector import InspectDialog
+from workbench.ui.models.removal_dialog import RemovalDialog
 from workbench.ui.settings.erase_dialog import EraseDialog
+from workbench.ui.settings.licences_dialog import LicencesDialog
+from workbench.ui.settings.providers import ProviderDialog
 from workbench.ui.settings.report_dialog import ReportDialog
+from workbench.ui.settings.restore_dialog import RestoreDialog
 
 CONTROLS = (
     QAbstractButton,
@@ -84,6 +101,33 @@ def test_every_control_of_every_screen_has_a_name(window: Driver, watchdog: Watc
     assert {name: found for name, found in problems.items() if found} == {}
 
 
+HEADER = parse_header(gguf_file({"general.architecture": "llama"}, [("output.weight", (32, 4), 0, 512)]))
+BACKUP = Manifest(
+    format=FORMAT,
+    version=VERSION,
+    models=(BackupModel(id="local:echo", name="Echo 8B"),),
+    providers=(BackupProvider(name="own", base_url="http://own.example"),),
+    plugins=("mine.py",),
+)
+REMOVAL = Removal(
+    model=FoundModel(
+        name="Echo 8B", path=Path("/echo.gguf"), files=(Path("/echo.gguf"),), size_bytes=1, source="folder"
+    ),
+    names=(Path("/echo.gguf"),),
+    frees_bytes=1,
+    owner="LM Studio",
+)
+
+
+def gated(driver: Driver) -> QDialog:
+    """The panel as it stands in Models when the Hub asks for access."""
+    dialog = QDialog(driver.window)
+    dialog.setWindowTitle("Gated")
+    QVBoxLayout(dialog).addWidget(panel := GatedPanel())
+    panel.set_state("https://hub.example/echo", has_token=False)
+    return dialog
+
+
 DIALOGS: dict[str, Callable[[Driver], QDialog]] = {
     "text": lambda driver: TextDialog("Title", "Text", driver.window),
     "crash": lambda driver: CrashDialog("Text", "/tmp/report.txt", driver.window),
@@ -91,6 +135,21 @@ DIALOGS: dict[str, Callable[[Driver], QDialog]] = {
     "defaults": lambda driver: DefaultsDialog("Echo 8B", LoadOptions(), False, driver.window),
     "case": lambda driver: CaseDialog(TestCase(id="1", variables={"input": "hello"}), ["input"], driver.window),
     "report": lambda driver: ReportDialog(driver.window.context, driver.window),
+    "inspector": lambda driver: InspectDialog(
+        driver.window.context, "Echo", "/echo.gguf", lambda: [HEADER], driver.window
+    ),
+    "gated": gated,
+    "diff": lambda driver: DiffDialog(
+        [DiffText("A", "one two"), DiffText("B", "one three")], 0, driver.window.context, driver.window
+    ),
+    "tally": lambda driver: TallyDialog(driver.program.slot.value, driver.window.context, driver.window),
+    "restore": lambda driver: RestoreDialog(BACKUP, driver.window),
+    "licences": lambda driver: LicencesDialog(
+        [Component(name="A", version="1", licence="MIT", text="Do what you like.")], driver.window
+    ),
+    "removal": lambda driver: RemovalDialog("Echo 8B", REMOVAL, driver.window),
+    "provider": lambda driver: ProviderDialog([("openai", "OpenAI")], set(), driver.window),
+    "add to a test set": lambda driver: AddToSetDialog(driver.window.context, ["1"], driver.window),
 }
 
 

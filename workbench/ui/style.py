@@ -95,10 +95,12 @@ QProgressBar#bad::chunk { background: $bad; }
 /* lists, menus, tables */
 QListView, QTreeView { background: transparent; border: 0; color: $text; }
 QListView:focus { border: 0; }
-#navigation::item { border-radius: 7px; padding: 0 10px; margin: 1px 8px; color: $text; }
+#navigation::item { border: 1px solid transparent; border-radius: 7px; padding: 0 9px; margin: 1px 8px; color: $text; }
 #navigation::item:hover { background: $hover; }
 #navigation::item:selected { background: $selected; color: $text; }
+#navigation::item:focus { border-color: $accent; }
 QTableView { background: $panel; border: 1px solid $border; border-radius: 8px; gridline-color: $border; }
+QTableView:focus { border-color: $accent; }
 QHeaderView::section { background: $panel; color: $muted; border: 0; border-bottom: 1px solid $border;
     padding: 6px 8px; font-size: $f12; font-weight: 600; }
 QMenu { background: $panel; border: 1px solid $border; border-radius: 8px; padding: 5px; }
@@ -168,6 +170,7 @@ QToolButton#segment:focus { border-color: $accent; }
 /* splitters and scroll bars */
 QSplitter::handle { background: transparent; }
 QScrollArea { background: transparent; border: 0; }
+QScrollArea:focus { border: 1px solid $accent; }
 QScrollArea > QWidget > QWidget#content { background: transparent; }
 QScrollBar:vertical { background: transparent; width: 10px; margin: 2px; }
 QScrollBar::handle:vertical { background: $border; border-radius: 3px; min-height: 32px; }

@@ -159,6 +159,9 @@ class InstalledDelegate(QStyledItemDelegate):
             painter.fillRect(option.rect, QColor(tokens.selected))
         painter.setPen(QColor(tokens.border))
         painter.drawLine(option.rect.bottomLeft(), option.rect.bottomRight())
+        if selected and index.column() == NAME and option.widget is not None and option.widget.hasFocus():
+            bar = QRect(option.rect.left(), option.rect.top(), 3, option.rect.height() - 1)
+            painter.fillRect(bar, QColor(tokens.accent))
         room = option.rect.adjusted(9, 6, -8, -6)
         if index.column() == NAME:
             self._name(painter, room, option.font, index)
