@@ -1,9 +1,9 @@
-"""Modules that use Qt may be imported in a worker thread, if no other thread has its turn in the middle of a class.
+"""Modules that use Qt, imported in a worker thread: no other Python code runs in the middle of a class.
 
 PySide makes its classes when they are first asked for, and not thread-safely: two threads that make classes at once
-spoil the table both read from, or one sees a half-made class. Either ends the process. Qt's own calls make classes too,
-so no lock keeps the UI thread out. Python itself does: a thread keeps its turn until it waits for a file or its time is
-up, and the making of a class waits for nothing.
+spoil the table both read from. A thread keeps its turn until it waits for a file or its time is up; a long turn keeps
+other Python code out. It does not keep Qt's own code out: `QObject.metaObject()` of a widget made in Python reads
+PySide's table of types without Python's lock. Only importing such modules on the UI thread is safe from that.
 """
 
 from __future__ import annotations
