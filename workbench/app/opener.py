@@ -4,21 +4,24 @@ from __future__ import annotations
 
 import contextlib
 import importlib
+import sys
 import time
 from pathlib import Path
 
 from PySide6.QtCore import QObject, Signal
 
+from workbench.app.later import PLACES, PLACES_QT_FREE
 from workbench.core.errors import ErrorInfo
 from workbench.core.paths import Paths
 from workbench.ui.backend import Backend, BackendSlot
 from workbench.ui.context import SettingsModel
 from workbench.ui.jobs import SERIAL, Jobs
-from workbench.ui.places import PLACES
+from workbench.ui.qt_imports import Imports
 from workbench.ui.tr import tr
 from workbench.ui.window import MainWindow
 
 PRELOAD_PAUSE_S = 0.01
+PRELOAD_PAUSE_MS = 20
 
 
 class Opener(QObject):
@@ -60,7 +63,9 @@ class Opener(QObject):
             self.window.toast(message)
         self._tell_plugin_problems(backend)
         self.opened.emit()
-        self._jobs.run(_preload, owner=self)
+        self._imports = Imports(PLACES_QT_FREE, PLACES, self, pause_ms=PRELOAD_PAUSE_MS, also=_preload_lexers)
+        self._imports.failed.connect(_report)
+        self._imports.start()
 
     def _backend_failed(self, error: ErrorInfo) -> None:
         self._slot.failed.emit()
@@ -97,11 +102,12 @@ class Opener(QObject):
             self.window.banner("plugins", ErrorInfo(kind="plugin", message=message, detail=detail))
 
 
-def _preload() -> None:
-    """What the first answer and the other places will need, while the user still reads the window."""
-    importlib.import_module("workbench.ui.transcript")
+def _preload_lexers() -> None:
+    """What the first answer will need, while the user still reads the window."""
     for _lexer in importlib.import_module("workbench.ui.markdown.highlight").preload_lexers():
         time.sleep(PRELOAD_PAUSE_S)  # one after the other: the UI thread goes first
-    for place in PLACES:  # of a place only its widgets are left to be made when it is first opened
-        importlib.import_module(place.widget.partition(":")[0])
-        time.sleep(PRELOAD_PAUSE_S)
+
+
+def _report(error: BaseException) -> None:
+    """A place that can't be imported now is told of when it is opened; the crash report is written already."""
+    sys.excepthook(type(error), error, error.__traceback__)

@@ -1,26 +1,26 @@
 """One start of the window: paints first, then gets everything else, closes in order.
 
-Nothing is imported here that the first paint does not need; what comes after it is in `app.rest`, imported in a thread.
+Nothing is imported here that the first paint does not need; what comes after it is in `app.rest`.
 """
 
 from __future__ import annotations
 
 import importlib
 import sys
-import threading
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QObject, QTimer, Signal, Slot
 from PySide6.QtWidgets import QApplication
 
+from workbench.app.later import REST, REST_QT_FREE
 from workbench.core.paths import Paths
 from workbench.ui import icons
 from workbench.ui.backend import BackendSlot
 from workbench.ui.garbage import Collector
 from workbench.ui.language import Language
 from workbench.ui.opening import Opening
-from workbench.ui.qt_imports import undisturbed
+from workbench.ui.qt_imports import Imports
 from workbench.ui.screens import raise_window
 from workbench.ui.theme import Theme
 from workbench.ui.window import MainWindow
@@ -47,7 +47,6 @@ class Program(QObject):
     jobs: Jobs
     rest: Rest
     completed = Signal()
-    _imported = Signal(object)
 
     def __init__(
         self, app: QApplication, paths: Paths, files: list[str], instance: SingleInstance | None = None
@@ -82,7 +81,6 @@ class Program(QObject):
         self.window.start_over_requested.connect(self._start_over)
         self.window.restart_requested.connect(self.restart)
         self.window.model_files_dropped.connect(self.open_files)
-        self._imported.connect(self._complete)
         self.open_files(files)
 
     def start(self) -> None:
@@ -92,22 +90,15 @@ class Program(QObject):
     @Slot()
     def _after_paint(self) -> None:
         sys.setswitchinterval(SWITCH_INTERVAL_S)
-        threading.Thread(target=self._import_rest, name="imports", daemon=True).start()
+        self._imports = Imports(REST_QT_FREE, REST, self)
+        self._imports.failed.connect(self._give_up)
+        self._imports.done.connect(self._complete)
+        self._imports.start()
 
-    def _import_rest(self) -> None:
-        try:
-            with undisturbed():
-                result: Any = importlib.import_module("workbench.app.rest")
-        except BaseException as error:
-            result = error
-        self._imported.emit(result)
-
-    @Slot(object)
-    def _complete(self, result: Any) -> None:
-        if isinstance(result, BaseException):
-            self._give_up(result)
-        elif not self._closed:
-            self.rest = result.Rest(self)
+    @Slot()
+    def _complete(self) -> None:
+        if not self._closed:
+            self.rest = importlib.import_module("workbench.app.rest").Rest(self)
             self._steps = self.rest.steps()
             self._next_step()
 
@@ -129,6 +120,7 @@ class Program(QObject):
             tell()
         self.completed.emit()
 
+    @Slot(object)
     def _give_up(self, error: BaseException) -> None:
         """The window can't get what it needs: half of it would take text and do nothing with it."""
         if not self._closed:

@@ -1,4 +1,4 @@
-"""What a start of the window needs after the first paint. `Program` imports this module in a thread."""
+"""What a start of the window needs after the first paint. It is imported in turns of the event loop (`app.later`)."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from workbench.core.settings import SettingsFile
 from workbench.services.logs import start_logging, stop_logging
 from workbench.ui.context import SettingsModel
 from workbench.ui.icons import draw_for_all_screens
-from workbench.ui.jobs import SERIAL, Jobs
+from workbench.ui.jobs import Jobs
 from workbench.ui.tr import tr
 from workbench.ui.ui_state import UiState
 
@@ -68,7 +68,7 @@ class Rest(QObject):
         if program.settings.file.problem:
             self._window.banner("settings", ErrorInfo(kind="settings", message=program.settings.file.problem))
         if program.instance is not None:
-            program.jobs.run(_import_network, program.instance.listen, owner=program, lane=SERIAL)
+            program.instance.listen()
 
     def _open_services(self) -> None:
         program = self._program
@@ -160,8 +160,3 @@ class Rest(QObject):
                 providers.update(plugin.presets)
             erasing = importlib.import_module("workbench.services.erasing")
             self._program.problems += erasing.erase_contents(backend.store, backend.keys, providers)
-
-
-def _import_network() -> None:
-    """So that the UI thread need not: the instance listens with it."""
-    importlib.import_module("PySide6.QtNetwork")

@@ -1,42 +1,78 @@
-"""Modules that use Qt, imported in a worker thread: no other Python code runs in the middle of a class.
+"""Modules that use Qt are imported on the UI thread, one in each turn of the event loop; a thread goes ahead with what
+they need that knows nothing of Qt.
 
-PySide makes its classes when they are first asked for, and not thread-safely: two threads that make classes at once
-spoil the table both read from. A thread keeps its turn until it waits for a file or its time is up; a long turn keeps
-other Python code out. It does not keep Qt's own code out: `QObject.metaObject()` of a widget made in Python reads
-PySide's table of types without Python's lock. Only importing such modules on the UI thread is safe from that.
+PySide makes its classes when they are first asked for, and adds them to a table that Qt's own code reads without
+Python's lock, whenever it calls `metaObject()` of a widget made in Python; a screen reader makes it do that all the
+time. An import in another thread can end the process by signal 11 there.
 """
 
 from __future__ import annotations
 
-import sys
+import contextlib
+import importlib
 import threading
-import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 
-TURN_S = 10.0
-"""Longer than any module takes. The UI thread's wait is one module: the next is read from a file."""
-PAUSE_S = 0.002
-
-_lock = threading.Lock()
-_importing = 0
-_usual_s = 0.0
+from PySide6.QtCore import QObject, QTimer, Signal, Slot
 
 
-@contextmanager
-def undisturbed() -> Iterator[None]:
-    """Import modules that use Qt in here, in any thread but the UI's."""
-    global _importing, _usual_s
-    with _lock:
-        if not _importing:
-            _usual_s = sys.getswitchinterval()
-            sys.setswitchinterval(TURN_S)
-        _importing += 1
-    try:
-        time.sleep(PAUSE_S)  # whoever was interrupted in the middle of a class finishes it now
-        yield
-    finally:
-        with _lock:
-            _importing -= 1
-            if not _importing:
-                sys.setswitchinterval(_usual_s)
+class Imports(QObject):
+    """Emits `done` when all are imported, or `failed` with the exception, both on the UI thread. Once only."""
+
+    done = Signal()
+    failed = Signal(object)
+    _ahead = Signal(object)
+
+    def __init__(
+        self,
+        qt_free: Sequence[str],
+        modules: Sequence[str],
+        parent: QObject,
+        *,
+        pause_ms: int = 0,
+        also: Callable[[], object] | None = None,
+    ) -> None:
+        """`qt_free` and `also()` come first, in a thread; `modules` follow, the needed ones before those that need
+        them. `pause_ms`: between two of these, for what the user does meanwhile."""
+        super().__init__(parent)
+        self._qt_free, self._also = tuple(qt_free), also
+        self._modules = list(modules)
+        self._pause_ms = pause_ms
+        self._ahead.connect(self._go_on)
+
+    def start(self) -> None:
+        threading.Thread(target=self._import_ahead, name="imports", daemon=True).start()
+
+    def _import_ahead(self) -> None:
+        error: BaseException | None = None
+        try:
+            for name in self._qt_free:
+                with contextlib.suppress(ImportError):  # told by the module that needs it
+                    importlib.import_module(name)
+            if self._also is not None:
+                self._also()
+        except BaseException as raised:
+            error = raised
+        try:
+            self._ahead.emit(error)
+        except RuntimeError:  # the window is gone already
+            return
+
+    @Slot(object)
+    def _go_on(self, error: BaseException | None) -> None:
+        if error is not None:
+            self.failed.emit(error)
+        else:
+            self._next()
+
+    @Slot()
+    def _next(self) -> None:
+        if not self._modules:
+            self.done.emit()
+            return
+        try:
+            importlib.import_module(self._modules.pop(0))
+        except Exception as error:
+            self.failed.emit(error)
+            return
+        QTimer.singleShot(self._pause_ms, self, self._next)

@@ -16,7 +16,6 @@ from workbench.ui.models.formats import repo_title
 from workbench.ui.models.parts import Segments
 from workbench.ui.models.state import ModelsState
 from workbench.ui.places import Page
-from workbench.ui.qt_imports import undisturbed
 from workbench.ui.tr import mark, tr
 from workbench.ui.widgets import label
 
@@ -59,7 +58,6 @@ class ModelsPage(Page):
         self._add_actions()
         self.segments.select("installed")
         QTimer.singleShot(0, self, self._show_first)
-        context.jobs.run(_import_views, owner=self)
 
     @property
     def installed(self) -> InstalledView:
@@ -229,13 +227,6 @@ class ModelsPage(Page):
             self.show_part("installed")
             for path in dict.fromkeys(paths):
                 self.installed.add(path)
-
-
-def _import_views() -> None:
-    """Ahead of the first look at each, off the UI thread."""
-    for view in VIEWS.values():
-        with undisturbed():
-            importlib.import_module(view.partition(":")[0])
 
 
 def _model_paths(event: QDropEvent) -> list[str]:

@@ -1,0 +1,88 @@
+"""What is imported after the first paint: for the rest of the window, then for its other places.
+
+Each list of modules that use Qt is in such an order that one turn of the event loop imports little; what is left out
+here comes with the module that needs it. A test holds the lists against what is really imported.
+"""
+
+from __future__ import annotations
+
+REST_QT_FREE = (
+    "msgspec",
+    "workbench.core.chat_options",
+    "workbench.core.settings",
+    "workbench.services.crash",
+    "workbench.services.logs",
+    "markdown_it",
+    "mdit_py_plugins.dollarmath",
+    "mdit_py_plugins.tasklists",
+    "pygments",
+    "ctypes",
+    "socket",
+)
+REST = (
+    "PySide6.QtSvg",
+    "PySide6.QtNetwork",
+    "workbench.ui.actions",
+    "workbench.ui.jobs",
+    "workbench.ui.ui_state",
+    "workbench.ui.context",
+    "workbench.ui.formats",
+    "workbench.ui.markdown.style",
+    "workbench.ui.markdown.writer",
+    "workbench.ui.markdown.incremental",
+    "workbench.ui.transcript.accessible",
+    "workbench.ui.transcript.row",
+    "workbench.ui.transcript.targets",
+    "workbench.ui.transcript.view",
+    "workbench.ui.chat.state",
+    "workbench.ui.chat.attachments",
+    "workbench.ui.chat.session_list",
+    "workbench.ui.chat.parameter_editor",
+    "workbench.ui.chat.side_panel",
+    "workbench.ui.chat.desk",
+    "workbench.ui.status",
+    "workbench.ui.window_actions",
+    "workbench.app.crash",
+    "workbench.app.opener",
+    "workbench.app.rest",
+)
+PLACES_QT_FREE = (
+    "workbench.evaluation.case_files",
+    "workbench.evaluation.running",
+    "workbench.evaluation.exports",
+    "workbench.evaluation.stored",
+    "workbench.evaluation.verdict",
+    "workbench.services.doctor",
+    "workbench.services.problem_report",
+    "workbench.services.backup_schedule",
+)
+PLACES = (
+    "workbench.ui.compare.state",
+    "workbench.ui.compare.column",
+    "workbench.ui.compare.board",
+    "workbench.ui.compare.page",
+    "workbench.ui.models.parts",
+    "workbench.ui.models.state",
+    "workbench.ui.models.page",
+    "workbench.ui.evaluate.state",
+    "workbench.ui.evaluate.case_table",
+    "workbench.ui.evaluate.test_set_view",
+    "workbench.ui.evaluate.setup_view",
+    "workbench.ui.evaluate.answers_view",
+    "workbench.ui.evaluate.results_view",
+    "workbench.ui.evaluate.page",
+    "workbench.ui.history.state",
+    "workbench.ui.history.table",
+    "workbench.ui.history.details",
+    "workbench.ui.history.page",
+    "workbench.ui.settings.general",
+    "workbench.ui.settings.providers",
+    "workbench.ui.settings.keyboard",
+    "workbench.ui.settings.page",
+    "workbench.ui.models.installed_table",
+    "workbench.ui.models.installed",
+    "workbench.ui.models.repository",
+    "workbench.ui.models.repository_panel",
+    "workbench.ui.models.discover",
+    "workbench.ui.models.downloads",
+)
