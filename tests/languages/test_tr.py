@@ -25,11 +25,17 @@ from workbench.core.tr import (
 )
 
 
-@pytest.fixture(autouse=True)
-def english_afterwards() -> Iterator[None]:
-    yield
+def use_english() -> None:
     use_language("en")
     use_number_format("{:,}".format)
+
+
+@pytest.fixture(autouse=True)
+def english_before_and_after() -> Iterator[None]:
+    """Windows of other tests leave their locale's way to write numbers."""
+    use_english()
+    yield
+    use_english()
 
 
 @pytest.fixture
