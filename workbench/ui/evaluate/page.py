@@ -80,6 +80,7 @@ class EvaluatePage(Page):
     def queue(self) -> QueueView:
         view = QueueView(self.context)
         view.closed.connect(lambda id: self.state.show("evaluation", id))
+        view.failed.connect(self._tell)
         self.stack.addWidget(view)
         return view
 

@@ -31,6 +31,8 @@ class QueueView(QWidget):
 
     closed = Signal(str)
     """Id of the evaluation."""
+    failed = Signal(object)
+    """ErrorInfo: a judgement was not kept."""
 
     def __init__(self, context: Context, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -107,7 +109,12 @@ class QueueView(QWidget):
             self._next()
 
         self._context.jobs.run(
-            lambda: read_votes(store.results(id)), fill, owner=self, key="evaluate-queue", lane="serial"
+            lambda: read_votes(store.results(id)),
+            fill,
+            self.failed.emit,
+            owner=self,
+            key="evaluate-queue",
+            lane="serial",
         )
         self.setFocus()
 
@@ -160,7 +167,7 @@ class QueueView(QWidget):
         self._next()
 
     def _write(self, work: Callable[[], None]) -> None:
-        self._context.jobs.run(work, owner=self, lane="serial")
+        self._context.jobs.run(work, failed=self.failed.emit, owner=self, lane="serial")
 
     @Slot()
     def _skip(self) -> None:

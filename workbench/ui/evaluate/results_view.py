@@ -177,6 +177,7 @@ class ResultsView(QWidget):
             self._state.failed.emit,
             owner=self,
             key="evaluate-open",
+            lane="serial",  # behind the judgements that are still being written
         )
 
     def _show_head(self, loaded: Loaded | None) -> None:
