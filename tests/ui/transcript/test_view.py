@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import pytest
 from PySide6.QtCore import QEvent, QMimeData, QPoint, QPointF, Qt, QUrl
-from PySide6.QtGui import QAccessible, QDropEvent, QGuiApplication
+from PySide6.QtGui import QDropEvent, QGuiApplication
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication, QMenu
 from pytestqt.qtbot import QtBot
@@ -471,30 +471,3 @@ class TestLook:
         view.viewport().repaint()
         assert view.grab().toImage().pixelColor(5, 5) != light
         assert view.verticalScrollBar().value() == pytest.approx(value, abs=2)
-
-
-class TestAccessible:
-    def test_names_role_and_messages(self, view: TranscriptView) -> None:
-        view.set_items([user("u", "hello"), answer("a", "hi", error=ErrorInfo(kind="x", message="It broke."))])
-        interface = QAccessible.queryAccessibleInterface(view)
-        assert interface.role() == QAccessible.Role.List
-        assert interface.text(QAccessible.Text.Name) == "Conversation"
-        assert interface.text(QAccessible.Text.Description) == "2 messages"
-        assert interface.text(QAccessible.Text.Value) == "Model. Error: It broke.. hi"
-        view.set_current(0)
-        assert interface.text(QAccessible.Text.Value) == "You. hello"
-
-    def test_each_message_is_a_child(self, view: TranscriptView) -> None:
-        view.set_items([user("u", "hello"), answer("a", "hi")])
-        interface = QAccessible.queryAccessibleInterface(view)
-        assert interface.childCount() == 2
-        child = interface.child(1)
-        assert child.role() == QAccessible.Role.ListItem
-        assert child.text(QAccessible.Text.Name) == "Model"
-        assert child.text(QAccessible.Text.Value) == "Model. hi"
-        assert child.parent().role() == QAccessible.Role.List
-        assert child.rect().height() > 20
-        view.remove_item("a")
-        assert not child.isValid()
-        assert child.text(QAccessible.Text.Value) == ""
-        assert interface.child(1) is None

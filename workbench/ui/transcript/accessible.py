@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import QObject, QPoint, QPointF, QRect, QSize
+from PySide6.QtCore import QObject, QPoint, QPointF, QRect, QSize, QTimer
 from PySide6.QtGui import QAccessible, QAccessibleAnnouncementEvent, QAccessibleInterface, QWindow
 from PySide6.QtWidgets import QAccessibleWidget, QWidget
 from shiboken6 import Shiboken
@@ -18,7 +18,10 @@ if TYPE_CHECKING:
     from workbench.ui.transcript.view import TranscriptView
 
 PREVIEW_CHARS = 200
-_kept: list[QAccessibleInterface] = []
+SPARE_CHILDREN = 64
+"""Messages that are gone may be kept for Qt, above as many as there are messages, until they are let go of."""
+_kept: list[AccessibleTranscript] = []
+"""Qt's side of each is the view's to delete, Python's is ours."""
 _installed = False
 
 
@@ -32,10 +35,18 @@ def install() -> None:
 
 def _factory(_key: str, owner: object) -> QAccessibleInterface | None:
     if isinstance(owner, QWidget) and getattr(owner, "speaks_messages", False):
+        _forget_closed()
         interface = AccessibleTranscript(owner)  # type: ignore[arg-type]
         _kept.append(interface)
         return interface
     return None
+
+
+def _forget_closed() -> None:
+    """Let go of transcripts whose views were closed, and of their messages, which Qt would keep for ever."""
+    for transcript in [transcript for transcript in _kept if not transcript.is_open]:
+        transcript.forget(list(transcript.children))
+        _kept.remove(transcript)
 
 
 # PySide's stubs do not know that Qt takes null for "there is none".
@@ -45,7 +56,24 @@ class AccessibleTranscript(QAccessibleWidget):
     def __init__(self, view: TranscriptView) -> None:
         super().__init__(view, QAccessible.Role.List)  # its name is the widget's, whatever it is later
         self._view = view
-        self._children: dict[str, AccessibleMessage] = {}
+        self.children: dict[str, AccessibleMessage] = {}
+        """By the messages' keys, as far as they were asked for."""
+        self._forgets = False
+
+    @property
+    def is_open(self) -> bool:
+        return Shiboken.isValid(self._view)
+
+    def forget(self, keys: list[str]) -> None:
+        """Delete these messages' interfaces. Not while Qt may be at one of them."""
+        for key in keys:
+            message = self.children.pop(key)  # held until Qt has let go of it, or Python would free it first
+            QAccessible.deleteAccessibleInterface(message.id)
+
+    def _forget_gone(self) -> None:
+        self._forgets = False
+        find = self._view.board.stack.find
+        self.forget([key for key in self.children if find(key) is None])
 
     def text(self, kind: QAccessible.Text) -> str:
         if kind == QAccessible.Text.Value:
@@ -65,11 +93,12 @@ class AccessibleTranscript(QAccessibleWidget):
         if not 0 <= index < len(rows):
             return None
         key = rows[index].item.key
-        if key not in self._children:
-            message = AccessibleMessage(self._view, self, key)
-            self._children[key] = message
-            QAccessible.registerAccessibleInterface(message)
-        return self._children[key]
+        if key not in self.children:
+            self.children[key] = AccessibleMessage(self._view, self, key)
+            if len(self.children) > len(rows) + SPARE_CHILDREN and not self._forgets:
+                self._forgets = True
+                QTimer.singleShot(0, self._view, self._forget_gone)
+        return self.children[key]
 
     def indexOfChild(self, child: QAccessibleInterface) -> int:
         return self._view.board.stack.find(child.key) or 0 if isinstance(child, AccessibleMessage) else -1
@@ -90,6 +119,8 @@ class AccessibleMessage(QAccessibleInterface):
         self._view = view
         self._parent = parent
         self.key = key
+        self.id = QAccessible.registerAccessibleInterface(self)
+        """Qt's, by which it is deleted."""
 
     def isValid(self) -> bool:
         return Shiboken.isValid(self._view) and self._view.board.stack.find(self.key) is not None
