@@ -102,9 +102,23 @@ class FakeRepo:
     last_modified: str = "2026-05-01T12:00:00.000Z"
     gguf: dict[str, Any] | None = None
     commit: str = ""
+    earlier: dict[str, dict[str, FakeFile]] = field(default_factory=dict)
+    """Commit -> the files it had."""
 
     def __post_init__(self) -> None:
         self.commit = self.commit or hashlib.sha1(self.id.encode()).hexdigest()
+
+    def publish(self, files: dict[str, bytes]) -> None:
+        """A new commit on main that replaces these files; the one before stays where it is asked for by name."""
+        self.earlier[self.commit] = self.files
+        self.files = self.files | {name: FakeFile(content) for name, content in files.items()}
+        self.commit = hashlib.sha1(self.commit.encode()).hexdigest()
+
+    def at(self, revision: str) -> tuple[str, dict[str, FakeFile]] | None:
+        """(commit, files) of a branch or commit; None where there is none."""
+        if revision in ("main", self.commit):
+            return self.commit, self.files
+        return (revision, self.earlier[revision]) if revision in self.earlier else None
 
     def as_json(self, expand: list[str] | None, *, blobs: bool = False) -> dict[str, Any]:
         everything: dict[str, Any] = {
@@ -512,14 +526,14 @@ class _HubHandler(_Handler):
         if repo.gated and repo.id not in self.hub.tokens.get(self._token(), set()):
             message = f"Access to model {repo.id} is restricted. You must have access to it and be authenticated."
             self.refuse(403 if self._token() else 401, "GatedRepo", message)
-        elif parts[at + 1] not in ("main", repo.commit):
+        elif (found := repo.at(unquote(parts[at + 1]))) is None:
             self.refuse(404, "RevisionNotFound", "Invalid rev id")
-        elif (file := repo.files.get(name)) is None:
+        elif (file := found[1].get(name)) is None:
             self.refuse(404, "EntryNotFound", "Entry not found")
         elif not file.lfs:
             self._send_on(f"/api/resolve-cache/models/{quote(repo.id)}/{repo.commit}/{quote(name)}", repo)
         else:
-            self._redirect(repo, file, name)
+            self._redirect(repo, file, name, found[0])
 
     def _send_on(self, location: str, repo: FakeRepo) -> None:
         """Small files come from the Hub's own cache."""
@@ -536,7 +550,7 @@ class _HubHandler(_Handler):
         elif repo:
             self.refuse(404, "EntryNotFound", "Entry not found")
 
-    def _redirect(self, repo: FakeRepo, file: FakeFile, name: str) -> None:
+    def _redirect(self, repo: FakeRepo, file: FakeFile, name: str, commit: str) -> None:
         changed = self.hub.take("resolve", self.route, self.command, ("etag",))
         linked = changed.headers.get("ETag", '"another"') if changed else f'"{file.sha256}"'
         self.send_response(302)
@@ -544,8 +558,8 @@ class _HubHandler(_Handler):
             self.send_header("X-Xet-Hash", self.hub.xet[name])
             self.send_header("X-Xet-Refresh-Route", f"{self.hub.endpoint}/api/models/{repo.id}/xet-read-token/main")
         for header, value in {
-            "Location": self.hub.sign(file, f"repos/{repo.commit[:4]}/{file.sha256}/{name}"),
-            "X-Repo-Commit": repo.commit,
+            "Location": self.hub.sign(file, f"repos/{commit[:4]}/{file.sha256}/{name}"),
+            "X-Repo-Commit": commit,
             "X-Linked-Size": str(file.size),
             "X-Linked-Etag": linked,
             "Accept-Ranges": "bytes",

@@ -71,6 +71,44 @@ def test_brings_a_split_model_as_one(manager: DownloadManager, hub: FakeHub) -> 
     assert manager.start(repo_id, model) == id_
 
 
+@pytest.mark.parametrize("listed", [True, False])
+def test_all_parts_come_from_one_version(manager: DownloadManager, hub: FakeHub, listed: bool) -> None:
+    """The repository is changed while the first part comes; main is another commit for those after it."""
+    repo_id, model = add(hub, "moving", parts=3)
+    repo = hub.repos[repo_id]
+    commit = repo.commit
+    newer = {file.path: random.Random(file.path).randbytes(SIZE) for file in model.files}
+    hub.fault("slow", bytes_per_s=SIZE)
+    id_ = manager.start(repo_id, model, commit=commit if listed else "")
+    until(lambda: manager.snapshot(id_).done_bytes > 0)
+    repo.publish(newer)
+    manager.pause(id_)
+    assert manager.wait(id_, 10)
+    if not listed:  # nothing says which version the started part was of: the one of now is as good
+        commit = repo.commit
+    hub.faults.clear()
+    manager.resume(id_)
+    until(lambda: len(manager._entries[id_].item.paths) > 0)
+    repo.publish({name: content[::-1] for name, content in newer.items()})
+    assert manager.wait(id_, 10)
+    end = manager.snapshot(id_)
+    assert end.state == "done"
+    assert Path(end.path).parent.name == commit
+    wanted = repo.earlier[commit]
+    for file in model.files:
+        assert Path(end.path).with_name(file.path).read_bytes() == wanted[file.path].content, file.path
+    assert RepoCache(manager.downloader.cache, repo_id).commit_of("main") == commit
+
+
+def test_a_version_that_is_gone_says_what_to_do(manager: DownloadManager, hub: FakeHub) -> None:
+    repo_id, model = add(hub, "squashed", parts=2)
+    id_ = manager.start(repo_id, model, commit="0" * 40)
+    assert manager.wait(id_, 10)
+    end = manager.snapshot(id_)
+    assert end.state == "failed" and end.error is not None
+    assert "no version 000000000000" in end.error.message and "anew" in end.error.hint
+
+
 def test_pause_and_resume(manager: DownloadManager, hub: FakeHub) -> None:
     hub.fault("slow", bytes_per_s=1_000_000)
     id_ = manager.start(*add(hub, "a"))

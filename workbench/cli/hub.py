@@ -157,7 +157,10 @@ def _fetch(
         for number, name in enumerate(files, 1):
             part = f"{number}/{len(files)} " if len(files) > 1 else ""
             meter = _Meter(line, part + name.rsplit("/", 1)[-1])
-            paths.append(downloader.fetch(details.id, name, cancel, revision=revision, progress=meter))
+            path = downloader.fetch(
+                details.id, name, cancel, revision=revision, commit=details.revision, progress=meter
+            )
+            paths.append(path)
     except KeyboardInterrupt:
         cancel.cancel()
         line.say("Stopped. What came is kept; run the command again to go on.", always=True)

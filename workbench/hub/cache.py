@@ -77,6 +77,11 @@ class RepoCache:
             raise HubError(f"The Hub names a file that can't be kept safely: {filename!r}.")
         return self.folder.joinpath("snapshots", commit, *parts)
 
+    def commit_with(self, path: Path) -> str:
+        """The commit in whose snapshot this file stands; empty where it is in none."""
+        snapshots = self.folder / "snapshots"
+        return path.relative_to(snapshots).parts[0] if path.is_relative_to(snapshots) else ""
+
     def commit_of(self, revision: str) -> str | None:
         """The commit a branch or tag stood at when it was last downloaded."""
         try:

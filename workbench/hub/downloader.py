@@ -97,9 +97,13 @@ class Downloader:
         cancel: CancelToken,
         *,
         revision: str = "main",
+        commit: str = "",
         progress: Callable[[FileProgress], None] = lambda _: None,
     ) -> Path:
         """The file's path in the cache, complete and with the right sha256.
+
+        `commit`: where the revision stood when the files were chosen. All files of a model are asked for by the same
+        one, else a repository that is changed meanwhile would give parts of two versions. Empty: where it stands now.
 
         Raises Cancelled (what came is kept, and the next call goes on from there), DownloadPaused where the user
         has to do something first (it is kept, too), or HubError.
@@ -112,7 +116,7 @@ class Downloader:
             answer_s=self.options.stall_s,
         )
         try:
-            job = _Job(self, session, RepoCache(self.cache, repo_id), filename, revision, cancel, progress)
+            job = _Job(self, session, RepoCache(self.cache, repo_id), filename, (revision, commit), cancel, progress)
             return job.run()
         finally:
             session.close()
@@ -142,16 +146,17 @@ class _Job:
         session: HubSession,
         repo: RepoCache,
         filename: str,
-        revision: str,
+        version: tuple[str, str],
         cancel: CancelToken,
         progress: Callable[[FileProgress], None],
     ) -> None:
+        """`version`: the revision, and the commit that is meant by it or nothing."""
         self._owner = owner
         self._options = owner.options
         self._session = session
         self._repo = repo
         self._filename = filename
-        self._revision = revision
+        self._revision, self._commit = version
         self._cancel = cancel
         self._report = progress
         self._target: Resolved
@@ -175,7 +180,7 @@ class _Job:
         raise HubError(f"{self._filename} keeps changing on the Hub.", hint="Try again later.")
 
     def _resolve(self) -> Resolved:
-        return self._session.resolve(self._repo.repo_id, self._filename, self._revision, self._cancel)
+        return self._session.resolve(self._repo.repo_id, self._filename, self._commit or self._revision, self._cancel)
 
     def _fetch(self) -> Path:
         target, repo = self._target, self._repo

@@ -71,7 +71,7 @@ class HubSession:
             target = at.join(response.headers["location"]) if response.has_redirect_location else None
             # a mirror may send on to the Hub before anyone has said which file it is
             if target is None or (not self._is_hub(target) and "x-repo-commit" in known):
-                self._check(response, repo_id, filename)
+                self._check(response, repo_id, filename, revision)
                 return _resolved(known, url, str(target or at))
             at = target
         raise HubError(f"The Hub sends {filename} round in circles.", detail=str(at))
@@ -110,7 +110,7 @@ class HubSession:
     def _is_hub(self, url: httpx2.URL) -> bool:
         return same_origin(url, self.endpoint)
 
-    def _check(self, response: httpx2.Response, repo_id: str, filename: str) -> None:
+    def _check(self, response: httpx2.Response, repo_id: str, filename: str, revision: str) -> None:
         status = response.status_code
         if status < 400:
             return
@@ -124,6 +124,13 @@ class HubSession:
             raise bad_token(detail)
         if code == "RepoNotFound" or status == 401:
             raise repo_not_found(repo_id, has_token, detail)
+        if code == "RevisionNotFound":
+            raise RepoNotFound(
+                f"{repo_id} has no version {revision[:12]}, or no longer.",
+                hint="Search for the model again and start its download anew: that brings the version of today.",
+                detail=detail,
+                status=status,
+            )
         if status in (404, 410):
             raise RepoNotFound(f"{repo_id} has no file {filename}.", detail=detail, status=status)
         if status == 429:

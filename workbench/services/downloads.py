@@ -41,6 +41,8 @@ class Download(msgspec.Struct, kw_only=True):
     label: str
     """Its quantisation, for the user."""
     revision: str = "main"
+    commit: str = ""
+    """Where the revision stood: all files come from there, whatever is published meanwhile."""
     files: tuple[RepoFile, ...]
     """All of them are one model: parts of a split GGUF, and its projector."""
     state: DownloadState = "queued"
@@ -115,9 +117,13 @@ class DownloadManager:
         model: Quantization,
         *,
         revision: str = "main",
+        commit: str = "",
         projector: RepoFile | None = None,
     ) -> str:
-        """Queue a model and return the download's id. One that is there already goes on instead of a second."""
+        """Queue a model and return the download's id. One that is there already goes on instead of a second.
+
+        `commit`: of the listing the model was chosen from; empty: the one that the first file comes from.
+        """
         files = model.files + ((projector,) if projector else ())
         with self._lock:
             for entry in self._entries.values():
@@ -127,7 +133,13 @@ class DownloadManager:
                     return entry.item.id
             now = datetime.now(UTC).isoformat(timespec="seconds")
             item = Download(
-                id=uuid.uuid4().hex, repo_id=repo_id, label=model.label, revision=revision, files=files, added_at=now
+                id=uuid.uuid4().hex,
+                repo_id=repo_id,
+                label=model.label,
+                revision=revision,
+                commit=commit,
+                files=files,
+                added_at=now,
             )
             self._entries[item.id] = entry = _Entry(item)
             entry.done = self._bytes_here(item)
@@ -310,12 +322,19 @@ class DownloadManager:
                 file.path,
                 entry.cancel,
                 revision=item.revision,
+                commit=item.commit or self._commit_here(item),
                 progress=lambda progress, start=before: self._progress(entry, progress, start),  # type: ignore[misc]
             )
             before += path.stat().st_size
             with self._lock:
                 item.paths = {**item.paths, file.path: str(path)}
                 entry.done = before
+
+    def _commit_here(self, item: Download) -> str:
+        """The commit of the parts that are here; empty before the first."""
+        repo = RepoCache(self.downloader.cache, item.repo_id)
+        here = (Path(path) for path in item.paths.values())
+        return next((commit for path in here if path.is_file() and (commit := repo.commit_with(path))), "")
 
     def _check(self, entry: _Entry) -> None:
         item = entry.item

@@ -370,7 +370,8 @@ class RepositoryPanel(QWidget):
     def _download(self, model: Quantization) -> None:
         with_projector = self.projector.isChecked() and self._repository.projectors
         projector = self._repository.projectors[0] if with_projector else None
-        self._state.transfers.start(self._repository.id, model, projector)
+        commit = self._repository.details.revision if self._repository.details else ""
+        self._state.transfers.start(self._repository.id, model, projector, commit=commit)
 
     @Slot(object)
     def _chat(self, model: Quantization) -> None:

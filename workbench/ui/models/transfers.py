@@ -68,13 +68,15 @@ class Transfers(QObject):
         return None
 
     # --- what the user does ----------------------------------------------------------------------------------
-    def start(self, repo_id: str, model: Quantization, projector: RepoFile | None = None) -> None:
+    def start(self, repo_id: str, model: Quantization, projector: RepoFile | None = None, *, commit: str = "") -> None:
+        """`commit`: of the listing that the model was chosen from."""
+
         def work(manager: DownloadManager) -> None:
             for snapshot in manager.snapshots():
                 same = (snapshot.repo_id, snapshot.label) == (repo_id, model.label)
                 if same and snapshot.state == "done" and not Path(snapshot.path).is_file():
                     manager.forget(snapshot.id)  # deleted since: the list must not stand in the way
-            manager.start(repo_id, model, projector=projector)
+            manager.start(repo_id, model, commit=commit, projector=projector)
 
         self._do(work)
 
