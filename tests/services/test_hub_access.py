@@ -111,3 +111,14 @@ def test_downloads_go_to_the_chosen_folder_and_are_found_there(hub: FakeHub, acc
     path = Path(access.downloads.snapshot(id_).path)
     assert path.is_relative_to(tmp_path / "models")
     assert [model.path for model in access.models_here()] == [path]
+
+
+def test_other_network_settings_close_the_connections_of_before(hub: FakeHub, access: HubAccess) -> None:
+    first = access.client
+    first.search(SearchQuery()).next_page(CancelToken())
+    assert first._transport._routes
+    change(access, network=Network(download_limit_kib_s=100))
+    assert access.client is first, "the downloads' limit is no reason to break off a search"
+    change(access, network=Network(proxy="http://127.0.0.1:9"))
+    assert access.client is not first
+    assert not first._transport._routes

@@ -7,6 +7,8 @@ from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
 
+import msgspec
+
 from workbench.core.paths import Paths
 from workbench.core.redact import register_secret
 from workbench.core.settings import Network, Settings, SettingsFile
@@ -102,12 +104,18 @@ class HubAccess:
                 self._clients[1].close()
 
     def _current(self) -> tuple[Network, HubClient, RemoteHeaders]:
-        network = self._settings.value.network
+        # the limit is the downloads' alone: a change of it breaks off no search
+        network = msgspec.structs.replace(self._settings.value.network, download_limit_kib_s=0)
+        before = None
         with self._lock:
             if self._clients is None or self._clients[0] != network:
+                before = self._clients
                 client = HubClient(network, token=self.token)
                 self._clients = (network, client, RemoteHeaders(network, token=self.token))
-            return self._clients
+            clients = self._clients
+        if before is not None:
+            before[1].close()
+        return clients
 
     def _follow(self, settings: Settings) -> None:
         self._limit.bytes_per_s = settings.network.download_limit_kib_s * 1024
