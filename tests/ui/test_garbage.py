@@ -51,3 +51,20 @@ def test_the_timer_collects_when_there_is_enough(qtbot: QtBot) -> None:
     assert collected.is_set()
     assert len(keep) == YOUNG + 100
     collector.close()
+
+
+def test_what_has_settled_is_freed_at_the_end(qtbot: QtBot) -> None:
+    owner = QObject()
+    collector = Collector(owner)
+    freed: list[str] = []
+    settled = Held()
+    weakref.finalize(settled, lambda: freed.append("settled"))
+    collector.settle()
+    assert gc.get_freeze_count() > len(gc.get_objects())
+    del settled
+    weakref.finalize(Held(), lambda: freed.append("new"))
+    gc.collect()
+    assert freed == ["new"]
+    collector.close()
+    assert freed == ["new", "settled"]
+    assert gc.get_freeze_count() == 0

@@ -47,6 +47,8 @@ REST = (
     "workbench.app.rest",
 )
 PLACES_QT_FREE = (
+    "jinja2",
+    "workbench.engine.template_sandbox",
     "workbench.evaluation.case_files",
     "workbench.evaluation.running",
     "workbench.evaluation.exports",

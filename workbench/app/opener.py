@@ -26,6 +26,8 @@ PRELOAD_PAUSE_MS = 20
 
 class Opener(QObject):
     opened = Signal()
+    settled = Signal()
+    """All that is loaded ahead is there."""
     restart_wanted = Signal(object)
     """The window should close, do this work and come back."""
 
@@ -65,6 +67,7 @@ class Opener(QObject):
         self.opened.emit()
         self._imports = Imports(PLACES_QT_FREE, PLACES, self, pause_ms=PRELOAD_PAUSE_MS, also=_preload_lexers)
         self._imports.failed.connect(_report)
+        self._imports.done.connect(self.settled)
         self._imports.start()
 
     def _backend_failed(self, error: ErrorInfo) -> None:

@@ -52,7 +52,7 @@ class Program(QObject):
         self, app: QApplication, paths: Paths, files: list[str], instance: SingleInstance | None = None
     ) -> None:
         super().__init__(app)
-        self._collector = Collector(self)
+        self.collector = Collector(self)
         self.paths, self.instance = paths, instance
         self._steps: list[Callable[[], None]] = []
         self._later: list[Callable[[], None]] = []
@@ -190,7 +190,7 @@ class Program(QObject):
         self._leave()
         if hasattr(self, "rest"):
             self.rest.close()
-        self._collector.close()
+        self.collector.close()
         self.language.leave()
 
     def dispose(self) -> None:

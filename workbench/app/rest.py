@@ -78,6 +78,7 @@ class Rest(QObject):
         self._opener = Opener(self._paths, program.settings, program.slot, program.jobs, self._window, self)
         self._opener.opened.connect(self._services_open)
         self._opener.restart_wanted.connect(program.restart)
+        self._opener.settled.connect(program.collector.settle)
         self._opener.open()
 
     def _finish_look(self) -> None:

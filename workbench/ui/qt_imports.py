@@ -11,6 +11,7 @@ from __future__ import annotations
 import contextlib
 import importlib
 import threading
+import time
 from collections.abc import Callable, Sequence
 
 from PySide6.QtCore import QObject, QTimer, Signal, Slot
@@ -33,7 +34,7 @@ class Imports(QObject):
         also: Callable[[], object] | None = None,
     ) -> None:
         """`qt_free` and `also()` come first, in a thread; `modules` follow, the needed ones before those that need
-        them. `pause_ms`: between two of these, for what the user does meanwhile."""
+        them. `pause_ms`: between two of them, for what the user does meanwhile."""
         super().__init__(parent)
         self._qt_free, self._also = tuple(qt_free), also
         self._modules = list(modules)
@@ -49,6 +50,7 @@ class Imports(QObject):
             for name in self._qt_free:
                 with contextlib.suppress(ImportError):  # told by the module that needs it
                     importlib.import_module(name)
+                time.sleep(self._pause_ms / 1000)
             if self._also is not None:
                 self._also()
         except BaseException as raised:
