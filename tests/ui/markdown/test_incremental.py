@@ -176,3 +176,25 @@ def test_tables_grow_by_whole_rows(style: MarkdownStyle) -> None:
     assert canonical(document.document) == before
     document.feed("4 |\n")
     assert document.flush() is not None
+
+
+@pytest.mark.parametrize("before", ["Some text:\n", "1. First\n   - nested\n  ", "> quoted\n> "])
+def test_the_dash_of_a_list_to_come_makes_no_heading(style: MarkdownStyle, before: str) -> None:
+    document = MarkdownDocument(style)
+    for chunk in (before, "-", " ", "item"):
+        document.feed(chunk)
+        document.flush()
+        block = document.document.begin()
+        while block.isValid():
+            assert not block.blockFormat().headingLevel()
+            block = block.next()
+    assert document.document.toPlainText().endswith("item")
+
+
+def test_an_underline_makes_a_heading_when_its_line_is_complete(style: MarkdownStyle) -> None:
+    document = MarkdownDocument(style)
+    document.feed("Title\n---\n")
+    document.flush()
+    document.finish()
+    assert canonical(document.document) == canonical(at_once("Title\n---\n", style).document)
+    assert canonical(document.document) != canonical(at_once("Title", style).document)

@@ -27,6 +27,8 @@ THROTTLE_CHARS = 4_000
 
 _FENCE = re.compile(r"(`{3,}|~{3,})[^\n]*\n")
 _ITEM = re.compile(r"([ ]{0,3}(?:[-+*]|\d{1,9}[.)]))([ \t]*)")
+_UNDERLINE = re.compile(r"(?<=[^\n]\n)[ \t>]*(?:-+|=+)[ \t]*\Z")
+"""A last line that makes a heading of the text above it, and is most often the dash of a list item to come."""
 _LIST_OPEN = ("bullet_list_open", "ordered_list_open")
 
 
@@ -88,6 +90,8 @@ class MarkdownDocument:
         self._fence: _OpenFence | None = None
         self._whole_text_matters = False
         self._awaits_formulas = False
+        self.reflows = 0
+        """How often formulas took their place: everything below them moved then, also what was finished."""
 
     @classmethod
     def rendered(
@@ -120,6 +124,10 @@ class MarkdownDocument:
             position = self._append_code(tail)
             if position is not None:
                 return position
+        elif underline := _UNDERLINE.search(tail, max(0, tail.rfind("\n") - 1)):
+            tail = tail[: underline.start()]  # wait for what follows: a heading would flash up and go again
+            if tail == self._rendered:
+                return None
         if len(tail) > THROTTLE_CHARS and len(tail) - len(self._rendered) < len(tail) // 16:
             return None
         if self._rendered_table and tail.count("\n") == self._rendered.count("\n"):
@@ -173,6 +181,7 @@ class MarkdownDocument:
             if OBJECT in block.text():
                 taken |= self._take_formulas_of(block.position(), block.text())
             block = block.next()
+        self.reflows += taken
         return taken
 
     # Rendering

@@ -10,6 +10,9 @@ from PySide6.QtGui import QTextBlock, QTextBlockFormat, QTextCursor
 from workbench.ui.markdown import properties
 from workbench.ui.markdown.incremental import MarkdownDocument
 
+_NOTHING = (-1, -1.0, -1)
+"""The state of no document: revision, width, reflows."""
+
 
 @dataclass(slots=True)
 class CodePanel:
@@ -35,18 +38,21 @@ class CodePanels:
     def __init__(self, document: MarkdownDocument) -> None:
         self._document = document
         self._panels: list[CodePanel] = []
-        self._seen: tuple[int, float] = (-1, -1.0)
+        self._seen = _NOTHING
+        self._settled = 0
+        """Position of the text up to which the panels were final when they were looked for last."""
         self.offsets: dict[int, float] = {}
         """How far each panel is scrolled sideways, in pixels."""
         self.wrapped: set[int] = set()
 
     def all(self) -> list[CodePanel]:
         document = self._document.document
-        state = (document.revision(), document.textWidth())
+        state = (document.revision(), document.textWidth(), self._document.reflows)
         if state != self._seen:
-            start = document.findBlock(self._document.frozen_position)
-            self._scan(start if state[1] == self._seen[1] else document.begin())
-            self._seen = state
+            # What froze since the last look was still open then, or not there at all.
+            start = document.findBlock(min(self._settled, self._document.frozen_position))
+            self._scan(start if state[1:] == self._seen[1:] else document.begin())
+            self._seen, self._settled = state, self._document.frozen_position
         return self._panels
 
     def inner_width(self, panel: CodePanel) -> float:
@@ -79,7 +85,7 @@ class CodePanels:
         change = QTextBlockFormat()
         change.setNonBreakableLines(not wrapped)
         cursor.mergeBlockFormat(change)
-        self._seen = (-1, -1.0)
+        self._seen = _NOTHING
 
     def _scan(self, start: QTextBlock) -> None:
         number = start.blockNumber()
