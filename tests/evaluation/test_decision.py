@@ -80,7 +80,7 @@ def test_estimate_counts_remote_prompts_only(price: float | None) -> None:
 
     estimate = estimate_run(spec(repeats=2), info)
     assert (estimate.answers, estimate.remote_answers) == (2_400, 800)
-    assert estimate.remote_tokens == 800 * (10 + 8 + 2_000)
+    assert estimate.remote_tokens == 800 * (10 + 8 + 4_096)
     assert estimate.usd == (None if price is None else pytest.approx(estimate.remote_tokens * 2e-6))
     assert estimate.cases_needed > 371
 

@@ -108,7 +108,8 @@ def test_a_judge_that_fails_makes_errors_and_no_wrong_answers(tmp_path: Path, st
 
 def test_the_budget_holds_for_judges_and_a_larger_one_goes_on(tmp_path: Path, store: Store, runner: Runner) -> None:
     judge = JudgeModel()
-    wanted = spec(tmp_path, **judged_by("judge", max_tokens=100))
+    baseline = {"model": "api", "sampling": {"max_tokens": 1_000}}
+    wanted = spec(tmp_path, baseline=baseline, **judged_by("judge", max_tokens=100))
     small = msgspec.structs.replace(wanted, budget=msgspec.structs.replace(wanted.budget, tokens=9_100))
     work = evaluation(tmp_path, store, runner, small, judge)
     row = work.run()

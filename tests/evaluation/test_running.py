@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import threading
 from collections.abc import Iterator
 from pathlib import Path
 
 import msgspec
 import pytest
+import yaml
 
 from tests.evaluation.eval_victim import Exact
 from workbench.core.cancel import CancelToken
@@ -18,11 +20,14 @@ from workbench.core.models import ModelInfo, Prices
 from workbench.core.requests import ChatRequest
 from workbench.evaluation.analysis import analyse
 from workbench.evaluation.budget import estimate
+from workbench.evaluation.exports import exported
 from workbench.evaluation.grading import Grading
 from workbench.evaluation.prompts import build_request, render
-from workbench.evaluation.recorded import freeze
+from workbench.evaluation.recorded import freeze, read_recorded
+from workbench.evaluation.report import limits_of
 from workbench.evaluation.running import Evaluation
 from workbench.evaluation.spec import EvalSpec, parse_spec
+from workbench.evaluation.stored import folder_of
 from workbench.services.runner import Runner
 from workbench.store import Store
 
@@ -134,6 +139,42 @@ def test_resume_asks_only_for_what_is_missing(tmp_path: Path, store: Store, runn
     assert len(second.answers) == 8
 
 
+def test_resume_does_not_need_the_recorded_answers_file_again(tmp_path: Path, store: Store, runner: Runner) -> None:
+    recorded = tmp_path / "api.jsonl"
+    recorded.write_text("".join(json.dumps({"case": c, "text": e}) + "\n" for c, e in CAPITALS.items()))
+    local = Capitals("local", CAPITALS, fails=("Italy",))
+    wanted = spec(tmp_path, baseline={"recorded": "api.jsonl", "label": "API"})
+    row = evaluation(tmp_path, store, runner, wanted, local).run()
+    recorded.unlink()
+    local.fails = ()
+    again = evaluation(tmp_path, store, runner, wanted, local)
+    assert again.run(resume=row.id).status == "done"
+    assert {(a.contestant, a.case_id): a.score for a in again.answers} == {
+        (name, country): 1.0 for name in ("local", "API") for country in CAPITALS
+    }
+    assert analyse(again.answers, "API", 0.05).comparisons[0].verdict.n == 4
+
+
+def test_a_bundled_examples_folder_is_found_wherever_the_program_lies(
+    tmp_path: Path, store: Store, runner: Runner, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("workbench.evaluation.recorded.bundled", lambda name: tmp_path / "first" / name)
+    folder = tmp_path / "first" / "resources" / "examples"
+    folder.mkdir(parents=True)
+    (folder / "api.jsonl").write_text('{"case": "Peru", "text": "Lima"}\n')
+    wanted = spec(tmp_path, baseline={"recorded": "api.jsonl", "label": "API"})
+    shelf = Shelf({"local": Capitals("local", CAPITALS)})
+    row = Evaluation(wanted, store, runner, shelf, Grading(wanted.graders, [Exact()]), folder=folder).run()
+    older = msgspec.structs.replace(row, config={**row.config, "folder": str(folder)})
+    (tmp_path / "first").rename(tmp_path / "second")
+    monkeypatch.setattr("workbench.evaluation.recorded.bundled", lambda name: tmp_path / "second" / name)
+    moved = tmp_path / "second" / "resources" / "examples"
+    assert folder_of(row) == folder_of(older) == moved
+    exported_again = parse_spec(yaml.safe_load(exported(store, row, "yaml")), tmp_path / "exported.yaml")
+    assert exported_again.baseline is not None
+    assert read_recorded(exported_again.baseline, tmp_path, exported_again)[0].text == "Lima"
+
+
 def test_resume_refuses_another_evaluation(tmp_path: Path, store: Store, runner: Runner) -> None:
     models = Capitals("local", CAPITALS), Capitals("api", CAPITALS, remote=True)
     row = evaluation(tmp_path, store, runner, spec(tmp_path), *models).run()
@@ -220,7 +261,7 @@ def test_a_service_that_does_not_tell_what_was_used_is_counted_by_the_estimate(
 def test_what_calls_under_way_may_take_at_most_does_not_end_an_evaluation(
     tmp_path: Path, store: Store, runner: Runner
 ) -> None:
-    """Without a token limit each call sets 2,000 tokens aside, which do not all fit at once, and takes 4."""
+    """Without a token limit each call sets 4,096 tokens aside, which do not all fit at once, and takes 4."""
 
     class Brief(Capitals):
         def stream(self, request: ChatRequest, cancel: CancelToken) -> Iterator[StreamEvent]:
@@ -228,10 +269,48 @@ def test_what_calls_under_way_may_take_at_most_does_not_end_an_evaluation(
                 yield Usage(prompt_tokens=2, completion_tokens=2) if isinstance(event, Usage) else event
 
     api = Brief("api", CAPITALS, remote=True)
-    wanted = spec(tmp_path, budget={"tokens": 2_100})
+    wanted = spec(tmp_path, budget={"tokens": 4_200})
     work = evaluation(tmp_path, store, runner, wanted, Capitals("local", CAPITALS), api)
     assert work.run().status == "done"
     assert work.progress().spent_tokens == 4 * 4
+
+
+class Talkative(Capitals):
+    """Goes on for 10,000 tokens where no limit stops it, and counts what it was paid for."""
+
+    paid = 0
+
+    def stream(self, request: ChatRequest, cancel: CancelToken) -> Iterator[StreamEvent]:
+        self.asked.append(request.messages[-1].text)
+        said = min(request.sampling.max_tokens or 10_000, 10_000)
+        self.paid += 5 + said
+        yield TextDelta("Paris")
+        yield Usage(prompt_tokens=5, completion_tokens=said)
+        yield Finished(reason="length")
+
+
+@pytest.mark.parametrize("budget", [{"tokens": 9_000}, {"usd": 0.009}])
+def test_an_answer_without_a_limit_gets_one_and_can_not_pass_the_budget(
+    tmp_path: Path, store: Store, runner: Runner, budget: dict[str, float]
+) -> None:
+    api = Talkative("api", CAPITALS, remote=True)
+    work = evaluation(tmp_path, store, runner, spec(tmp_path, budget=budget), Capitals("local", CAPITALS), api)
+    assert work.run().status == "over_budget"
+    assert len(api.asked) == 2
+    assert work.progress().spent_tokens == api.paid <= 9_000
+    answer = next(a for a in work.answers if a.contestant == "api")
+    assert store.run(answer.run_id).sampling["max_tokens"] == 4_096
+    analysis = analyse(work.answers, "api", 0.05)
+    assert any("limited to 4,096 tokens" in line for line in limits_of(work.spec, analysis))
+
+
+def test_answers_asked_without_a_limit_are_taken_from_the_log_under_a_budget_too(
+    tmp_path: Path, store: Store, runner: Runner
+) -> None:
+    local, api = Capitals("local", CAPITALS), Capitals("api", CAPITALS, remote=True)
+    for budget, asked in (({}, 4), ({"tokens": 90_000}, 4)):
+        evaluation(tmp_path, store, runner, spec(tmp_path, budget=budget), local, api).run()
+        assert len(api.asked) == asked
 
 
 def test_what_is_set_aside_counts_scripts_and_pictures() -> None:

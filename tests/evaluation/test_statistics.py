@@ -17,7 +17,15 @@ from workbench.evaluation.intervals import (
     wilson,
 )
 from workbench.evaluation.judge_model import both_orders, cohen_kappa, prediction_powered_mean
-from workbench.evaluation.verdict import Outcome, PairedScores, cases_needed, judge, judge_together, sentence
+from workbench.evaluation.verdict import (
+    Outcome,
+    PairedScores,
+    cases_needed,
+    judge,
+    judge_together,
+    margin_shown_by,
+    sentence,
+)
 from workbench.evaluation.votes import Vote, bradley_terry, sign_test
 
 
@@ -136,6 +144,7 @@ def test_planned_cases_are_those_of_the_method() -> None:
     assert cases_needed(0.05, 0.15, power=0.8, alpha=0.05) == 371
     assert cases_needed(0.10, 0.15, power=0.8, alpha=0.05) == 93
     assert (cases_needed(0.05), cases_needed(0.10)) == (471, 118)  # what the shown 95 % interval asks for
+    assert [cases_needed(margin_shown_by(n)) for n in (10, 93, 471)] == [10, 93, 471]
     with pytest.raises(ValueError, match="margin"):
         cases_needed(0.05, difference=-0.05)
 

@@ -159,6 +159,11 @@ def _announce(spec: EvalSpec, estimated: Estimate, not_taken: list[str], progres
             f"{sent} prompts will leave this machine, {cost}, about {estimated.remote_tokens:,} tokens.",
             always=True,
         )
+    if estimated.limited_to:
+        progress.say(
+            f"So that the budget holds, answers without a token limit get one of {estimated.limited_to:,} tokens.",
+            always=True,
+        )
     if spec.rule == "replaceable" and estimated.cases < estimated.cases_needed:
         progress.say(
             f"{estimated.cases} cases are few for a margin of {spec.margin:g} points: about {estimated.cases_needed} "

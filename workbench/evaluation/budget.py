@@ -5,6 +5,8 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterable
 
+import msgspec
+
 from workbench.core.cost import cost_usd
 from workbench.core.events import Usage
 from workbench.core.messages import AudioPart, ImagePart, Part
@@ -17,8 +19,9 @@ BYTES_PER_TOKEN = 3.0
 """Of UTF-8, on the low side, so that an estimate rather says too much: a Chinese character is a token, not a third."""
 MEDIA_TOKENS = 2_000
 """Of one image or sound; services count 85 to about 1,600 for an image."""
-UNKNOWN_ANSWER_TOKENS = 2_000
-"""Reserved for an answer without a token limit."""
+UNKNOWN_ANSWER_TOKENS = 4_096
+"""Of an answer without a token limit: its limit under a budget, and its estimate. The least that every service's models
+accept; a model's own limit is not known."""
 
 
 class Budget:
@@ -32,6 +35,14 @@ class Budget:
         self._reserved_usd = 0.0
         self._reserved_tokens = 0
         self._under_way = 0
+
+    def bounded(self, request: ChatRequest) -> ChatRequest:
+        """The request with a limit to its answer: without one, what is set aside would be no more than a guess. The
+        same for all answers, whatever is left, so that none is shorter for being asked late."""
+        if request.sampling.max_tokens is not None or not limits_answers(self._limits):
+            return request
+        sampling = msgspec.structs.replace(request.sampling, max_tokens=estimate(request).completion_tokens)
+        return msgspec.structs.replace(request, sampling=sampling)
 
     def reserve(self, request: ChatRequest, prices: Prices | None) -> bool:
         """Whether a call may be made; its likely cost is set aside until `settle`, which has to follow. Where it does
@@ -87,6 +98,11 @@ class Budget:
             self.usd += sum(dearest if usd is None else usd for _, usd in calls)
 
 
+def limits_answers(limits: BudgetSpec) -> bool:
+    """Whether answers without a token limit get one, so that the budget holds."""
+    return limits.usd is not None or limits.tokens is not None
+
+
 def refused(run: RunRecord) -> bool:
     """The service failed before it said anything, which none of them charges for."""
     return run.status == "failed" and not run.text and not run.reasoning
@@ -96,10 +112,9 @@ def estimate(request: ChatRequest) -> Usage:
     """Tokens a request will likely use, rather too many than too few."""
     tokens = sum(_part_tokens(part) for message in request.messages for part in message.parts)
     answer = request.sampling.max_tokens
-    return Usage(
-        prompt_tokens=tokens + 8 * len(request.messages),
-        completion_tokens=UNKNOWN_ANSWER_TOKENS if answer is None else answer,
-    )
+    if answer is None:  # services that are told how long a model may think want room for that within the limit
+        answer = UNKNOWN_ANSWER_TOKENS + (request.reasoning.budget_tokens or 0)
+    return Usage(prompt_tokens=tokens + 8 * len(request.messages), completion_tokens=answer)
 
 
 def text_tokens(text: str) -> int:

@@ -11,7 +11,7 @@ from workbench.core.errors import WorkbenchError
 from workbench.core.events import Usage
 from workbench.core.models import ModelInfo
 from workbench.evaluation.analysis import PAIRWISE, Analysis
-from workbench.evaluation.budget import UNKNOWN_ANSWER_TOKENS, estimate, text_tokens
+from workbench.evaluation.budget import UNKNOWN_ANSWER_TOKENS, estimate, limits_answers, text_tokens
 from workbench.evaluation.model_graders import JUDGE_SYSTEM, JUDGE_TOKENS, RUBRIC_PROMPT
 from workbench.evaluation.prompts import build_request
 from workbench.evaluation.spec import EvalSpec, GraderSpec, ModelSpec
@@ -38,6 +38,8 @@ class Estimate(msgspec.Struct, frozen=True, kw_only=True):
     cases: int
     cases_needed: int
     """For the margin, at 80 % power, if 15 % of the cases turn out differently and both are equally good."""
+    limited_to: int = 0
+    """The token limit that answers without one get, so that the budget holds; 0: none needs it."""
 
 
 def decide(spec: EvalSpec, analysis: Analysis) -> Decision:
@@ -90,6 +92,9 @@ def estimate_run(spec: EvalSpec, info: Callable[[str], ModelInfo]) -> Estimate:
         usd=usd if known else None,
         cases=len(cases),
         cases_needed=cases_needed(spec.margin / 100),
+        limited_to=UNKNOWN_ANSWER_TOKENS
+        if limits_answers(spec.budget) and any(contestant.sampling.max_tokens is None for contestant in remote)
+        else 0,
     )
 
 

@@ -14,10 +14,10 @@ from workbench.evaluation.analysis import analyse
 from workbench.evaluation.answers import Answer
 from workbench.evaluation.break_even import BreakEven, break_evens
 from workbench.evaluation.findings import conditions_of
-from workbench.evaluation.recorded import freeze
+from workbench.evaluation.recorded import EXAMPLES, folder_name, freeze
 from workbench.evaluation.report import html_report
 from workbench.evaluation.spec import EvalSpec, to_document
-from workbench.evaluation.stored import read_answers, read_spec_of
+from workbench.evaluation.stored import folder_of, read_answers, read_spec_of
 from workbench.store import EvaluationRow, Store, now
 
 CSV_COLUMNS = (
@@ -44,7 +44,7 @@ def exported(store: Store, row: EvaluationRow, what: str, money: Sequence[tuple[
     """The text of an export: report, csv, jsonl, yaml or baseline. Raises BadInput."""
     spec = read_spec_of(row)
     if what == "yaml":
-        return evaluation_file(spec, Path(str(row.config.get("folder", ""))))
+        return evaluation_file(spec, folder_of(row))
     answers = read_answers(store, row, spec)
     if what == "report":
         return report_of(store, row, spec, answers, money)
@@ -80,7 +80,10 @@ def evaluation_file(spec: EvalSpec, folder: Path) -> str:
     document = to_document(msgspec.structs.replace(spec, cases=spec.selected_cases()))
     for model in [*document["models"], *([document["baseline"]] if document.get("baseline") else [])]:
         if model.get("recorded"):
-            model["recorded"] = str(folder / model["recorded"])
+            own = folder_name(folder)
+            model["recorded"] = (
+                f"{EXAMPLES}/{model['recorded']}" if own == EXAMPLES else str(folder / model["recorded"])
+            )
         _drop_empty(model)
     return yaml.safe_dump(document, sort_keys=False, allow_unicode=True, width=110)
 

@@ -10,11 +10,15 @@ from typing import Any
 import msgspec
 
 from workbench.core.errors import BadInput
+from workbench.core.paths import bundled
 from workbench.evaluation.answers import Answer
 from workbench.evaluation.spec import EvalSpec, ModelSpec
 
 PROMPT = "recorded"
 """The prompt's name where the file names none."""
+EXAMPLES = "bundled:examples"
+"""Stands for the folder of the bundled examples, which lies elsewhere after an upgrade and in another copy of the
+program (an AppImage's: at each start)."""
 
 
 class RecordedAnswer(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -34,9 +38,19 @@ class RecordedAnswer(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tr
     finish_reason: str = ""
 
 
+def examples() -> Path:
+    return bundled("resources") / "examples"
+
+
+def folder_name(folder: Path) -> str:
+    """As it is kept, so that it is found again."""
+    return EXAMPLES if folder == examples() else str(folder)
+
+
 def read_recorded(contestant: ModelSpec, folder: Path, spec: EvalSpec) -> list[Answer]:
     """The file's answers to the selected cases. Raises BadInput with the row that is wrong."""
-    path = folder / contestant.recorded
+    place, _, name = contestant.recorded.rpartition("/")
+    path = examples() / name if place == EXAMPLES else folder / contestant.recorded
     try:
         lines = path.read_text(encoding="utf-8-sig").splitlines()
     except (OSError, UnicodeDecodeError) as error:

@@ -12,6 +12,7 @@ from workbench.core.paths import bundled
 from workbench.evaluation.analysis import Analysis, ArmSummary, Comparison, Slice
 from workbench.evaluation.answers import Answer
 from workbench.evaluation.break_even import BreakEven
+from workbench.evaluation.budget import UNKNOWN_ANSWER_TOKENS, limits_answers
 from workbench.evaluation.cases import TestCase
 from workbench.evaluation.findings import (
     OUTCOME_WORDS,
@@ -236,7 +237,17 @@ def limits_of(spec: EvalSpec, analysis: Analysis) -> list[str]:
     if any(arm.truncated for arm in analysis.arms):
         cut = sum(arm.truncated for arm in analysis.arms)
         limits.append(f"{cut} answers were cut off by their token limit; a larger limit may score otherwise.")
-    if any(arm.remote and not arm.recorded for arm in analysis.arms):
+    asked = [arm.contestant for arm in analysis.arms if arm.remote and not arm.recorded]
+    unlimited = any(
+        model.name in asked and model.sampling.max_tokens is None
+        for model in (*spec.models, *([spec.baseline] if spec.baseline else []))
+    )
+    if unlimited and limits_answers(spec.budget):
+        limits.append(
+            f"So that the budget holds, answers of models without a token limit of their own were limited to "
+            f"{UNKNOWN_ANSWER_TOKENS:,} tokens."
+        )
+    if asked:
         limits.append("A closed service can change without notice; repeat the run to see whether it did.")
     if len(analysis.comparisons) > 1:
         limits.append(

@@ -35,10 +35,10 @@ from workbench.evaluation.grading import Grading
 from workbench.evaluation.human import read_votes
 from workbench.evaluation.judging import at_once, in_threads, pairs_of
 from workbench.evaluation.prompts import build_request, request_sha256
-from workbench.evaluation.recorded import read_recorded
+from workbench.evaluation.recorded import folder_name, read_recorded
 from workbench.evaluation.rows import Task, answer_of, answer_row, case_row, failed_answer, pair_rows, recorded_row
 from workbench.evaluation.spec import EvalSpec, ModelSpec, to_document
-from workbench.evaluation.stored import read_spec_of
+from workbench.evaluation.stored import read_recorded_of, read_spec_of
 from workbench.services.runner import Run, Runner
 from workbench.store import EvaluationRow, ResultRow, Store, TestCaseRow, TestSetRow, case_row_id
 from workbench.store import now as utc_now
@@ -128,7 +128,8 @@ class Evaluation:
         answers with errors. `resume`: the id of an earlier, unfinished run of the same evaluation."""
         contestants = [*self.spec.models, *([self.spec.baseline] if self.spec.baseline else [])]
         models = {c.name: self._catalog.get(c.model) for c in contestants if c.model}
-        recorded = [answer for c in contestants if c.recorded for answer in read_recorded(c, self._folder, self.spec)]
+        kept = self._store.results(resume) if resume is not None else []
+        recorded = [answer for c in contestants if c.recorded for answer in self._recorded(c, kept)]
         self._grading.check(baseline=self.spec.baseline is not None)
         self._cases = {case.id: case for case in self.spec.cases}
         self.row = self._begin(resume)
@@ -209,7 +210,7 @@ class Evaluation:
                 config={
                     "spec": document,
                     "session_id": session.id,
-                    "folder": str(self._folder),
+                    "folder": folder_name(self._folder),
                     "test_set": self._source_set,
                 },
             )
@@ -254,6 +255,10 @@ class Evaluation:
         spec = self.spec
         analysis = analyse(self.answers, spec.baseline.name if spec.baseline else None, spec.margin / 100)
         return {"outcomes": outcomes_of(analysis), "answers": len(self.answers), "errors": self._counts["errors"]}
+
+    def _recorded(self, contestant: ModelSpec, kept: Sequence[ResultRow]) -> list[Answer]:
+        """From what an earlier session kept: the file may have moved or changed since. Raises BadInput."""
+        return read_recorded_of(kept, contestant.name) or read_recorded(contestant, self._folder, self.spec)
 
     # --- what there is already --------------------------------------------------------------------------------
     def _take_known(self, task: Task, known: dict[tuple[str, str, int], ResultRow]) -> bool:
@@ -317,12 +322,13 @@ class Evaluation:
 
     def _answer(self, task: Task, model: ChatModel, identity: str) -> None:
         try:
-            request = build_request(task.contestant, task.prompt, task.case, seed=self.spec.seed + task.repeat)
+            wanted = build_request(task.contestant, task.prompt, task.case, seed=self.spec.seed + task.repeat)
         except WorkbenchError as error:
             self._keep(failed_answer(task, str(error)))
             return
-        digest = request_sha256(model.info.id, identity, request)
-        if self._from_log(task, digest):
+        request = self._budget.bounded(wanted) if model.info.remote else wanted
+        digest, unbounded = (request_sha256(model.info.id, identity, asked) for asked in (request, wanted))
+        if self._from_log(task, digest) or (unbounded != digest and self._from_log(task, unbounded)):
             return
         if model.info.remote and not self._budget.reserve(request, model.info.prices):
             return

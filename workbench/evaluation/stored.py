@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -11,8 +13,9 @@ from workbench.core.errors import BadInput
 from workbench.evaluation.analysis import Analysis, analyse
 from workbench.evaluation.answers import HUMAN, SEPARATOR, Answer, GradeRecord
 from workbench.evaluation.busy import file_bytes
+from workbench.evaluation.recorded import EXAMPLES, examples
 from workbench.evaluation.spec import EvalSpec, spec_of
-from workbench.store import EvaluationRow, Store
+from workbench.store import EvaluationRow, ResultRow, Store
 
 WRONG_BELOW = 0.5
 
@@ -50,6 +53,25 @@ def read_spec_of(row: EvaluationRow) -> EvalSpec:
         return spec_of(row.config.get("spec", {}))
     except msgspec.ValidationError as error:
         raise BadInput(f"The evaluation “{row.name}” can't be read: {error}.") from None
+
+
+def folder_of(row: EvaluationRow) -> Path:
+    """Where the relative names of an evaluation's recorded answers lead from."""
+    name = str(row.config.get("folder", ""))
+    folder = Path(name)
+    moved = folder.parts[-2:] == ("resources", "examples") and not folder.is_dir()  # kept before they had a name
+    return examples() if name == EXAMPLES or moved else folder
+
+
+def read_recorded_of(results: Iterable[ResultRow], contestant: str) -> list[Answer]:
+    """A contestant's recorded answers as an evaluation holds them, without their grades."""
+    found = []
+    for result in results:
+        if not result.grader and "recorded" in result.details:
+            answer = msgspec.convert(result.details["recorded"], Answer)
+            if answer.contestant == contestant:
+                found.append(msgspec.structs.replace(answer, grades=(), error=""))
+    return found
 
 
 def read_answers(store: Store, row: EvaluationRow, spec: EvalSpec) -> list[Answer]:

@@ -94,6 +94,14 @@ def cases_needed(
     return math.ceil(z * z * max(discordant - difference * difference, 0.0) / distance**2)
 
 
+def margin_shown_by(cases: int, discordant: float = DEFAULT_DISCORDANT) -> float:
+    """The smallest margin for which so many cases are likely enough when both models are equally good: `cases_needed`
+    the other way round. 1 or more: no margin is. Raises ValueError for no cases."""
+    if cases < 1:
+        raise ValueError("no cases")
+    return math.sqrt(cases_needed(0.01, discordant) / cases) * 0.01
+
+
 def judge(scores: Sequence[PairedScores], margin: float = DEFAULT_MARGIN, confidence: float = CONFIDENCE) -> Verdict:
     """Compare candidate and baseline over their common cases. Raises ValueError for no cases or a margin <= 0."""
     if not scores:

@@ -15,7 +15,7 @@ from workbench.core.requests import Sampling
 from workbench.evaluation.case_files import SUFFIXES
 from workbench.evaluation.exports import SUFFIX, exported
 from workbench.evaluation.spec import EvalSpec, ModelSpec
-from workbench.evaluation.stored import read_spec_of
+from workbench.evaluation.stored import folder_of, read_spec_of
 from workbench.evaluation.test_sets import TestSet
 from workbench.ui.context import Context
 from workbench.ui.evaluate.actions import add_actions
@@ -136,7 +136,7 @@ class EvaluatePage(Page):
                 last = read_spec_of(row)
                 names = ("models", "baseline", "graders", "margin", "repeats", "budget")
                 spec = msgspec.structs.replace(spec, **{name: getattr(last, name) for name in names})
-                folder = Path(str(row.config.get("folder", "")))
+                folder = folder_of(row)
                 break
         else:
             local = next((info for info in self.state.models if not info.remote), None)
@@ -147,8 +147,7 @@ class EvaluatePage(Page):
 
     @Slot(object)
     def _set_up_again(self, loaded: Loaded) -> None:
-        config = loaded.row.config
-        self.state.set_up(loaded.spec, Path(str(config.get("folder", ""))), test_set=str(config.get("test_set", "")))
+        self.state.set_up(loaded.spec, folder_of(loaded.row), test_set=str(loaded.row.config.get("test_set", "")))
 
     @Slot(object)
     def _judge(self, loaded: Loaded) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import msgspec
 from PySide6.QtCore import Qt, QTimer, Slot
 from PySide6.QtWidgets import (
@@ -18,7 +20,7 @@ from workbench.core.models import ModelInfo
 from workbench.evaluation.decision import Estimate, estimate_run
 from workbench.evaluation.model_graders import same_vendor_warnings
 from workbench.evaluation.spec import BudgetSpec, EvalSpec, GraderSpec, ModelSpec
-from workbench.evaluation.verdict import cases_needed
+from workbench.evaluation.verdict import cases_needed, margin_shown_by
 from workbench.ui.context import Context
 from workbench.ui.evaluate.contestant_editor import ContestantEditor
 from workbench.ui.evaluate.grader_editor import GraderEditor
@@ -300,10 +302,8 @@ class SetupView(QWidget):
         text = tr(
             "About {needed} cases are needed to show that, if 15 % of them turn out differently.", needed=number(needed)
         )
-        if len(chosen) < needed:
-            text += " " + tr(
-                "You have {count}: expect “not enough evidence” unless the models differ little.", count=len(chosen)
-            )
+        if 0 < len(chosen) < needed:
+            text += " " + _what_few_show(len(chosen))
         meaning = tr("It may get {points} more of 100 cases wrong than the baseline.", points=f"{spec.margin:g}")
         self.needed.setText(f"{meaning} {text}")
         sealed = any(case.sealed for case in chosen)
@@ -362,6 +362,9 @@ class SetupView(QWidget):
             )
         else:
             parts.append(tr("nothing leaves this machine"))
+        if estimate.limited_to:
+            text = tr("answers without a limit get one of {tokens} tokens", tokens=number(estimate.limited_to))
+            parts.append(text)
         if self._state.running is not None:
             parts.append(tr("another evaluation is running"))
         self.summary.setText(" · ".join(parts))
@@ -375,3 +378,15 @@ class SetupView(QWidget):
         if spec is not None and not self.problem(spec):
             state = self._state
             state.start(spec, state.draft_folder, test_set=state.draft_set)
+
+
+def _what_few_show(cases: int) -> str:
+    points = margin_shown_by(cases) * 100
+    if points >= 50:
+        return tr("You have {count}: expect a verdict only if one model is far better.", count=number(cases))
+    return tr(
+        "You have {count}: expect a verdict only if one model is clearly better, or with a margin of {points} points "
+        "or more.",
+        count=number(cases),
+        points=number(math.ceil(points)),
+    )

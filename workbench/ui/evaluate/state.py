@@ -26,7 +26,7 @@ from workbench.evaluation.model_graders import model_graders
 from workbench.evaluation.promptfoo import looks_like_promptfoo, read_promptfoo
 from workbench.evaluation.running import Evaluation, Progress
 from workbench.evaluation.spec import EvalSpec, read_spec
-from workbench.evaluation.stored import read_spec_of
+from workbench.evaluation.stored import folder_of, read_spec_of
 from workbench.evaluation.test_sets import TestSet, load_test_set, new_test_set, save_test_set
 from workbench.store import EvaluationRow, TestSetRow
 from workbench.ui.backend import Backend
@@ -282,8 +282,7 @@ class EvaluateState(QObject):
         except WorkbenchError as error:
             self.failed.emit(error.info)
             return
-        folder = Path(str(row.config.get("folder", "")))
-        self.start(spec, folder, test_set=str(row.config.get("test_set", "")), resume=row.id)
+        self.start(spec, folder_of(row), test_set=str(row.config.get("test_set", "")), resume=row.id)
 
     def stop(self) -> None:
         if self.running is not None:
