@@ -70,6 +70,11 @@ def pixmap(name: str, color: str, size: int, ratio: float = 1.0) -> QPixmap:
     return result
 
 
+def in_scale(pixels: int) -> int:
+    """`pixels` at the present text size."""
+    return scaled(pixels, _scale[0])
+
+
 @lru_cache(maxsize=256)
 def icon(name: str, color: str, size: int = 18) -> QIcon:
     """The icon in the pixel ratios of `_ratios`."""
@@ -100,7 +105,7 @@ class Tinted:
 
     @property
     def _pixels(self) -> int:
-        return scaled(self._icon_size, _scale[0])
+        return in_scale(self._icon_size)
 
     def redraw_icon(self) -> None:
         """The same icon, drawn anew."""
@@ -178,6 +183,21 @@ class PushButton(Tinted, QPushButton):
         if primary or object_name:
             self.setObjectName(object_name or "primary")
         if icon_name:
+            self.redraw_icon()
+
+    def set_icon(self, name: str) -> None:
+        if name != self._icon_name:
+            self._icon_name = name
+            self.redraw_icon()
+
+    def set_primary(self, primary: bool) -> None:
+        """Fill it with the accent colour, or not: it is the one that is advised."""
+        name = "primary" if primary else ""
+        if self.objectName() != name:
+            self.setObjectName(name)
+            self._icon_role = QPalette.ColorRole.HighlightedText if primary else QPalette.ColorRole.ButtonText
+            self.style().unpolish(self)
+            self.style().polish(self)
             self.redraw_icon()
 
     def changeEvent(self, event: QEvent) -> None:

@@ -42,9 +42,11 @@ SETTINGS_PARTS = (
 )
 MODELS_PARTS = (
     ("installed", mark("Installed"), "hard-drive"),
-    ("discover", mark("Discover"), "search"),
+    ("discover", mark("Search Hugging Face"), "search"),
     ("downloads", mark("Downloads"), "download"),
 )
+PART_KEYS = {"models.discover": "Ctrl+Shift+F"}
+"""Shortcuts of parts, by action: they work before the place is opened."""
 PLACES: tuple[Place, ...] = (
     Place("chat", mark("Chat"), "message-square", "workbench.ui.chat.page:ChatPage", "Ctrl+1"),
     Place("compare", mark("Compare"), "columns-3", "workbench.ui.compare.page:ComparePage", "Ctrl+2"),

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
-from workbench.ui.places import Place
+from workbench.ui.places import PART_KEYS, Place
 from workbench.ui.status import toggle_offline
 from workbench.ui.tr import tr
 
@@ -50,7 +50,8 @@ def add_place_actions(window: MainWindow, place: Place) -> None:
     for part, part_title, icon in place.parts:
         text = f"{title}: {tr(part_title)}"
         show = partial(window.show_part, place.id, part)
-        window.registry.add(f"{place.id}.{part}", text, show, icon=icon, group=title)
+        name = f"{place.id}.{part}"
+        window.registry.add(name, text, show, PART_KEYS.get(name, ""), icon=icon, group=title)
 
 
 def _toggle_theme(window: MainWindow) -> None:

@@ -16,7 +16,7 @@ def edit(section: object, action_id: str, keys: str) -> None:
 
 def test_actions_of_places_that_were_never_opened_are_there(window: Driver, part: Part) -> None:
     section = part("keyboard")
-    window.wait(lambda: {"compare.blind", "history.replay", "models.search"} <= set(section.rows))
+    window.wait(lambda: {"compare.blind", "history.replay", "models.add_folder"} <= set(section.rows))
     window.wait(lambda: set(section.rows) == {action.objectName() for action in window.window.registry})
     order = [row.holder.y() for name, row in section.rows.items() if name.startswith("compare.")]
     assert order == sorted(order) and window.window.place == "settings"

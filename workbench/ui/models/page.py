@@ -107,7 +107,6 @@ class ModelsPage(Page):
     def _add_actions(self) -> None:
         add, group = self.context.actions.add, tr("Models")
         transfers = self.state.transfers
-        add("models.search", tr("Models: search Hugging Face"), self.search, "Ctrl+Shift+F", icon="search", group=group)
         add("models.add_folder", tr("Models: add a folder"), self.add_folder, icon="folder", group=group)
         add("models.refresh", tr("Models: look again"), self.state.refresh, icon="refresh-cw", group=group)
         add("models.pause", tr("Models: pause all downloads"), transfers.pause_all, icon="pause", group=group)
@@ -150,10 +149,6 @@ class ModelsPage(Page):
             self._focus(self.segments.current)
         else:
             QTimer.singleShot(0, self, self._show_first)
-
-    def search(self) -> None:
-        self.context.shell.show_place("models")
-        self.show_part("discover")
 
     def add_folder(self) -> None:
         self.context.shell.show_place("models")
