@@ -9,7 +9,8 @@ from typing import Any
 
 import msgspec
 import pytest
-from PySide6.QtCore import Qt
+from PySide6.QtCore import QRect, Qt
+from PySide6.QtGui import QPainter
 from PySide6.QtWidgets import QApplication, QWidget
 
 from tests.fakes.fake_hub import FakeHub
@@ -18,9 +19,11 @@ from tests.ui.models.hub_scene import CARD, family
 from workbench.core.paths import bundled
 from workbench.core.settings import Network, Settings
 from workbench.services.catalogue import Catalogue
+from workbench.services.fit import Machine, judge, rough_shape
 from workbench.ui.icons import PushButton
 from workbench.ui.models.card import readable
-from workbench.ui.models.formats import LICENSES, TASKS
+from workbench.ui.models.formats import LICENSES, TASKS, fit_badge, fit_text
+from workbench.ui.models.parts import Row
 
 
 def rows(driver: ModelsDriver) -> dict[str, Any]:
@@ -214,6 +217,13 @@ def test_a_search_can_be_stopped_and_failures_retried(driver: ModelsDriver, hub:
     driver.press("Return", page.discover.field)
     driver.wait(lambda: page.discover.error.isVisible())
     assert page.discover.heading.text() == "Hugging Face did not answer"
+    notice, row = page.discover.error, page.discover.heading
+    assert notice.mapTo(page, notice.rect().topLeft()).x() == row.mapTo(page, row.rect().topLeft()).x()
+    driver.click(page.discover.in_list)
+    driver.wait(lambda: page.discover.search.rows)
+    assert "well-known" in page.discover.heading.text() and not page.discover.error.isVisible()
+    driver.press("Return", page.discover.field)
+    driver.wait(lambda: page.discover.error.isVisible())
     hub.faults.clear()
     driver.click(next(button for button in page.discover.error.findChildren(PushButton) if "again" in button.text()))
     driver.wait(lambda: [repo.id for repo in page.discover.search.rows] == [TINY])
@@ -229,17 +239,19 @@ def test_gated_then_token_then_download(driver: ModelsDriver, hub: FakeHub, tiny
     panel = page.discover.panel
     driver.wait(lambda: panel.gated.isVisible() and "F16" in rows(driver))
     assert not rows(driver)["F16"].button.isEnabled()
+    driver.click(panel.gated.token)
     driver.qtbot.keyClicks(panel.gated.token, "hf_mistyped")
     driver.press("Return", panel.gated.token)
     driver.wait(lambda: "does not accept" in panel.gated.title.text())
     assert panel.gated.isVisible() and not panel.error.isVisible(), "another one can be entered where the first was"
-    driver.wait(panel.gated.token.isEnabled)
+    assert panel.gated.token.hasFocus(), "asking again took the panel away"
     driver.qtbot.keyClicks(panel.gated.token, "hf_let_me_in")
     driver.press("Return", panel.gated.token)
     driver.wait(lambda: not panel.gated.isVisible() and panel.badges["gated"].text() == "Access granted")
     assert panel.gated.token.text() == ""
     driver.wait(lambda: rows(driver)["F16"].button.isEnabled())
-    driver.click(rows(driver)["F16"].button)
+    assert rows(driver)["F16"].button.hasFocus(), "work goes on with what was kept back"
+    driver.press("Space", rows(driver)["F16"].button)
     driver.wait(lambda: rows(driver)["F16"].state.installed)
     assert not hub.tokens_seen_by_cdn()
 
@@ -273,11 +285,40 @@ def test_offline_the_bundled_list_is_searched_and_no_socket_is_opened(
     assert not hub.requests
 
 
+def test_the_search_has_a_key_before_the_place_was_opened(driver: ModelsDriver, hub: FakeHub) -> None:
+    assert driver.window.page("models") is None
+    driver.shortcut("Ctrl+Shift+F")
+    driver.wait(lambda: driver.window.page("models") is not None and driver.models.segments.current == "discover")
+    driver.wait(lambda: driver.models.discover.field.hasFocus())
+    driver.wait(lambda: driver.models.state.inventory is not None)
+    driver.click(driver.models.segments.buttons["installed"])
+    assert driver.models.installed.model is not None, "what was read before this part was opened is not shown"
+
+
+def test_what_fits_and_is_slow_is_no_good_news() -> None:
+    slow = judge(
+        rough_shape(20_000_000_000), Machine(ram_total=64 << 30, ram_available=60 << 30, bandwidth_bytes_per_s=8e9)
+    )
+    assert (slow.verdict, fit_text(slow), fit_badge(slow)) == ("ram", "Fits in RAM, but slow", "badgeWarn")
+    quick = judge(
+        rough_shape(300_000_000), Machine(ram_total=64 << 30, ram_available=60 << 30, bandwidth_bytes_per_s=8e9)
+    )
+    assert (fit_text(quick), fit_badge(quick)) == ("Fits in RAM", "badgeGood")
+
+
+def test_a_row_is_mirrored_where_text_runs_from_right_to_left() -> None:
+    room = QRect(100, 0, 300, 60)
+    right_to_left = Qt.LayoutDirection.RightToLeft
+    assert Row(QPainter(), room, Qt.LayoutDirection.LeftToRight).place(QRect(0, 5, 40, 10)) == QRect(100, 5, 40, 10)
+    assert Row(QPainter(), room, right_to_left).place(QRect(0, 5, 40, 10)) == QRect(360, 5, 40, 10)
+
+
 def test_the_keyboard_reaches_everything(driver: ModelsDriver, hub: FakeHub, tiny: bytes) -> None:
     page = driver.open_models("discover")
     driver.search("tiny")
     driver.press("Down", page.discover.field)
     driver.wait(lambda: page.discover.list.hasFocus())
+    assert page.discover.list.selectedIndexes(), "the row that Enter opens is not shown"
     driver.press("Return", page.discover.list)
     driver.wait(lambda: page.discover.repository.details is not None)
     driver.wait(lambda: "F16" in rows(driver))

@@ -258,6 +258,18 @@ def test_the_same_content_twice_is_told(driver: ModelsDriver, folder: Path) -> N
     assert page.installed.panel.duplicate.isVisible()
 
 
+def test_the_bundled_copy_is_called_by_its_name(driver: ModelsDriver, folder: Path) -> None:
+    page = driver.open_models()
+    driver.wait(lambda: page.installed.alone.isVisible())
+    starter = page.state.inventory.by_id("starter")
+    shutil.copy(starter.found.path, folder / "copy.gguf")
+    drop(driver, folder)
+    driver.wait(lambda: page.installed.same.isVisible())
+    assert not page.installed.alone.isVisible()
+    choose(driver, "copy")
+    assert page.installed.panel.duplicate.hint.text().replace("\u200b", "") == f"Bundled: {starter.found.path}"
+
+
 def test_sorting_and_filtering(driver: ModelsDriver, folder: Path) -> None:
     page = driver.open_models()
     drop(driver, folder)

@@ -21,7 +21,7 @@ class DefaultsDialog(QDialog):
         self.value = options
         self.setWindowTitle(tr("How {name} is loaded", name=name))
         self.setAccessibleName(self.windowTitle())
-        self.resize(520, 620)
+        self.resize(520, 460)
         column = QVBoxLayout(self)
         column.setContentsMargins(20, 18, 20, 16)
         column.setSpacing(10)

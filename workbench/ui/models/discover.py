@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import datetime
+
 from PySide6.QtCore import QEvent, QModelIndex, QObject, Qt, QTimer, Signal, Slot
 from PySide6.QtGui import QKeyEvent
 from PySide6.QtWidgets import (
@@ -21,6 +23,7 @@ from PySide6.QtWidgets import (
 from workbench.hub.repos import SearchQuery
 from workbench.ui.context import Context
 from workbench.ui.flow import FlowLayout
+from workbench.ui.formats import date
 from workbench.ui.icons import PushButton
 from workbench.ui.models.formats import LICENSES, SIZES, SORTS, TASKS
 from workbench.ui.models.parts import EmptyState, Notice
@@ -143,12 +146,15 @@ class DiscoverView(QWidget):
         self.bar.setAccessibleName(tr("Searching"))
         head.addWidget(self.bar)
         column.addLayout(head)
+        notices = QVBoxLayout()
+        notices.setContentsMargins(8, 0, 6, 0)  # as far in as the list's rows
         self.error = Notice()
         self.error.add_button(tr("Try again"), self.search.retry, "refresh-cw")
-        column.addWidget(self.error)
+        notices.addWidget(self.error)
         self.offline = Notice("card")
         self.offline.add_button(tr("Go online"), lambda: self._context.actions["network.toggle"].trigger())
-        column.addWidget(self.offline)
+        notices.addWidget(self.offline)
+        column.addLayout(notices)
         self.pages = QStackedWidget()
         self.model = ResultsModel(self.search)
         self.list = QListView()
@@ -165,6 +171,7 @@ class DiscoverView(QWidget):
         self.pages.addWidget(self.list)
         self.nothing = EmptyState("search", tr("Nothing found"), tr("Try other words, or fewer filters."))
         self.on_hub = self.nothing.add_button(tr("Search Hugging Face"), self.run, primary=True)
+        self.in_list = self.nothing.add_button(tr("Look through the bundled list"), self._browse)
         self.pages.addWidget(self.nothing)
         column.addWidget(self.pages, 1)
         holder.setMinimumWidth(300)
@@ -239,24 +246,33 @@ class DiscoverView(QWidget):
             self.offline.show_text(
                 tr("You are offline"), tr("The list that comes with the program is searched; nothing is sent.")
             )
-        nothing = not search.rows and not busy and search.error is None
+        nothing = not search.rows and not busy
         self.pages.setCurrentIndex(1 if nothing else 0)
         self.on_hub.setVisible(search.source == "catalogue" and not offline)
+        self.in_list.setVisible(search.source == "hub" and search.error is not None)
         if nothing:
-            in_list = search.source == "catalogue"
-            title = tr("Not in the bundled list") if in_list else tr("Nothing found")
-            text = tr("Hugging Face may have it.") if in_list else tr("Try other words, or fewer filters.")
-            if search.stopped:
-                title, text = tr("Stopped"), tr("Search again, or look for something else.")
-            self.nothing.set_text(title, tr("Try other words, or go online.") if in_list and offline else text)
+            self.nothing.set_text(*self._why_nothing(offline))
         if not busy and search.source == "hub":
             announce(self.list, self.heading.text())
             self._fill_up()
 
+    def _why_nothing(self, offline: bool) -> tuple[str, str]:
+        """Title and text where no model is shown."""
+        search = self.search
+        if search.source == "catalogue":
+            text = tr("Try other words, or go online.") if offline else tr("Hugging Face may have it.")
+            return tr("Not in the bundled list"), text
+        if search.error is not None:
+            return tr("Nothing came"), tr("The program brings a list of well-known models that needs no connection.")
+        if search.stopped:
+            return tr("Stopped"), tr("Search again, or look for something else.")
+        return tr("Nothing found"), tr("Try other words, or fewer filters.")
+
     def _heading(self) -> str:
         search = self.search
         if search.source == "catalogue":
-            return tr("{count} well-known models · list of {date}", count=len(search.rows), date=search.as_of)
+            listed = date(datetime.date.fromisoformat(search.as_of)) if search.as_of else ""
+            return tr("{count} well-known models · list of {date}", count=len(search.rows), date=listed)
         if search.busy and not search.rows:
             return tr("Searching Hugging Face…")
         if search.error is not None and not search.rows:
@@ -281,9 +297,9 @@ class DiscoverView(QWidget):
             self._open(self.list.currentIndex())
             return True
         if watched is self.field and key == Qt.Key.Key_Down and self.model.rowCount():
-            self.list.setFocus(Qt.FocusReason.TabFocusReason)
             if not self.list.currentIndex().isValid():
-                self.list.setCurrentIndex(self.model.index(0))
+                self.list.setCurrentIndex(self.model.index(0))  # the focus alone would not select it
+            self.list.setFocus(Qt.FocusReason.TabFocusReason)
             return True
         if watched is self.field and key == Qt.Key.Key_Escape and self.search.busy:
             self.search.stop()

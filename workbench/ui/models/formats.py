@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import UTC, datetime
 
 from workbench.services.fit import SLOW_TOKENS_PER_S, Fit, Verdict
@@ -63,9 +64,17 @@ def verdict_text(verdict: Verdict) -> str:
     return texts[verdict]
 
 
-def verdict_badge(verdict: Verdict) -> str:
+def fit_text(fit: Fit) -> str:
+    """The verdict, and whether one would have to be patient."""
+    text = verdict_text(fit.verdict)
+    return tr("{verdict}, but slow", verdict=text) if is_slow(fit) and fit.verdict != "partly" else text
+
+
+def fit_badge(fit: Fit) -> str:
     """The style of a verdict's badge."""
-    return {"vram": "badgeGood", "ram": "badgeGood", "partly": "badgeWarn", "no": "badgeBad"}[verdict]
+    if is_slow(fit):
+        return "badgeWarn"
+    return {"vram": "badgeGood", "ram": "badgeGood", "partly": "badgeWarn", "no": "badgeBad"}[fit.verdict]
 
 
 def memory_text(fit: Fit) -> str:
@@ -91,6 +100,33 @@ def is_slow(fit: Fit) -> bool:
     return fit.verdict != "no" and fit.tokens_per_s < SLOW_TOKENS_PER_S
 
 
+def source_text(source: str) -> str:
+    """Whose folder a model stands in: a program's name, or words."""
+    return tr(SOURCES[source]) if source in SOURCES else source
+
+
+def abilities_text(capabilities: Iterable[str]) -> str:
+    """What a model can do, in words; an ability that has none here stands as it is."""
+    return ", ".join(sorted(tr(ABILITIES[name]) if name in ABILITIES else name for name in capabilities))
+
+
+SOURCES = {
+    "Bundled": mark("Bundled"),
+    "own folder": mark("Own folder"),
+    "Hugging Face cache": mark("Hugging Face cache"),
+}
+ABILITIES = {
+    "reasoning": mark("reasoning"),
+    "images": mark("images"),
+    "audio": mark("audio"),
+    "files": mark("files"),
+    "tools": mark("tools"),
+    "json_schema": mark("JSON schemas"),
+    "grammar": mark("grammars"),
+    "logprobs": mark("log-probabilities"),
+    "seed": mark("repeatable answers (seed)"),
+    "embeddings": mark("embeddings"),
+}
 TASKS: tuple[tuple[str, str], ...] = (
     ("", mark("Any task")),
     ("text-generation", mark("Chat and text")),

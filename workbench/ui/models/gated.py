@@ -53,9 +53,10 @@ class GatedPanel(QFrame):
         self.token.returnPressed.connect(self._save)
         self.save = PushButton(tr("Save token"), icon_name="key")
         self.save.clicked.connect(self._save)
-        self._add_step(
-            steps, 1, tr("Enter a token that may read it (made at {page}).", page=TOKENS_PAGE), self.token, self.save
-        )
+        self.make = IconButton("external-link", tr("Make a token on huggingface.co…"))
+        self.make.clicked.connect(self._make_token)
+        text = tr("Enter a token of yours that may read it.")
+        self._add_step(steps, 1, text, self.token, self.save, self.make)
         self.retry = PushButton(tr("Try again"), icon_name="refresh-cw")
         self.retry.clicked.connect(self.retry_requested)
         self._add_step(steps, 2, tr("Try again, once access was granted."), self.retry)
@@ -96,6 +97,10 @@ class GatedPanel(QFrame):
     @Slot()
     def _request(self) -> None:
         open_in_browser(self, self._access_url)
+
+    @Slot()
+    def _make_token(self) -> None:
+        open_in_browser(self, TOKENS_PAGE)
 
     @Slot()
     def _copy(self) -> None:

@@ -58,10 +58,12 @@ class InstalledView(QWidget):
         self.problems.add_button(tr("Show"), self._show_problems)
         self.same = Notice("card")
         self.same.add_button(tr("Show"), self._show_duplicates)
+        self.alone = Notice("card")
+        self.alone.add_button(tr("Find a model"), self.discover_requested.emit, "search")
         notices = QVBoxLayout()
         notices.setContentsMargins(20, 0, 20, 0)
         notices.setSpacing(8)
-        for notice in (self.problems, self.same):
+        for notice in (self.alone, self.problems, self.same):
             notices.addWidget(notice)
         column.addLayout(notices)
         self._gap = QWidget()
@@ -88,6 +90,8 @@ class InstalledView(QWidget):
         context.settings.changed.connect(self._settings_changed)
         context.theme.changed.connect(self._size_columns)
         self._size_columns()
+        if state.inventory is not None:  # read before this part was opened
+            self._show()
 
     # --- building --------------------------------------------------------------------------------------------
     def _make_bar(self) -> QWidget:
@@ -187,6 +191,12 @@ class InstalledView(QWidget):
                 tr("{size} free on the disk", size=size_text(inventory.free_bytes)) if inventory.free_bytes else "",
             ]
             self.summary.setText(" · ".join(part for part in parts if part))
+        self.alone.setVisible(False)
+        if models and all(model.bundled for model in models):
+            self.alone.show_text(
+                tr("Only the starter model is here, and it is tiny"),
+                tr("Find a better one, or add a folder. Models of LM Studio, Ollama and Jan are found by themselves."),
+            )
         problems = inventory.problems if inventory is not None else ()
         self.problems.setVisible(False)
         if problems:
@@ -211,7 +221,7 @@ class InstalledView(QWidget):
             self.same.show_text(
                 tr("Stored more than once: {names}", names=names), tr("{size} could be freed", size=size_text(wasted))
             )
-        self._gap.setVisible(not (self.problems.isHidden() and self.same.isHidden()))
+        self._gap.setVisible(not all(notice.isHidden() for notice in (self.alone, self.problems, self.same)))
         self.panel.show_model(self.panel.model)
 
     def choose(self, model_id: str) -> None:
@@ -368,7 +378,10 @@ class InstalledView(QWidget):
         groups = self._state.duplicates
         text = "\n\n".join(
             "\n".join(
-                [f"{group[0].name}, {size_text(group[0].size_bytes)}", *(f"  {m.owner}: {m.path}" for m in group)]
+                [
+                    f"{group[0].name}, {size_text(group[0].size_bytes)}",
+                    *(f"  {self._state.owner_of(m)}: {m.path}" for m in group),
+                ]
             )
             for group in groups
         )

@@ -10,7 +10,7 @@ from workbench.core.requests import LoadOptions
 from workbench.ui.formats import count_text, number, size_text
 from workbench.ui.icons import PushButton
 from workbench.ui.models.expected import Expected
-from workbench.ui.models.formats import age_text, memory_text, speed_text, verdict_text
+from workbench.ui.models.formats import abilities_text, age_text, memory_text, source_text, speed_text, verdict_text
 from workbench.ui.models.inventory import InstalledModel
 from workbench.ui.models.parts import Notice, breakable, set_badge, show_only
 from workbench.ui.models.state import ModelsState
@@ -170,11 +170,11 @@ class InstalledPanel(QScrollArea):
             (tr("Quantisation"), info.quantization),
             (tr("Architecture"), info.architecture),
             (tr("Context"), tr("{count} tokens", count=context) if context else ""),
-            (tr("Can do"), ", ".join(sorted(name.replace("_", " ") for name in info.capabilities))),
+            (tr("Can do"), abilities_text(info.capabilities)),
             (tr("Projector"), found.projector.name if found.projector else ""),
             (tr("Files"), str(len(found.files)) if len(found.files) > 1 else ""),
             (tr("Repository"), found.repo_id),
-            (tr("Found in"), model.source),
+            (tr("Found in"), source_text(model.source)),
             (tr("Also as"), "\n".join(str(path) for path in found.also)),
             (tr("Last used"), used),
             (tr("Own defaults"), own),
@@ -225,5 +225,5 @@ class InstalledPanel(QScrollArea):
         for group in self._state.duplicates:
             others = [other for other in group if other.path != model.found.path]
             if len(others) < len(group) and others:
-                names = "\n".join(f"{other.owner}: {other.path}" for other in others)
+                names = "\n".join(f"{self._state.owner_of(other)}: {other.path}" for other in others)
                 self.duplicate.show_text(tr("The same content is here more than once"), names)

@@ -20,8 +20,9 @@ from PySide6.QtWidgets import QStyle, QStyledItemDelegate, QStyleOptionViewItem
 
 from workbench.ui.choice_list import match
 from workbench.ui.formats import count_text, number, size_text
-from workbench.ui.models.formats import age_text, tokens_text
+from workbench.ui.models.formats import age_text, source_text, tokens_text
 from workbench.ui.models.inventory import InstalledModel
+from workbench.ui.models.parts import Row
 from workbench.ui.models.state import ModelsState
 from workbench.ui.theme import Theme
 from workbench.ui.tr import mark, tr
@@ -45,7 +46,7 @@ TEXTS: dict[int, Callable[[InstalledModel], str]] = {
     QUANTIZATION: lambda model: model.info.quantization,
     SIZE: lambda model: size_text(model.found.size_bytes),
     CONTEXT: lambda model: tokens_text(model.info.context_length),
-    SOURCE: lambda model: model.source.removesuffix(" cache"),
+    SOURCE: lambda model: source_text(model.source.removesuffix(" cache")),
     USED: lambda model: age_text(model.last_used) or tr("never"),
 }
 KEYS: dict[int, Callable[[InstalledModel], Any]] = {
@@ -161,21 +162,18 @@ class InstalledDelegate(QStyledItemDelegate):
         painter.drawLine(option.rect.bottomLeft(), option.rect.bottomRight())
         if selected and index.column() == NAME and option.widget is not None and option.widget.hasFocus():
             bar = QRect(option.rect.left(), option.rect.top(), 3, option.rect.height() - 1)
-            painter.fillRect(bar, QColor(tokens.accent))
-        room = option.rect.adjusted(9, 6, -8, -6)
+            painter.fillRect(QStyle.visualRect(option.direction, option.rect, bar), QColor(tokens.accent))
+        room = QStyle.visualRect(option.direction, option.rect, option.rect.adjusted(9, 6, -8, -6))
+        row = Row(painter, room, option.direction)
         if index.column() == NAME:
-            self._name(painter, room, option.font, index)
+            self._name(row, option.font, index)
         else:
             muted = index.column() in (SOURCE, USED)
-            painter.setFont(option.font)
-            painter.setPen(QColor(tokens.muted if muted else tokens.text))
-            text = QFontMetrics(option.font).elidedText(
-                str(index.data() or "–"), Qt.TextElideMode.ElideRight, room.width()
-            )
-            painter.drawText(room, Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter, text)
+            area = QRect(0, 0, room.width(), room.height())
+            row.text(str(index.data() or "–"), area, option.font, tokens.muted if muted else tokens.text)
         painter.restore()
 
-    def _name(self, painter: QPainter, room: QRect, font: QFont, index: Index) -> None:
+    def _name(self, row: Row, font: QFont, index: Index) -> None:
         tokens = self._theme.tokens
         model: InstalledModel = index.data(MODEL_ROLE)
         status = self._table.status(model)
@@ -183,21 +181,16 @@ class InstalledDelegate(QStyledItemDelegate):
         strong, small = QFont(font), QFont(font)
         strong.setWeight(QFont.Weight.DemiBold)
         small.setPixelSize(max(font.pixelSize() - 2, 8))
-        metrics, lower = QFontMetrics(strong), QFontMetrics(small)
-        left = room.left()
+        height, lower, width = QFontMetrics(strong).height(), QFontMetrics(small).height(), row.room.width()
+        left = 0
         if loaded:
-            painter.setBrush(QColor(tokens.good))
-            painter.setPen(Qt.PenStyle.NoPen)
-            painter.drawEllipse(QRect(left, room.top() + metrics.height() // 2 - 4, 8, 8))
+            row.painter.setBrush(QColor(tokens.good))
+            row.painter.setPen(Qt.PenStyle.NoPen)
+            row.painter.drawEllipse(row.place(QRect(left, height // 2 - 4, 8, 8)))
             left += 14
-        elide = Qt.TextElideMode.ElideMiddle
-        painter.setFont(strong)
-        painter.setPen(QColor(tokens.text))
-        width = room.right() - left
-        painter.drawText(left, room.top() + metrics.ascent(), metrics.elidedText(model.name, elide, width))
+        middle = Qt.TextElideMode.ElideMiddle
+        row.text(model.name, QRect(left, 0, width - left, height), strong, tokens.text, middle)
         origin = tr("Comes with the program") if model.bundled else model.found.repo_id or str(model.found.path.parent)
         text = f"{status} · {origin}" if loaded else origin
-        painter.setFont(small)
-        painter.setPen(QColor(tokens.good if loaded else tokens.muted))
-        text = lower.elidedText(text, elide, room.width())
-        painter.drawText(room.left(), room.top() + metrics.height() + 2 + lower.ascent(), text)
+        color = tokens.good if loaded else tokens.muted
+        row.text(text, QRect(0, height + 2, width, lower), small, color, middle)

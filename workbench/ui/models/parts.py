@@ -6,9 +6,9 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 
 from PySide6 import QtWidgets
-from PySide6.QtCore import Qt, QUrl, Signal, Slot
-from PySide6.QtGui import QDesktopServices, QKeyEvent, QPalette
-from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QSizePolicy, QToolButton, QVBoxLayout, QWidget
+from PySide6.QtCore import QRect, Qt, QUrl, Signal, Slot
+from PySide6.QtGui import QColor, QDesktopServices, QFont, QFontMetrics, QKeyEvent, QPainter, QPalette
+from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QSizePolicy, QStyle, QToolButton, QVBoxLayout, QWidget
 
 from workbench.core.errors import ErrorInfo
 from workbench.ui.icons import IconLabel, PushButton
@@ -183,6 +183,27 @@ class EmptyState(QWidget):
         button.clicked.connect(lambda: callback())
         self.buttons.addWidget(button)
         return button
+
+
+class Row:
+    """Paints at places within a list's row, mirrored where the text runs from right to left."""
+
+    def __init__(self, painter: QPainter, room: QRect, direction: Qt.LayoutDirection) -> None:
+        self.painter, self.room, self._direction = painter, room, direction
+
+    def place(self, area: QRect) -> QRect:
+        """Where an area that counts from the row's start is."""
+        return QStyle.visualRect(self._direction, self.room, area.translated(self.room.topLeft()))
+
+    def text(
+        self, text: str, area: QRect, font: QFont, color: str, cut: Qt.TextElideMode = Qt.TextElideMode.ElideRight
+    ) -> None:
+        """One line, cut where there is no room for it."""
+        shown = QFontMetrics(font).elidedText(text, cut, area.width())
+        start = Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter
+        self.painter.setFont(font)
+        self.painter.setPen(QColor(color))
+        self.painter.drawText(self.place(area), QStyle.visualAlignment(self._direction, start), shown)
 
 
 def breakable(text: str) -> str:

@@ -11,7 +11,7 @@ from workbench.hub.repos import Quantization
 from workbench.services.fit import Fit
 from workbench.ui.formats import percent, size_text
 from workbench.ui.icons import PushButton
-from workbench.ui.models.formats import memory_text, speed_text, verdict_badge, verdict_text
+from workbench.ui.models.formats import fit_badge, fit_text, memory_text, speed_text
 from workbench.ui.models.parts import set_badge
 from workbench.ui.settings.section import clear
 from workbench.ui.tr import tr, translated, trn
@@ -96,7 +96,7 @@ class QuantizationRow(QWidget):
             set_badge(self.verdict, "", "badge")
             self.speed.setText("")
         else:
-            set_badge(self.verdict, verdict_text(fit.verdict), verdict_badge(fit.verdict))
+            set_badge(self.verdict, fit_text(fit), fit_badge(fit))
             self.speed.setText(speed_text(fit.tokens_per_s))
             self.setToolTip(translated(fit.advice))
         self.recommended.setVisible(bool(state.recommended))
@@ -129,9 +129,9 @@ class QuantizationRow(QWidget):
         if state.installed:
             text, icon = tr("Chat"), "message-square"
         self.button.setText(f" {text}")
-        if icon != self.button._icon_name:
-            self.button._icon_name = icon
-            self.button.setIcon(self.button._current_icon())
+        self.button.set_icon(icon)
+        offered = bool(state.recommended) and not state.installed and not state.download_state
+        self.button.set_primary(offered and self.model.complete and state.allowed)
         self.button.setEnabled(state.installed or (self.model.complete and state.allowed))
         titles = {"": tr("Download {name}", name=self.model.label)}
         title = titles.get(state.download_state, tr("{name}: show the download", name=self.model.label))

@@ -204,8 +204,8 @@ class Repository(QObject):
         self.details, self.card = answer.details, answer.card
         self.has_token, self.access_url = answer.has_token, answer.access_url
         self._machine = answer.machine
-        self.changed.emit()
         self._read_header()
+        self.changed.emit()
 
     def _details_failed(self, error: ErrorInfo) -> None:
         self._job = None
@@ -230,7 +230,6 @@ class Repository(QObject):
         self._header_job = self._context.jobs.run_cancellable(
             work, self._set_header, self._header_failed, owner=self, key=HEADER
         )
-        self.changed.emit()
 
     def _set_header(self, header: Header) -> None:
         self._header_job = None

@@ -6,6 +6,7 @@ import importlib
 
 from PySide6.QtCore import QSignalBlocker, Qt, Signal, Slot
 from PySide6.QtWidgets import (
+    QApplication,
     QCheckBox,
     QHBoxLayout,
     QProgressBar,
@@ -18,6 +19,7 @@ from PySide6.QtWidgets import (
 
 from workbench.hub.repos import Quantization
 from workbench.ui.context import Context
+from workbench.ui.flow import FlowLayout
 from workbench.ui.formats import count_text, size_text
 from workbench.ui.icons import IconButton
 from workbench.ui.models.formats import age_text, owner_of, repo_title, tokens_text
@@ -118,12 +120,10 @@ class RepositoryPanel(QWidget):
         column.addLayout(head)
         self.owner = ElidedLabel("", "stat")
         column.addWidget(self.owner)
-        row = QHBoxLayout()
-        row.setSpacing(6)
+        row = FlowLayout()
         self.badges = {name: label("", "badge") for name in BADGES}
         for badge in self.badges.values():
             row.addWidget(badge)
-        row.addStretch(1)
         column.addLayout(row)
 
     def _make_files(self) -> QWidget:
@@ -199,6 +199,7 @@ class RepositoryPanel(QWidget):
         self.tabs.select("files")
         self.parts.setCurrentIndex(0)
         self.list.set_models(())
+        self.gated.hide()
         self._show_card()
         self.projector.setChecked(False)
         self.show_state()
@@ -210,11 +211,11 @@ class RepositoryPanel(QWidget):
             return
         self._show_head()
         self._show_busy()
-        self._show_notices()
         self._show_options()
         self.list.set_models(repository.models)
         self.list.setVisible(bool(repository.models))
         self._show_rows()
+        self._show_notices()
         self._show_card()
 
     def _show_head(self) -> None:
@@ -276,7 +277,9 @@ class RepositoryPanel(QWidget):
                 tr("You are offline"),
                 tr("Files and model card come from the Hub. What is known without it stands above."),
             )
-        self.gated.setVisible(repository.gated or refused)
+        # asking again, with a token or without, does not take the panel away from under the user
+        asking = not self.gated.isHidden() and (repository.busy or repository.reading_header)
+        self._show_gated(repository.gated or refused or asking)
         known = repository.details.summary if repository.details else repository.summary
         gated = repository.gated or bool(known and known.gated)
         self.gated.set_state(
@@ -289,6 +292,17 @@ class RepositoryPanel(QWidget):
                 tr("The llama.cpp of this program does not know {name}", name=header.facts.architecture),
                 tr("It could be downloaded, but not be loaded. A newer version of the program may know it."),
             )
+
+    def _show_gated(self, shown: bool) -> None:
+        """Where the panel goes with the focus in it, work goes on with the files it kept back."""
+        focused = QApplication.focusWidget()
+        within = focused is not None and self.gated.isAncestorOf(focused)
+        self.gated.setVisible(shown)
+        if within and not shown:
+            rows = self.list.rows
+            row = next((row for row in rows if row.state.recommended), rows[0] if rows else None)
+            following = row.button if row is not None and not self.list.isHidden() else self.tabs.buttons["files"]
+            following.setFocus(Qt.FocusReason.OtherFocusReason)
 
     def _show_options(self) -> None:
         repository = self._repository
@@ -310,7 +324,7 @@ class RepositoryPanel(QWidget):
         self.projector.setVisible(bool(projectors))
         if projectors:
             size = size_text(projectors[0].size_bytes)
-            self.projector.setText(tr("Also download what sees images (mmproj, {size})", size=size))
+            self.projector.setText(tr("Also download the part that sees images (mmproj, {size})", size=size))
         others = len(repository.details.other_files) if repository.details else 0
         empty = repository.details is not None and not repository.models
         note = tr("There are no GGUF files in this repository.") if empty else ""
@@ -360,6 +374,8 @@ class RepositoryPanel(QWidget):
         text = repository.card
         if not text and repository.details is not None:
             text = tr("This repository has no model card.")
+        elif not text and not repository.busy:  # why stands under Files
+            text = tr("You are offline") if self._state.hub.offline else tr("The model card could not be read.")
         shown = self.card.items
         if (shown[0].text if shown else "") != text:
             self.card.set_items([TranscriptItem(key=repository.id, role="assistant", text=text)] if text else [])

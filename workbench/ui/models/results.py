@@ -13,7 +13,8 @@ from workbench.hub.repos import RepoSummary
 from workbench.services.fit import Fit, Machine
 from workbench.ui import icons
 from workbench.ui.formats import count_text, decimal
-from workbench.ui.models.formats import age_text, is_slow, owner_of, repo_title, speed_text, tokens_text, verdict_text
+from workbench.ui.models.formats import age_text, fit_text, is_slow, owner_of, repo_title, speed_text, tokens_text
+from workbench.ui.models.parts import Row
 from workbench.ui.models.search import Search
 from workbench.ui.theme import Theme
 from workbench.ui.tr import tr
@@ -45,9 +46,9 @@ class ResultsModel(QAbstractListModel):
         if role == Qt.ItemDataRole.DisplayRole:
             return self.title(repo)
         if role == Qt.ItemDataRole.AccessibleTextRole:
-            parts = [self.title(repo), owner_of(repo.id), *self.facts(repo), tr("gated") if repo.gated else ""]
+            parts = [self.title(repo), *self.origin(repo), *self.facts(repo), tr("gated") if repo.gated else ""]
             fit = self.fit(repo)
-            parts += [verdict_text(fit.verdict), speed_text(fit.tokens_per_s)] if fit else []
+            parts += [fit_text(fit), speed_text(fit.tokens_per_s)] if fit else []
             return ", ".join(part for part in parts if part)
         if role == Qt.ItemDataRole.ToolTipRole:
             return repo.id
@@ -57,15 +58,17 @@ class ResultsModel(QAbstractListModel):
         name = self._search.names.get(repo.id, "") if self._search.source == "catalogue" else ""
         return name or repo_title(repo.id)
 
+    def origin(self, repo: RepoSummary) -> list[str]:
+        """The second line: who made it, and how long ago it was changed."""
+        return [part for part in (owner_of(repo.id), age_text(repo.updated)) if part]
+
     def facts(self, repo: RepoSummary) -> list[str]:
-        """What the second line says besides the owner."""
+        """The third line."""
         found = [count_text(repo.parameters), repo.license]
         if repo.context_length:
             found.append(tr("{size} context", size=tokens_text(repo.context_length)))
         if repo.downloads:
             found.append(tr("{count} downloads", count=count_text(repo.downloads)))
-        if repo.updated:
-            found.append(age_text(repo.updated))
         if self._search.source == "catalogue":
             found.append(", ".join(repo.tags))
         return [part for part in found if part]
@@ -119,40 +122,31 @@ class ResultDelegate(QStyledItemDelegate):
             painter.setBrush(QColor(tokens.selected if selected else tokens.hover))
             painter.setPen(Qt.PenStyle.NoPen)
             painter.drawRoundedRect(rect, 8, 8)
-        if selected and option.state & state.State_HasFocus:
+        if option.state & state.State_HasFocus:
             painter.setBrush(Qt.BrushStyle.NoBrush)
             painter.setPen(QColor(tokens.accent))
             painter.drawRoundedRect(rect.adjusted(0, 0, -1, -1), 8, 8)
-        room = rect.adjusted(PAD, 6, -PAD, -6)
+        row = Row(painter, rect.adjusted(PAD, 6, -PAD, -6), option.direction)
         small = QFont(option.font)
         small.setPixelSize(max(option.font.pixelSize() - 2, 8))
-        right = self._badge(painter, room, repo, small)
-        self._texts(painter, room, right, repo, option.font, small)
+        end = self._badge(row, repo, small)
+        self._texts(row, end, repo, option.font, small)
         painter.restore()
 
-    def _texts(self, painter: QPainter, room: QRect, right: int, repo: RepoSummary, font: QFont, small: QFont) -> None:
+    def _texts(self, row: Row, end: int, repo: RepoSummary, font: QFont, small: QFont) -> None:
         tokens = self._theme.tokens
         name_font = QFont(font)
         name_font.setWeight(QFont.Weight.DemiBold)
-        metrics, lower = QFontMetrics(name_font), QFontMetrics(small)
-        elide = Qt.TextElideMode.ElideRight
-        painter.setFont(name_font)
-        painter.setPen(QColor(tokens.text))
-        top = room.top() + metrics.ascent()
-        painter.drawText(room.left(), top, metrics.elidedText(self._model.title(repo), elide, right - room.left()))
-        painter.setFont(small)
-        painter.setPen(QColor(tokens.muted))
-        second = room.top() + metrics.height() + 1 + lower.ascent()
-        painter.drawText(room.left(), second, lower.elidedText(owner_of(repo.id), elide, room.width()))
-        third = second + lower.height() + 1
-        painter.drawText(
-            room.left(), third, lower.elidedText("  ·  ".join(self._model.facts(repo)), elide, room.width())
-        )
+        height, lower = QFontMetrics(name_font).height(), QFontMetrics(small).height() + 1
+        row.text(self._model.title(repo), QRect(0, 0, end, height), name_font, tokens.text)
+        for at, parts in enumerate((self._model.origin(repo), self._model.facts(repo))):
+            area = QRect(0, height + 1 + at * lower, row.room.width(), lower)
+            row.text("  ·  ".join(parts), area, small, tokens.muted)
 
-    def _badge(self, painter: QPainter, room: QRect, repo: RepoSummary, font: QFont) -> int:
-        """Paint lock and verdict at the right of the first line; where the name has to end."""
-        tokens = self._theme.tokens
-        right = room.right()
+    def _badge(self, row: Row, repo: RepoSummary, font: QFont) -> int:
+        """Paint lock and verdict at the end of the first line; where the name has to end."""
+        tokens, painter = self._theme.tokens, row.painter
+        right = row.room.width()
         fit = self._model.fit(repo)
         metrics = QFontMetrics(font)
         if fit is not None:
@@ -166,7 +160,7 @@ class ResultDelegate(QStyledItemDelegate):
             colors = (tokens.good, tokens.good_bg) if good else (tokens.warn, tokens.warn_bg)
             colors = (tokens.bad, tokens.bad_bg) if verdict == "no" else colors
             width = metrics.horizontalAdvance(text) + 12
-            area = QRect(right - width, room.top() - 1, width, metrics.height() + 4)
+            area = row.place(QRect(right - width, -1, width, metrics.height() + 4))
             painter.setPen(Qt.PenStyle.NoPen)
             painter.setBrush(QColor(colors[1]))
             painter.drawRoundedRect(area, 6, 6)
@@ -176,6 +170,6 @@ class ResultDelegate(QStyledItemDelegate):
             right -= width + 6
         if repo.gated:
             color = QApplication.palette().color(QPalette.ColorRole.PlaceholderText).name()
-            icons.icon("lock", color, 14).paint(painter, QRect(right - 14, room.top() + 1, 14, 14))
+            icons.icon("lock", color, 14).paint(painter, row.place(QRect(right - 14, 1, 14, 14)))
             right -= 20
         return right

@@ -18,6 +18,7 @@ from workbench.core.requests import LoadOptions, merged
 from workbench.ui.backend import Backend
 from workbench.ui.context import Context
 from workbench.ui.jobs import SERIAL, Job
+from workbench.ui.models.formats import source_text
 from workbench.ui.models.hub import HubSlot
 from workbench.ui.models.inventory import InstalledModel, Inventory, LoadedState, read_inventory, read_loaded
 from workbench.ui.models.removals import Removals
@@ -92,6 +93,12 @@ class ModelsState(QObject):
 
     def is_loaded(self, model: InstalledModel) -> bool:
         return str(model.found.path) in self.loaded
+
+    def owner_of(self, found: FoundModel) -> str:
+        """Whose copy of a model this is: the bundled one lies in a folder that no place names."""
+        models = self.inventory.models if self.inventory is not None else ()
+        listed = next((model.source for model in models if model.found == found), found.owner)
+        return source_text(listed)
 
     # --- reading ---------------------------------------------------------------------------------------------
     def refresh(self, after: Callable[[], None] | None = None) -> None:
