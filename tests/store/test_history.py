@@ -120,3 +120,44 @@ def test_another_answer_keeps_the_prompt(store: Store, chat: str) -> None:
 
 def test_providers(store: Store, chat: str) -> None:
     assert store.run_providers() == [("", 3)]
+
+
+@pytest.fixture
+def blind(store: Store, chat: str) -> Comparison:
+    """Two answers of a blind comparison without a vote, beside the chat's three of the model "m"."""
+    session = store.create_session("comparison", "Blind")
+    comparison = store.add_comparison(Comparison(session_id=session.id, blind=True))
+    for run_id, model, remote, cost in (("x", "alpha", False, 0.5), ("y", "omega", True, 9.0)):
+        exchange(
+            store, run_id, session.id, None, comparison_id=comparison.id, model=model, remote=remote, cost_usd=cost
+        )
+    return comparison
+
+
+def test_no_filter_singles_out_a_hidden_run(store: Store, blind: Comparison) -> None:
+    assert store.run_ids(RunFilter(text='"answer x"', models=("alpha",))) == ["y", "x"]
+    assert store.run_ids(RunFilter(text='"answer x"', models=("omega",))) == ["y", "x"], "as for the other model"
+    assert store.run_ids(RunFilter(text='"answer y"', remote=True)) == ["y", "x"]
+    assert store.run_ids(RunFilter(text='"answer y"', remote=False)) == ["y", "x"]
+    assert store.run_ids(RunFilter(models=("alpha",))) == ["y", "x"]
+    assert store.run_ids(RunFilter(models=("m",))) == ["c", "b", "a"], "none of the comparison's models"
+    assert store.run_ids(RunFilter(text='"answer x"', models=("m",))) == []
+    assert store.run_ids(RunFilter(text="nowhere", models=("alpha",))) == []
+    assert store.run_ids(RunFilter(text='"answer b"', models=("m",))) == ["b"], "nothing is hidden there"
+
+
+def test_no_order_tells_of_a_hidden_run(store: Store, blind: Comparison) -> None:
+    for sort in ("model", "provider", "remote", "status"):
+        assert store.run_ids(sort=sort)[-2:] == ["y", "x"], sort  # type: ignore[arg-type]
+        assert store.run_ids(sort=sort, descending=False)[-2:] == ["x", "y"], sort  # type: ignore[arg-type]
+    assert store.run_ids(sort="cost_usd") == ["b", "a", "y", "x", "c"], "as unknown as that of c, newest first"
+    assert store.hidden_runs() == {"x", "y"}
+    assert store.hidden_sessions() == {blind.session_id}
+
+
+def test_a_vote_or_revealing_tells_all(store: Store, blind: Comparison) -> None:
+    store.add_vote(Vote(comparison_id=blind.id, verdict="better", winner_run_id="x"))
+    assert store.hidden_runs() == store.hidden_sessions() == set()
+    assert store.run_ids(RunFilter(text='"answer x"', models=("alpha",))) == ["x"]
+    assert store.run_ids(RunFilter(text='"answer x"', models=("omega",))) == []
+    assert store.run_ids(sort="cost_usd") == ["y", "b", "a", "x", "c"]

@@ -11,7 +11,15 @@ import msgspec
 from workbench.store.base import Tables
 from workbench.store.ids import moment
 from workbench.store.records import row_of
-from workbench.store.runs import ROW_COLUMNS, ROW_JOINS, run_condition
+from workbench.store.runs import (
+    HIDDEN_RUNS,
+    ROW_COLUMNS,
+    ROW_JOINS,
+    Condition,
+    joined,
+    plain_conditions,
+    telling_conditions,
+)
 from workbench.store.values import RunFilter, RunRow, RunSort
 
 HistorySort = RunSort | Literal["provider", "remote", "session_title", "judgement"]
@@ -28,6 +36,22 @@ _SUBTREE = (
     "WITH RECURSIVE subtree (id) AS (SELECT ? UNION ALL "
     "SELECT messages.id FROM messages JOIN subtree ON messages.parent_id = subtree.id) SELECT id FROM subtree"
 )
+
+
+_TELLING = frozenset(
+    {"model", "provider", "remote", "status", "prompt_tokens", "completion_tokens", "cost_usd", "duration_s"}
+    | {"time_to_first_token_s", "decode_tokens_per_s"}
+)
+"""What lets guess who wrote an answer."""
+_IS_HIDDEN = "runs.id IN (SELECT id FROM hidden)"
+
+
+def _together(condition: Condition) -> Condition:
+    """The same for runs that are told of; a hidden one fits if any of its comparison does, this condition alone."""
+    sql, values = condition
+    same = f"SELECT hidden.comparison_id FROM hidden JOIN runs ON runs.id = hidden.id WHERE {sql}"
+    together = f"runs.id IN (SELECT id FROM hidden WHERE comparison_id IN ({same}))"
+    return f"iif({_IS_HIDDEN}, {together}, {sql})", [*values, *values]
 
 
 class Deletion(msgspec.Struct, frozen=True, kw_only=True):
@@ -50,23 +74,39 @@ class HistoryTables(Tables):
     ) -> list[str]:
         """Ids of all runs that fit (the first `limit`), in order; unknown values come last either way.
 
+        Runs of a blind comparison that is neither voted on nor revealed fit together or not at all, and their values
+        count as unknown: no filter and no order tells who wrote which answer.
+
         They come as one string: a row each would hand the interpreter's lock to and fro 100,000 times.
         """
-        where, values = run_condition(filter or RunFilter(), None)
-        direction = "DESC" if descending else "ASC"
+        filter = filter or RunFilter()
+        telling, direction = telling_conditions(filter), "DESC" if descending else "ASC"
         outside = _OUTSIDE.get(sort)
         if outside is None and sort not in _COLUMNS:
             raise ValueError(f"runs can't be sorted by {sort}")
-        column = outside or f"runs.{sort}"
+        column, secret = outside or f"runs.{sort}", ""
+        if (telling or sort in _TELLING) and self._one(f"{HIDDEN_RUNS} LIMIT 1"):
+            secret = f"WITH hidden AS MATERIALIZED ({HIDDEN_RUNS}) "
+            telling = [_together(condition) for condition in telling]
+            column = f"iif({_IS_HIDDEN}, NULL, {column})" if sort in _TELLING else column
+        where, values = joined([*plain_conditions(filter, None), *telling])
         first = "" if sort == "started_at" else f"{column} IS NULL, {column} {direction}, "
-        covered = not (filter and (filter.session_id or filter.comparison_id or filter.text.strip()))
+        covered = not (filter.session_id or filter.comparison_id or filter.text.strip())
         table = f"runs{' INDEXED BY runs_overview' if covered else ''} {ROW_JOINS if outside else ''}"
         row = self._one(
-            f"SELECT group_concat(id, char(10)) FROM (SELECT runs.id AS id FROM {table} WHERE {where} "
+            f"{secret}SELECT group_concat(id, char(10)) FROM (SELECT runs.id AS id FROM {table} WHERE {where} "
             f"ORDER BY {first}runs.started_at {direction}, runs.id {direction} LIMIT ?)",
             [*values, -1 if limit is None else limit],
         )
         return str(row[0]).split("\n") if row and row[0] is not None else []
+
+    def hidden_runs(self) -> set[str]:
+        """Ids of the runs of whom it is not to be told who wrote them (see `RunRow.hidden`)."""
+        return {id_ for (id_,) in self._all(f"SELECT id FROM ({HIDDEN_RUNS})")}
+
+    def hidden_sessions(self) -> set[str]:
+        """Ids of the sessions that such runs belong to."""
+        return {id_ for (id_,) in self._all(f"SELECT DISTINCT session_id FROM ({HIDDEN_RUNS})") if id_}
 
     def run_rows_of(self, ids: Sequence[str]) -> list[RunRow]:
         """The rows of these runs, in this order; those that are gone are left out."""

@@ -217,6 +217,7 @@ class RunTables(Tables):
         )
 
 
+_REVEALED = "EXISTS (SELECT 1 FROM json_each(sessions.options, '$.revealed') WHERE value = comparisons.id)"
 ROW_JOINS = (
     "LEFT JOIN sessions ON sessions.id = runs.session_id LEFT JOIN ratings ON ratings.run_id = runs.id "
     "LEFT JOIN votes ON votes.id = (SELECT max(id) FROM votes v WHERE v.comparison_id = runs.comparison_id) "
@@ -229,37 +230,56 @@ ROW_COLUMNS = (
     "runs.started_at, substr(runs.text, 1, 200) AS preview, ratings.rating, "
     "CASE WHEN votes.verdict != 'better' THEN votes.verdict WHEN votes.winner_run_id = runs.id THEN 'won' "
     "WHEN votes.id IS NOT NULL THEN 'lost' END AS vote, "
-    "ifnull(comparisons.blind AND votes.id IS NULL AND NOT EXISTS (SELECT 1 "
-    "FROM json_each(sessions.options, '$.revealed') WHERE value = comparisons.id), 0) AS hidden"
+    f"ifnull(comparisons.blind AND votes.id IS NULL AND NOT {_REVEALED}, 0) AS hidden"
 )
+HIDDEN_RUNS = (
+    "SELECT runs.id AS id, comparisons.id AS comparison_id, runs.session_id AS session_id FROM comparisons "
+    "JOIN runs ON runs.comparison_id = comparisons.id LEFT JOIN sessions ON sessions.id = runs.session_id "
+    "WHERE comparisons.blind AND NOT EXISTS (SELECT 1 FROM votes WHERE votes.comparison_id = comparisons.id) "
+    f"AND NOT {_REVEALED}"
+)
+"""Those of whom `RunRow.hidden` says the same."""
 
 
-def run_condition(filter: RunFilter, session_id: str | None) -> tuple[str, list[Any]]:
-    parts = ["runs.deleted_at IS NULL"]
-    values: list[Any] = []
+Condition = tuple[str, list[Any]]
+"""SQL about `runs`, and its values."""
+
+
+def run_condition(filter: RunFilter, session_id: str | None) -> Condition:
+    return joined([*plain_conditions(filter, session_id), *telling_conditions(filter)])
+
+
+def joined(conditions: list[Condition]) -> Condition:
+    """All must hold."""
+    return " AND ".join(sql for sql, _ in conditions), [value for _, values in conditions for value in values]
+
+
+def plain_conditions(filter: RunFilter, session_id: str | None) -> list[Condition]:
+    """What may be known of every run."""
+    conditions: list[Condition] = [("runs.deleted_at IS NULL", [])]
     equal = {"session_id": session_id or filter.session_id, "comparison_id": filter.comparison_id}
     for column, value in equal.items():
         if value is not None:
-            parts.append(f"runs.{column} = ?")
-            values.append(value)
-    if filter.remote is not None:
-        parts.append("runs.remote = ?")
-        values.append(int(filter.remote))
-    for column, choices in (("model", filter.models), ("provider", filter.providers), ("status", filter.statuses)):
-        if choices:
-            parts.append(f"runs.{column} IN ({', '.join('?' * len(choices))})")
-            values += choices
+            conditions.append((f"runs.{column} = ?", [value]))
     for comparison, time in ((">=", filter.since), ("<", filter.until)):
         if time is not None:
-            parts.append(f"runs.started_at {comparison} ?")
-            values.append(time)
+            conditions.append((f"runs.started_at {comparison} ?", [time]))
     if filter.voted is not None:
-        parts.append(f"{'' if filter.voted else 'NOT '}{_VOTED}")
+        conditions.append((f"{'' if filter.voted else 'NOT '}{_VOTED}", []))
+    return conditions
+
+
+def telling_conditions(filter: RunFilter) -> list[Condition]:
+    """What tells, or together lets guess, who wrote an answer."""
+    conditions: list[Condition] = []
+    if filter.remote is not None:
+        conditions.append(("runs.remote = ?", [int(filter.remote)]))
+    for column, choices in (("model", filter.models), ("provider", filter.providers), ("status", filter.statuses)):
+        if choices:
+            conditions.append((f"runs.{column} IN ({', '.join('?' * len(choices))})", list(choices)))
     if filter.text.strip():
-        condition, more = _about(filter.text)
-        parts.append(condition)
-        values += more
-    return " AND ".join(parts), values
+        conditions.append(_about(filter.text))
+    return conditions
 
 
 _VOTED = (
@@ -268,7 +288,7 @@ _VOTED = (
 )
 
 
-def _about(text: str) -> tuple[str, list[Any]]:
+def _about(text: str) -> Condition:
     """Runs whose answer or prompt has the words."""
     found = text_query(text)
     if not found:

@@ -137,6 +137,57 @@ class History:
         self.settle()
 
 
+def compare_again(store: Store, turn: int, session_id: str) -> None:
+    """A turn of a comparison: the first column answered twice, at length."""
+    columns = [{"model": "fake:echo", "key": "a"}, {"model": "fake:remote", "key": "b"}]
+    asked = store.add_message(session_id, None, Message.of("user", f"Prompt {turn}"))
+    stored = store.add_comparison(Comparison(session_id=session_id, columns=columns, message_id=asked.id))
+    for second, (column, run_id) in enumerate(((0, f"first-{turn}"), (0, f"again-{turn}"), (1, f"other-{turn}"))):
+        run = RunRecord(
+            id=run_id,
+            session_id=session_id,
+            comparison_id=stored.id,
+            comparison_column=column,
+            model=str(columns[column]["model"]),
+            status="done",
+            text=f"{run_id}\n\n" + "A line of its own.\n\n" * 20,
+            started_at=f"2026-03-07T12:0{turn}:0{second}.000+00:00",
+        )
+        _, message = store.start_exchange(session_id, asked.id, None, run)
+        store.finish_run(run, with_answer(message.message, run))
+
+
+def ask_blindly(history: History) -> None:
+    """A blind comparison of two models without a vote, its columns asked one after the other."""
+    store = history.driver.store
+    session = store.create_session("comparison", "Who is it?")
+    columns = [{"model": "fake:echo", "key": "a"}, {"model": "fake:remote", "key": "b"}]
+    turn = store.add_comparison(Comparison(session_id=session.id, columns=columns, blind=True))
+    asked = store.add_message(session.id, None, Message.of("user", "Guess"))
+    for place, model in enumerate(("fake:echo", "fake:remote")):
+        run = RunRecord(
+            id=f"blind-{place}",
+            session_id=session.id,
+            comparison_id=turn.id,
+            comparison_column=place,
+            model=model,
+            model_name=model.partition(":")[2].title(),
+            provider="fake",
+            remote=place == 1,
+            status="done",
+            text=f"I am {place}",
+            completion_tokens=1234,
+            decode_tokens_per_s=77.7,
+            cost_usd=0.5,
+            duration_s=9.9,
+            started_at=f"2026-03-06T12:00:0{place}.000+00:00",
+        )
+        _, message = store.start_exchange(session.id, asked.id, None, run)
+        store.finish_run(run, with_answer(message.message, run))
+    history.state.refresh()
+    history.settle()
+
+
 @pytest.fixture
 def history(fake_models: None, start: Callable[[], Driver]) -> History:
     driver = start()

@@ -10,12 +10,8 @@ import pytest
 from PySide6 import QtWidgets
 from PySide6.QtCore import Qt
 
-from tests.ui.compare.driver import told_texts
 from tests.ui.driver import Driver
-from tests.ui.history.conftest import SAMPLES, History, add_run, fill
-from workbench.core.messages import Message
-from workbench.core.runs import RunRecord
-from workbench.store import Comparison, Vote, with_answer
+from tests.ui.history.conftest import SAMPLES, History, add_run, compare_again, fill
 from workbench.store.archive import export_session
 from workbench.ui.evaluate.add_to_set import AddToSetDialog
 
@@ -150,6 +146,29 @@ def test_a_comparison_opens_in_compare(history: History) -> None:
     driver.click(history.page.open)
     driver.wait(lambda: driver.window.place == "compare")
     driver.wait(lambda: driver.window.page("compare").state.session_id)
+
+
+def test_a_comparison_opens_at_the_turn_and_the_answer_of_the_run(history: History) -> None:
+    driver = history.driver
+    session = driver.store.create_session("comparison", "Three turns")
+    for turn in range(3):
+        compare_again(driver.store, turn, session.id)
+    driver.window.show_place("compare")
+    history.page.open_run("first-1")
+    driver.wait(lambda: driver.window.place == "compare" and driver.window.page("compare").state.session_id)
+    driver.wait(lambda: driver.program.jobs.pending == 0)
+    page = driver.window.page("compare")
+    turns = page.state.turns
+    assert [turn.cells["a"].answer.record.id for turn in turns] == ["again-0", "first-1", "again-2"]
+    for panel in page.board.panels.values():
+        stack, place = panel.view.board.stack, panel.view.board.stack.index(f"prompt-{turns[1].id}")
+        assert 0 <= stack.tops[place] - panel.view.verticalScrollBar().value() < panel.view.viewport().height() / 2
+    hit = driver.store.search("Prompt 2")[0]
+    page.sessions.hit_chosen.emit(session.id, hit.message_id)
+    driver.wait(lambda: driver.program.jobs.pending == 0)
+    panel = page.board.panels["b"]
+    stack, place = panel.view.board.stack, panel.view.board.stack.index(f"prompt-{turns[2].id}")
+    assert 0 <= stack.tops[place] - panel.view.verticalScrollBar().value() < panel.view.viewport().height() / 2
 
 
 def test_delete_and_undo(history: History) -> None:
@@ -368,95 +387,3 @@ def test_a_run_becomes_a_case_of_a_test_set(history: History) -> None:
 
 
 # --- blind comparisons ---------------------------------------------------------------------------------------------
-def ask_blindly(history: History) -> None:
-    """A blind comparison of two models without a vote, its columns asked one after the other."""
-    store = history.driver.store
-    session = store.create_session("comparison", "Who is it?")
-    columns = [{"model": "fake:echo", "key": "a"}, {"model": "fake:remote", "key": "b"}]
-    turn = store.add_comparison(Comparison(session_id=session.id, columns=columns, blind=True))
-    asked = store.add_message(session.id, None, Message.of("user", "Guess"))
-    for place, model in enumerate(("fake:echo", "fake:remote")):
-        run = RunRecord(
-            id=f"blind-{place}",
-            session_id=session.id,
-            comparison_id=turn.id,
-            comparison_column=place,
-            model=model,
-            model_name=model.partition(":")[2].title(),
-            provider="fake",
-            remote=place == 1,
-            status="done",
-            text=f"I am {place}",
-            completion_tokens=1234,
-            decode_tokens_per_s=77.7,
-            cost_usd=0.5,
-            duration_s=9.9,
-            started_at=f"2026-03-06T12:00:0{place}.000+00:00",
-        )
-        _, message = store.start_exchange(session.id, asked.id, None, run)
-        store.finish_run(run, with_answer(message.message, run))
-    history.state.refresh()
-    history.settle()
-
-
-def told(history: History) -> list[str]:
-    """All that the rows of the blind comparison and the details say, also of columns that are not shown."""
-    model, roles = history.page.table.runs, Qt.ItemDataRole
-    cells = [
-        str(model.index(row, place).data(role) or "")
-        for row in (0, 1)
-        for place in range(model.columnCount())
-        for role in (roles.DisplayRole, roles.ToolTipRole, roles.AccessibleTextRole)
-    ]
-    return cells + list(told_texts(history.page.details, visible_only=True))
-
-
-GIVEAWAYS = ("Echo", "echo", "Remote", "remote", "fake", "1,234", "77.7", "0.5", "9.9", "I am")
-
-
-def test_a_blind_comparison_without_a_vote_tells_nobody(history: History) -> None:
-    ask_blindly(history)
-    history.click_row(0)
-    assert [text for text in told(history) if any(word in text for word in GIVEAWAYS)] == []
-    assert history.cell(0, "model") == "Hidden"
-    assert history.cell(0, "title") == "Who is it?"
-    assert not history.page.replay.isEnabled()
-    assert not history.page.export.isEnabled()
-    history.click_row(2)  # a comparison that was voted on
-    assert history.page.details.name.full_text == "openai:big"
-    assert history.page.replay.isEnabled()
-
-
-def test_a_blind_comparison_is_revealed_here_and_in_compare(history: History) -> None:
-    ask_blindly(history)
-    history.click_row(0)
-    history.driver.click(history.page.details.secret.vote)
-    history.driver.wait(lambda: history.driver.window.place == "compare")
-    page = history.driver.window.page("compare")
-    history.driver.wait(lambda: page.state.hidden)
-    history.driver.window.show_place("history")
-    history.settle()
-    history.driver.click(history.page.details.secret.reveal)
-    history.driver.wait(lambda: not history.page.details.secret.isVisible())
-    history.settle()
-    assert [history.cell(row, "model") for row in (0, 1)] == ["Remote", "Echo"]
-    assert history.cell(0, "cost") == "$0.5000"
-    assert history.page.details.name.full_text == "Remote"
-    assert history.page.export.isEnabled()
-    history.driver.window.show_place("compare")
-    history.driver.wait(lambda: not page.state.hidden)
-
-
-def test_a_vote_given_elsewhere_is_seen_in_rows_read_before(history: History) -> None:
-    ask_blindly(history)
-    (turn,) = history.driver.store.comparisons(history.driver.store.run("blind-0").session_id)
-    history.click_row(1)
-    history.driver.store.add_vote(
-        Vote(comparison_id=turn.id, verdict="better", winner_run_id="blind-0", run_ids=("blind-0", "blind-1"))
-    )
-    history.driver.window.show_place("compare")
-    history.driver.window.show_place("history")
-    history.driver.wait(lambda: history.cell(1, "judged") == "Won")
-    assert history.cell(1, "model") == "Echo"
-    history.driver.wait(lambda: not history.page.details.secret.isVisible())
-    assert history.page.details.name.full_text == "Echo"

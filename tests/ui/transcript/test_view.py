@@ -45,6 +45,23 @@ def bar_point(view: TranscriptView, key: str, kind: Kind, value: str = "") -> QP
 
 
 class TestItems:
+    def test_a_message_asked_for_before_the_view_is_seen_is_shown_then(self, qtbot: QtBot) -> None:
+        hidden = TranscriptView()
+        qtbot.addWidget(hidden)
+        hidden.set_items(conversation(100))
+        hidden.scroll_to("m40")
+        hidden.resize(700, 500)
+        hidden.show()
+        qtbot.waitExposed(hidden)
+        hidden.viewport().repaint()
+        top = hidden.board.stack.tops[40] - hidden.verticalScrollBar().value()
+        assert top == pytest.approx(12, abs=2)
+        hidden.hide()
+        hidden.scroll_to("m20")
+        hidden.set_items(conversation(60))  # another conversation is shown from its end
+        hidden.show()
+        assert hidden.following
+
     def test_it_opens_at_the_end(self, view: TranscriptView) -> None:
         view.set_items(conversation(100))
         view.viewport().repaint()

@@ -71,6 +71,7 @@ class ColumnBoard(QWidget):
         state.cell_changed.connect(self._show_cell)
         state.answer_done.connect(self._answer_done)
         state.turn_done.connect(self._turn_done)
+        state.opened_at.connect(self._opened_at)
         state.running_changed.connect(self._running_changed)
         application = QApplication.instance()
         if isinstance(application, QApplication):
@@ -161,6 +162,12 @@ class ColumnBoard(QWidget):
         panel = self.panels.get(found[1]) if found else None
         if panel is not None:
             panel.show_numbers()
+
+    @Slot(str)
+    def _opened_at(self, turn_id: str) -> None:
+        self.rebuild()  # where the first columns are still being made
+        for panel in self.panels.values():
+            panel.read_from(turn_id)
 
     @Slot()
     def _turn_done(self) -> None:

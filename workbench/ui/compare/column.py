@@ -178,8 +178,13 @@ class ColumnPanel(QFrame):
     def read_from_prompt(self) -> None:
         """Answers that appear all at once are read from their beginning."""
         turn = self._state.last_turn
-        if turn is not None and prompt_key(turn) in self._keys:
-            self.view.scroll_to(prompt_key(turn))
+        if turn is not None:
+            self.read_from(turn.id)
+
+    def read_from(self, turn_id: str) -> None:
+        """Show a turn from its prompt on; nothing where it is not shown."""
+        if prompt_key(turn_id) in self._keys:
+            self.view.scroll_to(prompt_key(turn_id))
 
     def _show_items(self, items: list[TranscriptItem]) -> None:
         """Keep what is there already: only the end of a conversation changes as a rule."""

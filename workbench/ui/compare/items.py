@@ -22,8 +22,8 @@ HIDDEN_ERROR = ErrorInfo(
 )
 
 
-def prompt_key(turn: Turn) -> str:
-    return f"prompt-{turn.id}"
+def prompt_key(turn_id: str) -> str:
+    return f"prompt-{turn_id}"
 
 
 def footer(answer: Answer) -> str:
@@ -53,7 +53,7 @@ def items_of(turns: Sequence[Turn], key: str, *, hidden: bool) -> list[Transcrip
             continue
         prompt = turn.prompt
         names = tuple(attachment.name or attachment.media_type for attachment in prompt.attachments)
-        items.append(TranscriptItem(key=prompt_key(turn), role="user", text=own_text(prompt), attachments=names))
+        items.append(TranscriptItem(key=prompt_key(turn.id), role="user", text=own_text(prompt), attachments=names))
         answer = cell.answer
         if answer is not None:
             items.append(item_of(turn, cell, answer, hidden=hidden, last=turn is turns[-1]))

@@ -472,9 +472,9 @@ class ComparePage(Page):
 
     # --- the list ---------------------------------------------------------------------------------------------
     @Slot(str, str)
-    def _open_hit(self, session_id: str, _message_id: str) -> None:
-        if session_id != self.state.session_id:
-            self.state.open_session(session_id)
+    def _open_hit(self, session_id: str, message_id: str) -> None:
+        if message_id or session_id != self.state.session_id:
+            self.state.open_session(session_id, message_id)
         self.focus_composer()
 
     @Slot()

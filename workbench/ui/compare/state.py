@@ -39,6 +39,8 @@ class CompareState(ColumnSetup):
     turn_done = Signal()
     running_changed = Signal()
     session_changed = Signal()
+    opened_at = Signal(str)
+    """A stored comparison is shown, and looked at for the sake of this turn (by its id)."""
     sessions_changed = Signal()
     models_changed = Signal()
     failed = Signal(object)
@@ -132,13 +134,18 @@ class CompareState(ColumnSetup):
         self.session_changed.emit()
         self.turns_changed.emit()
 
-    def open_session(self, session_id: str) -> None:
+    def open_session(self, session_id: str, at: str = "") -> None:
+        """`at`: the id of a prompt, of a run or of its message, whose turn is to be seen."""
         backend = self.backend
         if backend is None:
             self._wanted = session_id
             return
         self._opening = self._context.jobs.run(
-            lambda: read_comparison(backend, session_id), self._show, self.failed.emit, owner=self, key="open-compare"
+            lambda: read_comparison(backend, session_id),
+            lambda opened: self._show(opened, at),
+            self.failed.emit,
+            owner=self,
+            key="open-compare",
         )
 
     def _stop_opening(self) -> None:
@@ -340,10 +347,11 @@ class CompareState(ColumnSetup):
         self.models = models
         self.models_changed.emit()
 
-    def _show(self, opened: Opened | None) -> None:
+    def _show(self, opened: Opened | None, at: str = "") -> None:
         if opened is None:
             self.new_chat()
             return
+        wanted = next((turn for turn in opened.turns if at and turn.begin_at(at)), None)
         self.session, self.turns = opened.session, opened.turns
         if self.turns:
             self.columns = self.turns[-1].columns
@@ -358,6 +366,8 @@ class CompareState(ColumnSetup):
         self.columns_changed.emit()
         self.turns_changed.emit()
         self.running_changed.emit()
+        if wanted is not None:
+            self.opened_at.emit(wanted.id)
 
     def _show_turn(self, turn: Turn, session: Session) -> None:
         was_hidden, is_new = self.hidden, self.session_id is None

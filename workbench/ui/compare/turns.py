@@ -77,10 +77,24 @@ class Turn:
     revealed: bool = False
     """Shown without a vote, as the user wanted."""
     live: TurnRuns | None = None
+    message_id: str | None = None
+    """The stored prompt's."""
 
     @property
     def done(self) -> bool:
         return all(cell.done for cell in self.cells.values())
+
+    def begin_at(self, id_: str) -> bool:
+        """Whether this is the turn of a prompt, a run or its message. That answer is shown then, unless it would tell
+        which of the hidden ones it is."""
+        if id_ == self.message_id:
+            return True
+        for cell in self.cells.values():
+            for place, answer in enumerate(cell.answers):
+                if id_ in (answer.record.id, answer.record.message_id):
+                    cell.shown = cell.shown if self.hides else place
+                    return True
+        return False
 
     @property
     def hides(self) -> bool:
@@ -134,6 +148,7 @@ def _turn(backend: Backend, stored: StoredTurn, running: dict[str, Run], reveale
         blind=comparison.blind,
         vote=votes[-1] if votes else None,
         revealed=revealed,
+        message_id=comparison.message_id,
     )
 
 

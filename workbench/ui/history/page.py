@@ -20,6 +20,7 @@ from workbench.ui.context import Context
 from workbench.ui.exporters import exporters
 from workbench.ui.flow import FlowLayout
 from workbench.ui.formats import number
+from workbench.ui.history.actions import add_actions
 from workbench.ui.history.details import DetailsPane
 from workbench.ui.history.empty import EmptyNote
 from workbench.ui.history.filters import FilterBar
@@ -42,7 +43,7 @@ DETAILS_WIDTH = 316
 MANY = 20
 """From so many replays on the user is asked first."""
 MANY_HIDDEN = 100
-"""Up to so many selected runs, one whose writer is hidden keeps all from being exported and replayed."""
+"""Up to so many selected runs it is looked whether the writers of all are hidden: there is nothing to export then."""
 
 
 class HistoryPage(Page):
@@ -53,9 +54,10 @@ class HistoryPage(Page):
         self.replays = Replays(context, self)
         self._banner: Banner | None = None
         self._picker: ModelPicker | None = None
+        self._empty: EmptyNote | None = None
         self._build()
         self._connect()
-        self._add_actions()
+        add_actions(self)
         self._show_list()
         self._show_selection()
 
@@ -71,7 +73,7 @@ class HistoryPage(Page):
         self.splitter.setChildrenCollapsible(False)
         left = QFrame()
         left.setObjectName("historyMain")
-        column = QVBoxLayout(left)
+        column = self._column = QVBoxLayout(left)
         column.setContentsMargins(16, 12, 16, 12)
         column.setSpacing(10)
         self._build_head(column)
@@ -80,8 +82,6 @@ class HistoryPage(Page):
         self._build_tools(column)
         self.table = RunTable(self.state, self.context)
         column.addWidget(self.table, 1)
-        self.empty = EmptyNote()
-        column.addWidget(self.empty, 1)
         self.splitter.addWidget(left)
         self.details = DetailsPane(self.state, self.context)
         self.splitter.addWidget(self.details)
@@ -154,8 +154,6 @@ class HistoryPage(Page):
         self.more.clicked.connect(self.transfer.choose_import)
         self.ledger.clicked.connect(self.transfer.export_ledger)
         self.columns.clicked.connect(self._show_columns)
-        self.empty.import_requested.connect(self.transfer.choose_import)
-        self.empty.clear_requested.connect(self.clear_all)
         self.context.backend.failed.connect(self._backend_failed)
         self._search_timer = self._timer(SEARCH_AFTER_MS, self._search)
         self._detail_timer = self._timer(DETAIL_AFTER_MS, self._show_detail)
@@ -169,33 +167,6 @@ class HistoryPage(Page):
         timer.setInterval(interval_ms)
         timer.timeout.connect(slot)
         return timer
-
-    def _add_actions(self) -> None:
-        add, group = partial(self.context.actions.add, place="history"), tr("History")
-        add("history.search", tr("Search the history"), self.focus_search, "Ctrl+F", icon="search", group=group)
-        add("history.open", tr("Open the run"), self.open_selected, "Ctrl+O", icon="message-square", group=group)
-        add(
-            "history.replay",
-            tr("Replay on another model…"),
-            self.replay_selected,
-            "Ctrl+R",
-            icon="rotate-ccw",
-            group=group,
-        )
-        add("history.add_to_set", tr("Add to test set…"), self.add_to_test_set, icon="list-checks", group=group)
-        add("history.export", tr("Export the selected runs"), self.export_selected, "Ctrl+S", icon="save", group=group)
-        add("history.delete", tr("Delete the selected runs"), self.delete_selected, icon="trash-2", group=group)
-        add(
-            "history.import",
-            tr("Import conversations…"),
-            self.transfer.choose_import,
-            icon="arrow-down-to-line",
-            group=group,
-        )
-        add("history.ledger", tr("Export the privacy ledger…"), self.transfer.export_ledger, icon="shield", group=group)
-        add("history.sent", tr("Show what left this machine"), self.show_sent, icon="cloud", group=group)
-        add("history.clear", tr("Clear search and filters"), self.clear_all, "Ctrl+Backspace", icon="x", group=group)
-        add("history.refresh", tr("Read the history again"), self.state.refresh, "F5", icon="refresh-cw", group=group)
 
     # --- Page ------------------------------------------------------------------------------------------------
     def activate(self) -> None:
@@ -219,6 +190,17 @@ class HistoryPage(Page):
         self.state.watch(False)
 
     # --- showing ---------------------------------------------------------------------------------------------
+    @property
+    def empty(self) -> EmptyNote:
+        """Made when there is nothing to show."""
+        if self._empty is None:
+            self._empty = EmptyNote()
+            self._empty.hide()
+            self._empty.import_requested.connect(self.transfer.choose_import)
+            self._empty.clear_requested.connect(self.clear_all)
+            self._column.addWidget(self._empty, 1)
+        return self._empty
+
     @Slot()
     def _show_list(self) -> None:
         state = self.state
@@ -227,9 +209,11 @@ class HistoryPage(Page):
         if nothing and self.table.hasFocus():
             self.search.setFocus(Qt.FocusReason.OtherFocusReason)
         self.table.setVisible(not nothing)
-        self.empty.setVisible(nothing)
         if nothing:
             self.empty.show_state(filtered=state.query.filtered and total > 0)
+            self.empty.show()
+        elif self._empty is not None:
+            self._empty.hide()
         if state.loading and not shown:
             text = tr("Reading…")
         elif shown == total:
@@ -248,12 +232,16 @@ class HistoryPage(Page):
     def _show_buttons(self) -> None:
         ids = self.table.selected_ids()
         many = len(ids)
-        # A file or a replay would name who answered; among very many, nobody finds out who is who.
-        secret = many <= MANY_HIDDEN and any((row := self.state.known(id_)) is not None and row.hidden for id_ in ids)
+        # A file or a replay would name who answered, so hidden ones are left out of it.
+        rows = [self.state.known(id_) for id_ in ids[:MANY_HIDDEN]]
+        secret = many <= MANY_HIDDEN and all(row is not None and row.hidden for row in rows)
         writable = self.state.backend is not None and not self.state.backend.store.read_only
         self.open.setEnabled(many == 1)
         self.replay.setEnabled(many >= 1 and writable and not secret)
         self.export.setEnabled(many >= 1 and not secret)
+        why = tr("Who wrote the answer is hidden until the vote.") if secret and many else ""
+        self.replay.setToolTip(why)
+        self.export.setToolTip(why)
         self.delete.setEnabled(many >= 1 and writable)
         self.chosen.setText(tr("{count} selected", count=number(many)) if many > 1 else "")
 
@@ -347,17 +335,17 @@ class HistoryPage(Page):
             message = tr("This run belongs to no conversation that could be opened.")
             self._show_error(ErrorInfo(kind="bad_input", message=message, hint=tr("Its text stands in the details.")))
             return
-        self.open_session(session.id, session.kind, row.message_id)
+        self.open_session(session.id, session.kind, row.message_id or "", row.id)
 
-    def open_session(self, session_id: str, kind: str, message_id: str | None = None) -> None:
+    def open_session(self, session_id: str, kind: str, message_id: str = "", run_id: str = "") -> None:
         shell: Any = self.context.shell
         page = shell.show_place("compare") if kind == "comparison" else None
         if page is None:
             page = shell.show_place("chat")
             if page is not None:
-                page.state.open_session(session_id, message_id)
+                page.state.open_session(session_id, message_id or None)
             return
-        page.state.open_session(session_id)
+        page.state.open_session(session_id, run_id)
 
     # --- replay ----------------------------------------------------------------------------------------------
     @Slot()

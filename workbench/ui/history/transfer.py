@@ -42,7 +42,7 @@ class Transfer(QObject):
 
     # --- out -------------------------------------------------------------------------------------------------
     def export_runs(self, run_ids: list[str], exporter: Exporter) -> None:
-        """Ask where, and write the sessions these runs belong to."""
+        """Ask where, and write the sessions these runs belong to, without those in which names are still hidden."""
         suffix = exporter.suffix
         name = tr("history") + suffix
         chosen, _filter = QtWidgets.QFileDialog.getSaveFileName(
@@ -53,21 +53,31 @@ class Transfer(QObject):
             self.write_runs(backend, run_ids, exporter, Path(chosen))
 
     def write_runs(self, backend: Backend, run_ids: list[str], exporter: Exporter, path: Path) -> None:
-        def work(token: CancelToken) -> int:
+        def work(token: CancelToken) -> tuple[int, int]:
             archives: Any = importlib.import_module("workbench.services.archives")
-            sessions = _sessions_of(backend, run_ids)
+            found, secret = _sessions_of(backend, run_ids), backend.store.hidden_sessions()
+            sessions = [session_id for session_id in found if session_id not in secret]
             self._total = len(sessions)
-            archives.write_file(path, archives.export_pieces(backend.store, exporter, sessions, self._count, token))
-            return len(sessions)
+            if sessions:
+                archives.write_file(path, archives.export_pieces(backend.store, exporter, sessions, self._count, token))
+            return len(sessions), len(found) - len(sessions)
 
-        def done(count: int) -> str:
+        def done(counts: tuple[int, int]) -> str:
+            written, secret = counts
+            if secret and not written:
+                return tr("Nothing was written: who wrote these answers is hidden until the vote.")
             text = trn(
                 "{count} conversation written to {name}.",
                 "{count} conversations written to {name}.",
-                count,
+                written,
                 name=path.name,
             )
-            return f"{text} {translated(exporter.loses)}".strip()
+            left_out = trn(
+                "{count} is left out: who wrote its answers is hidden until the vote.",
+                "{count} are left out: who wrote their answers is hidden until the vote.",
+                secret,
+            )
+            return " ".join(part for part in (text, left_out if secret else "", translated(exporter.loses)) if part)
 
         self._run(tr("Exporting"), work, done)
 
@@ -189,15 +199,19 @@ class Replays(QObject):
         self._timer.timeout.connect(self._look)
 
     def start(self, run_ids: list[str], model_id: str) -> None:
+        """Runs whose writers are hidden are left out: beside the replay their names would stand."""
         backend = self._context.backend.value
         if backend is None or self.batch is not None:
             return
 
-        def work() -> ReplayBatch:
+        def work() -> tuple[ReplayBatch | None, int]:
+            secret = backend.store.hidden_runs()
+            ids = [id_ for id_ in run_ids if id_ not in secret]
+            if not ids:
+                return None, len(run_ids)
             module: Any = importlib.import_module("workbench.services.replay")
             service = module.ReplayService(backend.store, backend.runner, backend.catalog, backend.chat)
-            batch: ReplayBatch = service.start(run_ids, model_id)
-            return batch
+            return service.start(ids, model_id), len(run_ids) - len(ids)
 
         self._context.jobs.run(work, self._started, self.failed.emit, owner=self)
 
@@ -205,10 +219,18 @@ class Replays(QObject):
         if self.batch is not None:
             self.batch.cancel()
 
-    def _started(self, batch: ReplayBatch) -> None:
-        self.batch = batch
-        self._timer.start()
-        self._look()
+    def _started(self, begun: tuple[ReplayBatch | None, int]) -> None:
+        self.batch, left_out = begun
+        if left_out:
+            text = trn(
+                "{count} run is not replayed: who wrote it is hidden until the vote.",
+                "{count} runs are not replayed: who wrote them is hidden until the vote.",
+                left_out,
+            )
+            self._context.shell.toast(text)
+        if self.batch is not None:
+            self._timer.start()
+            self._look()
 
     @Slot()
     def _look(self) -> None:

@@ -22,6 +22,8 @@ class Scroller(QObject):
         self._view = view
         self._following = True
         self._adjusting = False
+        self._begins_at = ""
+        """Key of the message to show once the view is seen: until then it has no size, and heights are guesses."""
         view.verticalScrollBar().valueChanged.connect(self._on_scrolled)
 
     @property
@@ -33,6 +35,21 @@ class Scroller(QObject):
         self.set_following(True)
         self.update_range()
         self._view.viewport().update()
+
+    def show_message(self, key: str) -> None:
+        """Bring the message's beginning into view. KeyError if unknown."""
+        index = self._view.board.stack.index(key)
+        if self._view.isVisible():
+            self.show_row(index, 0.0)
+        else:
+            self.set_following(False)
+            self._begins_at = key
+
+    def first_seen(self) -> None:
+        """The view has come to be seen."""
+        key, self._begins_at = self._begins_at, ""
+        if self._view.board.stack.find(key) is not None:
+            self.show_message(key)
 
     def show_row(self, index: int, y: float, *, margin: float = 12.0) -> None:
         """Scroll so that `y` (in the row's coordinates) is at the top, with `margin` pixels above it."""
@@ -113,6 +130,7 @@ class Scroller(QObject):
         self._view.viewport().update()
 
     def set_following(self, following: bool) -> None:
+        self._begins_at = "" if following else self._begins_at
         if following != self._following:
             self._following = following
             self._view.following_changed.emit(following)

@@ -19,6 +19,7 @@ from PySide6.QtGui import (
     QPainter,
     QPaintEvent,
     QResizeEvent,
+    QShowEvent,
     QWheelEvent,
 )
 from PySide6.QtWidgets import QAbstractScrollArea, QApplication, QFrame, QToolTip, QWidget
@@ -214,7 +215,7 @@ class TranscriptView(QAbstractScrollArea):
 
     def scroll_to(self, key: str) -> None:
         """Bring the message's beginning into view. KeyError if unknown."""
-        self.scroller.show_row(self.board.stack.index(key), 0.0)
+        self.scroller.show_message(key)
 
     def scroll_by(self, pixels: int) -> None:
         self.scroller.by(pixels)
@@ -430,6 +431,10 @@ class TranscriptView(QAbstractScrollArea):
         self.board.set_viewport_width(self.viewport().width())
         self.scroller.settle_with(anchor)
         self.viewport().update()
+
+    def showEvent(self, event: QShowEvent) -> None:
+        super().showEvent(event)
+        self.scroller.first_seen()
 
     def changeEvent(self, event: QEvent) -> None:
         super().changeEvent(event)
