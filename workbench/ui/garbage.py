@@ -40,8 +40,8 @@ class Collector(QObject):
             gc.collect(0)
 
     def settle(self) -> None:
-        """What is there now stays until `close`: modules, classes and the window's frame are looked through no more. They
-        are most of what a full collection walks over, tens of milliseconds each time; so there is none here either."""
+        """What is there now stays until `close`: modules, classes and the window's frame are not looked through again.
+        They are most of what a full collection walks over, tens of milliseconds each time; so there is none here."""
         gc.collect(1)
         gc.freeze()
 
