@@ -81,6 +81,9 @@ class FakeModel:
         yield TextDelta(MARKDOWN)
         yield from _end(prompt_tokens=38, completion_tokens=212)
 
+    def _empty(self, request: ChatRequest, cancel: CancelToken) -> Iterator[StreamEvent]:
+        yield from _end(prompt_tokens=20, completion_tokens=1)
+
     def _slow(self, request: ChatRequest, cancel: CancelToken) -> Iterator[StreamEvent]:
         """Goes on until it is stopped."""
         count = 0
@@ -125,6 +128,7 @@ MODELS = [
     FakeModel("overflow", "Overflowing 8B"),
     FakeModel("template", "Templateless 8B"),
     FakeModel("dies", "Dying 8B"),
+    FakeModel("empty", "Silent 1B"),
     FakeModel("remote", "Large 4", remote=True, prices=PRICES),
 ]
 

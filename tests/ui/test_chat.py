@@ -12,6 +12,8 @@ from PySide6.QtWidgets import QPushButton, QToolButton
 
 from tests.ui.driver import Driver
 from workbench.core.messages import ImagePart
+from workbench.ui.chat.attachments import AttachmentChip
+from workbench.ui.chat.session_list import excerpt
 
 
 def test_a_prompt_is_answered_and_kept(window: Driver) -> None:
@@ -355,3 +357,48 @@ def test_text_is_found_in_the_shown_chat(window: Driver) -> None:
     window.wait(lambda: bar.count.text() == "Nothing found")
     window.press("Esc", bar.field)
     assert not bar.isVisible() and window.page.conversation.view.finder.needle == ""
+
+
+def test_sending_goes_to_the_end_whatever_was_read_before(window: Driver) -> None:
+    window.use("fake:remote")
+    window.send("one")
+    window.send("two")
+    view = window.page.conversation.view
+    view.scroll_to(window.state.path[0].id)
+    assert not view.following
+    window.send("three")
+    assert view.following
+    assert view.verticalScrollBar().value() == view.verticalScrollBar().maximum()
+
+
+def test_an_answer_without_text_says_so(window: Driver) -> None:
+    window.use("fake:empty")
+    window.send("anything?")
+    assert window.page.conversation.view.items[1].footer.startswith("the model wrote nothing · ")
+
+
+def test_many_files_with_long_names_take_several_lines_and_no_wider_window(window: Driver, tmp_path: Path) -> None:
+    files = [tmp_path / f"{'a-very-long-name-of-some-notes-' * 3}{number}.txt" for number in range(6)]
+    for file in files:
+        file.write_text("notes")
+    width = window.window.minimumSizeHint().width()
+    window.composer.add_files([str(file) for file in files])
+    window.wait(lambda: len(window.composer.files) == 6)
+    chips = window.composer.findChildren(AttachmentChip)
+    window.wait(lambda: len({chip.y() for chip in chips}) > 1)
+    assert window.window.minimumSizeHint().width() == width
+    assert {chip.toolTip() for chip in chips} == {file.name for file in files}
+
+
+def test_the_model_list_leads_to_more_models(window: Driver) -> None:
+    window.shortcut("Ctrl+M")
+    window.wait(window.page.picker.isVisible)
+    window.click(window.page.picker.more)
+    assert not window.page.picker.isVisible()
+    assert window.window.place == "models"
+
+
+def test_a_search_hit_is_near_the_beginning_of_its_line() -> None:
+    assert excerpt("# A long answer with \ue000code\ue001 in\n it") == "… answer with code in it"
+    assert excerpt("\ue000Code\ue001 and more \ue000code\ue001") == "Code and more code"
+    assert excerpt("of the title only") == "of the title only"

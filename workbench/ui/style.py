@@ -4,6 +4,7 @@ STYLE = """
 * { outline: 0; }
 QToolTip { padding: 5px 8px; border: 1px solid $border; background: $panel; color: $text; font-size: $f12; }
 QMainWindow, QDialog { background: $bg; }
+QInputDialog QLineEdit, QInputDialog QComboBox { min-width: 340px; }
 QDialogButtonBox { dialogbuttonbox-buttons-have-icons: 0; }
 
 /* frame */

@@ -178,7 +178,7 @@ def test_tables_grow_by_whole_rows(style: MarkdownStyle) -> None:
     assert document.flush() is not None
 
 
-@pytest.mark.parametrize("before", ["Some text:\n", "1. First\n   - nested\n  ", "> quoted\n> "])
+@pytest.mark.parametrize("before", ["Some text:\n", "1. First\n   - nested\n     ", "> quoted\n> "])
 def test_the_dash_of_a_list_to_come_makes_no_heading(style: MarkdownStyle, before: str) -> None:
     document = MarkdownDocument(style)
     for chunk in (before, "-", " ", "item"):

@@ -6,6 +6,7 @@ import random
 from collections.abc import Iterator
 
 import pytest
+from PySide6.QtCore import QRectF
 from pytestqt.qtbot import QtBot
 
 from tests.ui.markdown.samples import FULL_SAMPLE
@@ -30,8 +31,8 @@ def style(qtbot: QtBot) -> MarkdownStyle:
     return MarkdownStyle(LIGHT, ["Inter", "DejaVu Sans"])
 
 
-def places(panels: CodePanels) -> list[tuple[int, int, tuple[float, float, float, float]]]:
-    return [(panel.header, panel.last, panel.rect.getRect()) for panel in panels.all()]
+def places(panels: CodePanels) -> list[tuple[int, int, QRectF]]:
+    return [(panel.header, panel.last, panel.rect) for panel in panels.all()]
 
 
 @pytest.mark.parametrize("size", [1, 5, 23, 400])

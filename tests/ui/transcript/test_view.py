@@ -488,3 +488,38 @@ class TestLook:
         view.viewport().repaint()
         assert view.grab().toImage().pixelColor(5, 5) != light
         assert view.verticalScrollBar().value() == pytest.approx(value, abs=2)
+
+
+def with_buttons(view: TranscriptView) -> list[str]:
+    """Keys of the messages that show their buttons while the mouse is elsewhere."""
+    view.viewport().repaint()
+    view.set_hover(-1, None)
+    points = (QPointF(x, y) for y in range(0, view.viewport().height(), 4) for x in range(0, view.width(), 8))
+    targets = [target for point in points if (target := view.target_at(point)) is not None]
+    return sorted({view.items[target.row].key for target in targets if target.kind is Kind.MENU})
+
+
+class TestLastAnswer:
+    def test_it_keeps_its_buttons_and_the_others_have_them_when_pointed_at(self, view: TranscriptView) -> None:
+        view.set_items(
+            [user("q", "one"), answer("a", "two", footer="3 tokens"), answer("b", "three", footer="4 tokens")]
+        )
+        assert with_buttons(view) == ["b"]
+        assert bar_point(view, "a", Kind.MENU)
+        view.append_item(answer("c", "", streaming=True))
+        assert with_buttons(view) == []
+
+    def test_buttons_that_would_cut_the_footer_wait_for_the_mouse(self, view: TranscriptView) -> None:
+        view.set_items([answer("b", "three", footer="a long line of numbers " * 5)])
+        assert with_buttons(view) == []
+        assert bar_point(view, "b", Kind.MENU)
+
+    def test_the_menu_opens_below_its_button(self, view: TranscriptView, qtbot: QtBot) -> None:
+        view.set_items([answer("a", "text")])
+        place = bar_point(view, "a", Kind.MENU)
+        with qtbot.waitSignal(view.context_menu_requested) as requested:
+            qtbot.mouseClick(view.viewport(), LEFT, pos=place)
+        assert requested.args is not None
+        position = view.viewport().mapFromGlobal(requested.args[1])
+        assert abs(position.x() - place.x()) < 20
+        assert 0 < position.y() - place.y() < 30

@@ -9,7 +9,7 @@ import mimetypes
 from pathlib import Path
 from typing import NamedTuple
 
-from PySide6.QtCore import QBuffer, QByteArray, QIODevice, Signal, Slot
+from PySide6.QtCore import QBuffer, QByteArray, QIODevice, Qt, Signal, Slot
 from PySide6.QtGui import QImage, QPalette
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QWidget
 
@@ -17,11 +17,13 @@ from workbench.core.messages import Attachment, FilePart, ImagePart, Message, Pa
 from workbench.core.models import ModelInfo
 from workbench.ui.chat.items import own_text
 from workbench.ui.formats import decimal
-from workbench.ui.icons import IconButton, IconLabel
+from workbench.ui.icons import IconButton, IconLabel, in_scale
 from workbench.ui.tr import tr
 from workbench.ui.widgets import label
 
 MAX_FILE_BYTES = 20_000_000
+NAME_WIDTH = 220
+"""Pixels of a file's name; the middle of a longer one is left out."""
 PNG_QUALITY = 80
 """Qt's scale: a fast, light compression. It is lossless either way."""
 
@@ -125,13 +127,16 @@ class AttachmentChip(QFrame):
         role = QPalette.ColorRole.BrightText if problem else QPalette.ColorRole.PlaceholderText
         usual = "image" if attachment.media_type.startswith("image/") else "file-text"
         row.addWidget(IconLabel("triangle-alert" if problem else usual, 14, role))
-        row.addWidget(label(attachment.name))
+        name = label(attachment.name)
+        room = in_scale(NAME_WIDTH)
+        name.setText(name.fontMetrics().elidedText(attachment.name, Qt.TextElideMode.ElideMiddle, room))
+        row.addWidget(name)
         row.addWidget(label(_size_text(attachment.size), "small"))
         remove = IconButton("x", tr("Remove {name}", name=attachment.name), size=12)
         remove.setObjectName("removeFile")
         remove.clicked.connect(self._remove)
         row.addWidget(remove)
-        self.setToolTip(problem)
+        self.setToolTip(problem or attachment.name)
         self.setAccessibleName(f"{attachment.name}. {problem}" if problem else attachment.name)
 
     @Slot()

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from workbench.core.models import ModelInfo
     from workbench.ui.chat.attachments import Attached, Read
     from workbench.ui.chat.context_meter import ContextMeter
+    from workbench.ui.flow import FlowLayout
     from workbench.ui.jobs import Jobs
 
 
@@ -57,7 +58,7 @@ class Composer(QFrame):
         self._held = False
         self._meter: ContextMeter | None = None
         self._editing: QWidget | None = None
-        self._chips: QHBoxLayout | None = None
+        self._chips: FlowLayout | None = None
         self._problem: QLabel | None = None
         self._column = QVBoxLayout(self)
         self._column.setContentsMargins(14, 10, 10, 8)
@@ -121,10 +122,10 @@ class Composer(QFrame):
         return self._problem
 
     @property
-    def chips(self) -> QHBoxLayout:
+    def chips(self) -> FlowLayout:
         if self._chips is None:
-            self._chips = QHBoxLayout()
-            self._chips.setSpacing(6)
+            self._chips = importlib.import_module("workbench.ui.flow").FlowLayout()
+            assert self._chips is not None
             self._column.insertLayout(self._column.indexOf(self.problem), self._chips)
         return self._chips
 
@@ -267,8 +268,6 @@ class Composer(QFrame):
             chip = _attachments().AttachmentChip(file, problem)
             chip.removed.connect(self._remove)
             self.chips.addWidget(chip)
-        if self._files:
-            self.chips.addStretch(1)
         can = tr("Remove the picture or choose a model that can.")
         self._tell(f"{problems[0]} {can}" if problems else self._unread)
         self._update()

@@ -241,6 +241,11 @@ class Conversation(QWidget):
         stored = next((stored for stored in self._state.path if stored.id == message_id), None)
         return own_text(stored.message) if stored else None
 
+    def follow(self) -> None:
+        """Go to the end and stay there: who sends a prompt wants to see its answer, whatever they read before."""
+        if self._view is not None:
+            self._view.scroll_to_end()
+
     def scroll_when_shown(self, message_id: str) -> None:
         self._scroll_to = message_id
 

@@ -116,6 +116,7 @@ class ChatDesk(QObject):
             assert self._picker is not None
             self._picker.chosen.connect(self._model_chosen)
             self._picker.open_file_requested.connect(self.open_model_file)
+            self._picker.more_requested.connect(self.context.actions["models.discover"].trigger)
         return self._picker
 
     # --- the end ---------------------------------------------------------------------------------------------
@@ -346,6 +347,8 @@ class ChatDesk(QObject):
             self.composer.clear()
             self._draft_timer.stop()
             self.state.save_draft(self._draft_of, "")
+        if self._conversation is not None:
+            self._conversation.follow()
         self.remedies.clear()
 
     @Slot(str)

@@ -22,6 +22,7 @@ FINISH_TEXTS = {
     "cancelled": mark("stopped"),
     "failed": mark("failed"),
 }
+EMPTY_ANSWER = mark("the model wrote nothing")
 
 
 def own_text(message: Message) -> str:
@@ -29,8 +30,11 @@ def own_text(message: Message) -> str:
     return "\n\n".join(part.text for part in message.parts if isinstance(part, TextPart) and part.text)
 
 
-def footer(row: RunRow) -> str:
-    """Tokens, time to first token, speed, cost and how it ended, as far as they are known."""
+def footer(row: RunRow, *, empty: bool = False) -> str:
+    """Tokens, time to first token, speed, cost and how it ended, as far as they are known.
+
+    `empty`: the answer has no text, which would look as if it was still to come.
+    """
     parts = []
     if row.completion_tokens is not None:
         parts.append(trn("{count} token", "{count} tokens", row.completion_tokens))
@@ -44,6 +48,8 @@ def footer(row: RunRow) -> str:
         parts.append(tr("interrupted: the program ended while this was being written"))
     elif FINISH_TEXTS.get(row.finish_reason):
         parts.append(tr(FINISH_TEXTS[row.finish_reason]))
+    elif empty:
+        parts.insert(0, tr(EMPTY_ANSWER))
     return " · ".join(parts)
 
 
@@ -62,7 +68,7 @@ def item_of(stored: StoredMessage, state: ChatState) -> TranscriptItem:
         title=(row.model_name or state.model_name(row.model)) if is_answer and row else "",
         reasoning=message.reasoning,
         reasoning_s=sum(durations) if durations else None,
-        footer=footer(row) if is_answer and row and not running else "",
+        footer=footer(row, empty=not message.parts) if is_answer and row and not running else "",
         error=translated_error(error) if error else None,
         attachments=tuple(attachment.name or attachment.media_type for attachment in message.attachments),
         sibling=view.tree.position(stored.id) if view and stored.id in view.tree else (1, 1),

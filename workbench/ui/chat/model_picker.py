@@ -16,8 +16,9 @@ from PySide6.QtWidgets import (
 from workbench.core.models import ModelInfo
 from workbench.ui import icons
 from workbench.ui.choice_list import ChoiceList, Index, Match, RowDelegate, match
+from workbench.ui.flow import FlowLayout
 from workbench.ui.formats import count_text, price, size_text
-from workbench.ui.icons import PushButton
+from workbench.ui.icons import PushButton, in_scale
 from workbench.ui.tr import tr
 from workbench.ui.widgets import mirrored
 
@@ -94,6 +95,8 @@ class ModelPicker(ChoiceList):
 
     chosen = Signal(str)
     open_file_requested = Signal()
+    more_requested = Signal()
+    """The user wants models that are not here yet."""
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(
@@ -112,7 +115,12 @@ class ModelPicker(ChoiceList):
         """The row that fits what was typed best, and how well."""
         self.open_file = PushButton(tr("Open a GGUF file…"), icon_name="file")
         self.open_file.clicked.connect(self._open_file)
-        self.column.addWidget(self.open_file)
+        self.more = PushButton(tr("Find more models…"), icon_name="search")
+        self.more.clicked.connect(self._find_more)
+        buttons = FlowLayout()
+        buttons.addWidget(self.more)
+        buttons.addWidget(self.open_file)
+        self.column.addLayout(buttons)
 
     def open_below(self, anchor: QWidget, models: list[ModelInfo], current: str, files: Sequence[str] = ()) -> None:
         """Show the models under `anchor`, `current` selected. `files` are paths of GGUF files opened lately."""
@@ -122,7 +130,7 @@ class ModelPicker(ChoiceList):
         self.field.clear()
         self.fill("")
         height = sum(self.list.sizeHintForRow(row) for row in range(self.rows.rowCount()))
-        self.resize(WIDTH, min(height + 110, MAX_HEIGHT))
+        self.resize(in_scale(WIDTH), min(height + in_scale(96), in_scale(MAX_HEIGHT), anchor.window().height() - 60))
         self.move(anchor.mapToGlobal(QPoint(0, anchor.height() + 4)))
         self.show()
         self.field.setFocus(Qt.FocusReason.PopupFocusReason)
@@ -176,6 +184,11 @@ class ModelPicker(ChoiceList):
         if isinstance(model_id, str):
             self.hide()
             self.chosen.emit(model_id)
+
+    @Slot()
+    def _find_more(self) -> None:
+        self.hide()
+        self.more_requested.emit()
 
     @Slot()
     def _open_file(self) -> None:

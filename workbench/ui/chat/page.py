@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING
 
 from PySide6 import QtCore
 from PySide6.QtCore import QByteArray, QSize, Signal, Slot
-from PySide6.QtGui import QPalette, QResizeEvent
+from PySide6.QtGui import QPainter, QPaintEvent, QPalette, QResizeEvent
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QSplitter, QStackedWidget, QVBoxLayout, QWidget
 
 from workbench.ui.chat.composer import Composer
 from workbench.ui.chat.welcome import Welcome
-from workbench.ui.icons import IconButton
+from workbench.ui.icons import IconButton, icon, in_scale, role_color
 from workbench.ui.numbers import AT_RIGHT, set_number
 from workbench.ui.opening import Opening
 from workbench.ui.places import Page
@@ -38,8 +38,25 @@ PANEL_WIDTH = 272
 MAIN_WIDTH = 366
 """The panel makes room where the conversation would become narrower than this."""
 MODEL_NAME_WIDTH = 260
+CHEVRON_SIZE = 13
 TEXT_WIDTH = 860
 """Widest column of text; wider lines are hard to read."""
+
+
+class ModelButton(IconButton):
+    """The model's name with an arrow at its end: a click opens the list of models."""
+
+    def sizeHint(self) -> QSize:
+        return super().sizeHint() + QSize(in_scale(CHEVRON_SIZE) + 4, 0)
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        super().paintEvent(event)
+        side, gap = in_scale(CHEVRON_SIZE), 8
+        x = gap if self.isRightToLeft() else self.width() - side - gap
+        color = role_color(self, QPalette.ColorRole.PlaceholderText)
+        painter = QPainter(self)
+        icon("chevron-down", color, side).paint(painter, x, (self.height() - side) // 2 + 1, side, side)
+        painter.end()
 
 
 class ChatPage(Page):
@@ -130,14 +147,7 @@ class ChatPage(Page):
         head = QHBoxLayout()
         head.setContentsMargins(14, 8, 10, 8)
         head.setSpacing(6)
-        self.model_button = IconButton(
-            "cpu",
-            tr("Choose a model"),
-            text="…",
-            size=17,
-            role=QPalette.ColorRole.PlaceholderText,
-            object_name="modelButton",
-        )
+        self.model_button = ModelButton("cpu", tr("Choose a model"), text="…", size=17, object_name="modelButton")
         head.addWidget(self.model_button)
         self.model_badge = label("", "badge")
         self.model_badge.hide()

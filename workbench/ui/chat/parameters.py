@@ -54,7 +54,9 @@ SAMPLING: tuple[Parameter, ...] = (
     P(
         "seed",
         mark("Seed"),
-        mark("The same seed, request and build give the same tokens; unset draws a new one each time."),
+        mark(
+            "The same seed repeats an answer if the model writes no other beside it; unset draws a new one each time."
+        ),
         "int",
         0,
         2**32 - 1,
@@ -198,7 +200,14 @@ LOAD: tuple[Parameter, ...] = (
         1,
         65_536,
     ),
-    P("n_parallel", mark("Parallel answers"), mark("Most answers written in one batch."), "int", 1, 64),
+    P(
+        "n_parallel",
+        mark("Parallel answers"),
+        mark("Most answers written in one batch; 1 makes a seed repeat exactly, and others wait."),
+        "int",
+        1,
+        64,
+    ),
     P(
         "flash_attn",
         mark("Flash attention"),

@@ -53,6 +53,9 @@ if TYPE_CHECKING:
 
 SEARCH_AFTER_MS = 120
 LIMIT = 300
+HIT_START, HIT_END = "\ue000", "\ue001"
+"""As in `store.values`, which is not imported before the first paint."""
+WORDS_BEFORE_HIT = 2
 ID_ROLE = Qt.ItemDataRole.UserRole + 1
 PINNED_ROLE = Qt.ItemDataRole.UserRole + 2
 FOLDER_ROLE = Qt.ItemDataRole.UserRole + 3
@@ -93,6 +96,15 @@ def grouped(sessions: list[Session], today: datetime.date) -> list[tuple[str, li
             key = known or (2 + position, title)
         groups.setdefault(key, []).append(session)
     return [(key[1], found) for key, found in sorted(groups.items(), key=lambda entry: entry[0])]
+
+
+def excerpt(snippet: str) -> str:
+    """A hit's words with little before the first match, so that it is seen in a narrow list."""
+    before, mark, rest = snippet.partition(HIT_START)
+    plain = (rest if mark else before).replace(HIT_START, "").replace(HIT_END, "")
+    words = before.split() if mark else []
+    kept = words[-WORDS_BEFORE_HIT:]
+    return " ".join([*(["…"] if len(kept) < len(words) else []), *kept, *plain.split()])
 
 
 Index = QModelIndex | QPersistentModelIndex
@@ -308,7 +320,7 @@ class SessionList(QWidget):
         item.setData(folder, FOLDER_ROLE)
         item.setData(any(run.record.session_id == session_id for run in self._state.active.values()), RUNNING_ROLE)
         if hit is not None:
-            item.setData(" ".join(hit.snippet.replace("\ue000", "").replace("\ue001", "").split()), SNIPPET_ROLE)
+            item.setData(excerpt(hit.snippet), SNIPPET_ROLE)
             item.setData(hit.message_id, MESSAGE_ROLE)
         if pinned:
             item.setData(tr("{title}, pinned", title=item.text()), Qt.ItemDataRole.AccessibleTextRole)

@@ -169,6 +169,11 @@ class ColumnBoard(QWidget):
         for panel in self.panels.values():
             panel.read_from(turn_id)
 
+    def follow(self) -> None:
+        """Go to the end in all columns: the answers to a new prompt come there."""
+        for panel in self.panels.values():
+            panel.view.scroll_to_end()
+
     @Slot()
     def _turn_done(self) -> None:
         if self._state.hidden:

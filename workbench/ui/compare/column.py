@@ -224,8 +224,7 @@ class ColumnPanel(QFrame):
         hidden = self._state.hidden
         self.header.show_numbers(bool(self._state.turns) and not hidden)
         self._show_remedies(answer if answer is not None and answer.done and not hidden else None)
-        self.header.set_running(running and not hidden)
-        self.header.retry.setVisible(not hidden and cell is not None)
+        self.header.set_running(running and not hidden, asked=not hidden and cell is not None)
         if hidden or answer is None:
             self.header.clear_numbers()
         elif answer.done:

@@ -59,12 +59,18 @@ def _brief(value: float) -> str:
     return decimal(value) if value < 100 else number(round(value))
 
 
+def _brief_seconds(seconds: float) -> str:
+    return f"{decimal(seconds, 2 if seconds < 1 else 1)} s"
+
+
 def _brief_count(count: int) -> str:
     return number(count) if count < 1000 else f"{_brief(count / 1000)}k"
 
 
 def _brief_cost(usd: float) -> str:
-    return money(usd) if usd >= 0.001 else f"<{exact_money(0.001, 3)}"
+    if usd < 0.001:
+        return f"<{exact_money(0.001, 3)}"
+    return money(usd) if usd >= 0.1 else exact_money(usd, 3)
 
 
 class Stat(QWidget):
@@ -116,6 +122,7 @@ class ColumnHeader(QFrame):
         self._hidden = False
         self._known = True
         self._both_marks = False
+        self._running = self._retry_wanted = False
         self._cost: tuple[str, float | None] = ("", None)
         column = QVBoxLayout(self)
         column.setContentsMargins(12, 8, 8, 8)
@@ -184,7 +191,7 @@ class ColumnHeader(QFrame):
         brief = self.width() < self.fontMetrics().horizontalAdvance("n") * BRIEF_BELOW
         for stat in (self.speed, self.first, self.tokens, self.cost):
             stat.set_brief(brief)
-        self._stats_row.setSpacing(6 if self._is_narrow else 10)
+        self._stats_row.setSpacing(5 if self._is_narrow else 10)
         self._show_cost()
         self._fit_buttons()
 
@@ -193,8 +200,9 @@ class ColumnHeader(QFrame):
         return self.width() < self.fontMetrics().horizontalAdvance("n") * NARROW_BELOW
 
     def _fit_buttons(self) -> None:
-        """The model's name goes first: in a narrow column the settings are reached by the menu and the keyboard."""
+        """The model's name goes first: in a narrow column the rest but stopping is left to the menu."""
         self.settings.setVisible(not self._hidden and not self._is_narrow)
+        self.retry.setVisible(self._retry_wanted and (self._running or not self._is_narrow))
         # Two marks take the badge's room; the icon and the name's tool tip tell the same.
         self.badge.setVisible(bool(self.badge.text()) and not (self._is_narrow and self._both_marks))
 
@@ -258,7 +266,7 @@ class ColumnHeader(QFrame):
 
     def _set(self, tokens: int | None, tokens_per_s: float | None, first_s: float | None) -> None:
         self.speed.set_text(speed_text(tokens_per_s), f"{_brief(tokens_per_s)}/s" if tokens_per_s else "")
-        self.first.set_text(first_token_text(first_s), f"{decimal(first_s, 2)} s" if first_s is not None else "")
+        self.first.set_text(first_token_text(first_s), _brief_seconds(first_s) if first_s is not None else "")
         self.tokens.set_text(tokens_text(tokens), _brief_count(tokens) if tokens else "")
         self.none.setVisible(not (tokens or tokens_per_s or first_s is not None))
 
@@ -275,7 +283,11 @@ class ColumnHeader(QFrame):
         self._both_marks = fastest and cheapest
         self._fit_buttons()
 
-    def set_running(self, running: bool) -> None:
+    def set_running(self, running: bool, *, asked: bool) -> None:
+        """`asked`: there is an answer that can be stopped or asked for again."""
+        self._retry_wanted = asked
+        self._running = running
+        self._fit_buttons()
         self.retry.set_icon("square" if running else "rotate-ccw")
         self.retry.set_title(tr("Stop this column") if running else tr("Ask this column again"))
 

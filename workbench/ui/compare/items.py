@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from workbench.core.errors import ErrorInfo
-from workbench.ui.chat.items import FINISH_TEXTS, own_text
+from workbench.ui.chat.items import EMPTY_ANSWER, FINISH_TEXTS, own_text
 from workbench.ui.compare.header import cost_text, first_token_text, speed_text, tokens_text
 from workbench.ui.compare.turns import Answer, Cell, Turn
 from workbench.ui.tr import mark, tr, translated_error
@@ -42,7 +42,9 @@ def how_it_ended(answer: Answer) -> str:
     record = answer.record
     if record.status == "interrupted":
         return tr("interrupted: the program ended while this was being written")
-    return tr(FINISH_TEXTS.get(record.finish_reason, "")) if FINISH_TEXTS.get(record.finish_reason) else ""
+    if FINISH_TEXTS.get(record.finish_reason):
+        return tr(FINISH_TEXTS[record.finish_reason])
+    return tr(EMPTY_ANSWER) if not answer.text and not record.reasoning else ""
 
 
 def items_of(turns: Sequence[Turn], key: str, *, hidden: bool) -> list[TranscriptItem]:

@@ -195,6 +195,7 @@ class ComparePage(Page):
             made: ModelPicker = importlib.import_module("workbench.ui.chat.model_picker").ModelPicker(self)
             made.chosen.connect(self._model_chosen)
             made.open_file_requested.connect(self._open_model_file)
+            made.more_requested.connect(self.context.actions["models.discover"].trigger)
             self._picker = made
         return self._picker
 
@@ -346,6 +347,7 @@ class ComparePage(Page):
             self.composer.clear()
             self._show_pictures()
             self.save_draft()
+            self.board.follow()
 
     @Slot()
     def _use_example(self) -> None:

@@ -11,7 +11,7 @@ from workbench.ui import icons
 from workbench.ui.compare.columns import MAX_COLUMNS
 from workbench.ui.compare.state import CompareState
 from workbench.ui.icons import IconButton
-from workbench.ui.tr import tr
+from workbench.ui.tr import tr, trn
 from workbench.ui.widgets import ElidedLabel
 
 COMPACT_BELOW = 84
@@ -34,13 +34,13 @@ class Toolbar(QWidget):
         row.setSpacing(4)
         self.title = ElidedLabel("", "pageTitle")
         row.addWidget(self.title, 1)
-        self.schedule = self._chip("clock", tr("Scheduling"), tr("Automatic"))
+        self.schedule = self._chip("clock", tr("Scheduling"), tr("Schedule"))
         self.schedule.clicked.connect(self.open_schedule)
         self.blind = self._chip("eye-off", tr("Blind mode"), tr("Blind"))
         self.blind.setCheckable(True)
         self.blind.setToolTip(tr("Hide who answers, and shuffle the columns, until you have voted"))
         self.blind.clicked.connect(self._toggle_blind)
-        self.sets = self._chip("columns-3", tr("Column sets"), "")
+        self.sets = self._chip("columns-3", tr("Column sets"), "…")
         self.sets.clicked.connect(self.sets_clicked)
         self.add = self._chip("plus", tr("Add a column"), tr("Add model"))
         self.add.clicked.connect(self.add_clicked)
@@ -71,7 +71,7 @@ class Toolbar(QWidget):
         super().resizeEvent(event)
         compact = self.width() < self.fontMetrics().horizontalAdvance("n") * COMPACT_BELOW
         style = Qt.ToolButtonStyle
-        for chip in (self.blind, self.schedule, self.add):
+        for chip in (self.blind, self.schedule, self.sets, self.add):
             chip.setToolButtonStyle(style.ToolButtonIconOnly if compact else style.ToolButtonTextBesideIcon)
 
     def _chip(self, icon_name: str, title: str, text: str) -> IconButton:
@@ -84,8 +84,9 @@ class Toolbar(QWidget):
         self.title.set_text(title)
         one_by_one = state.schedule == "one_by_one"
         text = tr("One after another") if one_by_one else tr("Automatic")
-        self.schedule.setText(text)
+        self.schedule.setText(text if one_by_one else tr("Schedule"))
         self.schedule.set_title(tr("Scheduling: {how}", how=text))
+        self.sets.setText(trn("{count} column", "{count} columns", len(state.shown_columns)))
         self.blind.setChecked(state.blind)
         self.blind.setEnabled(not state.hidden)
         self.linked.setChecked(state.linked)

@@ -9,6 +9,7 @@ from PySide6.QtCore import QPoint, Qt
 from PySide6.QtWidgets import QMenu
 
 from workbench.ui.tr import tr
+from workbench.ui.transcript.targets import Bar
 
 if TYPE_CHECKING:
     from workbench.ui.transcript.view import TranscriptView
@@ -39,10 +40,13 @@ def build_menu(view: TranscriptView, index: int) -> QMenu:
 
 
 def below_bar(view: TranscriptView, index: int) -> QPoint:
-    """Where the menu of a message opens that was asked for without a mouse: a global position."""
-    board, box = view.board, view.board.stack.rows[index].places.bar
-    y = min(board.stack.tops[index] + box.top() - view.scroller.top, view.viewport().height() - 20)
-    return view.viewport().mapToGlobal(QPoint(int(board.left + 8), int(max(0, y))))
+    """Where the menu of a message opens that was not asked for at a place: a global position, below its button."""
+    board = view.board
+    row = board.stack.rows[index]
+    bar = Bar.of(row, board.metrics, view.actions_for(row), buttons_shown=True)
+    button = row.places.bar if bar.menu.isEmpty() else bar.menu
+    y = min(board.stack.tops[index] + button.bottom() - view.scroller.top, view.viewport().height() - 20)
+    return view.viewport().mapToGlobal(QPoint(int(board.left + button.left()), int(max(0, y))))
 
 
 def _copy(view: TranscriptView, _checked: bool = False, *, markdown: bool) -> None:

@@ -14,7 +14,7 @@ from workbench.ui.transcript.items import Action
 from workbench.ui.transcript.metrics import Metrics
 from workbench.ui.transcript.pieces import Documents, Piece, Rendering
 from workbench.ui.transcript.row import Row
-from workbench.ui.transcript.targets import Bar, Kind, Target, code_buttons
+from workbench.ui.transcript.targets import Kind, Target, bar_of, code_buttons
 
 _LEFT = Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter
 
@@ -26,6 +26,8 @@ class Look:
     hovered: bool = False
     current: bool = False
     """The message the keyboard is at, while the view has the focus."""
+    last: bool = False
+    """The newest message of the transcript."""
     target: Target | None = None
     """What is under the mouse."""
     copied: Target | None = None
@@ -220,8 +222,7 @@ class RowPainter:
 
     def _bar(self, painter: QPainter, row: Row, look: Look, actions: list[Action]) -> None:
         metrics, tokens = self._metrics, self._metrics.tokens
-        shown = (look.hovered or look.current) and not row.item.streaming
-        bar = Bar.of(row, metrics, actions, buttons_shown=shown)
+        bar = bar_of(row, metrics, actions, pointed_at=look.hovered or look.current, last=look.last)
         painter.setFont(metrics.small_font)
         painter.setPen(QColor(tokens.muted))
         if row.item.footer and row.item.role != "user":

@@ -121,6 +121,16 @@ class Bar:
         return None
 
 
+def bar_of(row: Row, metrics: Metrics, actions: list[Action], *, pointed_at: bool, last: bool) -> Bar:
+    """The line below a message. The last answer keeps its buttons when nobody points at it, where they cut nothing."""
+    shown = pointed_at and not row.item.streaming
+    bar = Bar.of(row, metrics, actions, buttons_shown=shown)
+    if shown or not last or row.item.streaming or row.item.role != "assistant":
+        return bar
+    full = Bar.of(row, metrics, actions, buttons_shown=True)
+    return full if metrics.small_metrics.horizontalAdvance(row.item.footer) <= full.footer.width() else bar
+
+
 def code_buttons(panel: QRectF, header_px: float, metrics: Metrics, *, wrap: bool) -> tuple[QRectF, QRectF]:
     """(copy, wrap) in the header of a code panel; `wrap` is empty where it is not needed."""
     side = min(float(metrics.px(24)), header_px - 2)

@@ -42,7 +42,7 @@ from workbench.ui.transcript.row import Row
 from workbench.ui.transcript.row_painter import Look, RowPainter
 from workbench.ui.transcript.scroller import Scroller
 from workbench.ui.transcript.streaming import Streaming
-from workbench.ui.transcript.targets import Bar, Kind, Target, hit_row
+from workbench.ui.transcript.targets import Kind, Target, bar_of, hit_row
 
 
 class TranscriptView(QAbstractScrollArea):
@@ -234,9 +234,12 @@ class TranscriptView(QAbstractScrollArea):
             return None
         row = self.board.stack.rows[index]
         inside = QPointF(content.x(), content.y() - self.board.stack.tops[index])
-        shown = index in (self._hovered, self.current) and not row.item.streaming
-        bar = Bar.of(row, self.board.metrics, self.actions_for(row), buttons_shown=shown)
+        pointed_at, last = index in (self._hovered, self.current), self._is_last(index)
+        bar = bar_of(row, self.board.metrics, self.actions_for(row), pointed_at=pointed_at, last=last)
         return hit_row(row, index, inside, self.board.metrics, self.board.documents, bar)
+
+    def _is_last(self, index: int) -> bool:
+        return index == len(self.board.stack.rows) - 1
 
     def row_at(self, point: QPointF) -> int:
         """The row at this place of the viewport, -1 beyond them."""
@@ -370,6 +373,7 @@ class TranscriptView(QAbstractScrollArea):
         return Look(
             hovered=index == self._hovered,
             current=index == self.current and self.hasFocus(),
+            last=self._is_last(index),
             target=target if target is not None and target.row == index else None,
             copied=copied if copied is not None and copied.row == index else None,
             highlights=marks(self, index, row),
