@@ -152,7 +152,7 @@ def _plant_objects(window: QWidget) -> Any:
 
 
 PLANTS: dict[str, Callable[[QWidget], Any]] = {
-    "uss_mb": _plant_memory,
+    "own_mb": _plant_memory,
     "widgets": _plant_widgets,
     "windows": _plant_windows,
     "timers": _plant_timers,

@@ -52,7 +52,7 @@ def sample(**values: Any) -> Sample:
     return Sample(**usual | values)
 
 
-@pytest.mark.parametrize(("name", "leaks"), [("uss_mb", 8.0), ("threads", 1), ("timers", 1), ("qobjects", 2)])
+@pytest.mark.parametrize(("name", "leaks"), [("own_mb", 8.0), ("threads", 1), ("timers", 1), ("qobjects", 2)])
 def test_growth_is_told_from_swinging(name: str, leaks: float) -> None:
     steady = [sample(**{name: 100 + (place % 3) * leaks / 4}) for place in range(9)]
     assert [row.name for row in growth(steady) if row.grows] == []
