@@ -20,6 +20,7 @@ from PySide6.QtWidgets import (
 from workbench.core.errors import ErrorInfo
 from workbench.ui.backend import Backend
 from workbench.ui.context import Context
+from workbench.ui.formats import percent
 from workbench.ui.icons import PushButton
 from workbench.ui.tr import tr
 from workbench.ui.widgets import label
@@ -38,10 +39,6 @@ def count(backend: Backend, blind_only: bool) -> Tally:
     module: Any = importlib.import_module("workbench.evaluation.tally")
     result: Tally = module.tally(module.read_judgements(backend.store, blind_only=blind_only))
     return result
-
-
-def percent(share: float) -> str:
-    return f"{round(share * 100)} %"
 
 
 class TallyDialog(QDialog):
