@@ -41,6 +41,7 @@ from workbench.core.models import ModelInfo
 from workbench.core.redact import redact_error
 from workbench.core.requests import ChatRequest
 from workbench.core.settings import Provider
+from workbench.core.tr import mark
 from workbench.hookspecs import ProviderContext, ProviderPlugin, hookimpl
 from workbench.providers.content import Omissions, json_object, note_local_only, tool_names
 from workbench.providers.errors import ApiError, broken_answer
@@ -299,7 +300,7 @@ def _info(context: ProviderContext, name: str, llm_model: Any | None) -> ModelIn
 
 class LlmProvider:
     kind = "llm"
-    title = "Models of llm plugins"
+    title = mark("Models of llm plugins")
     key_variable = ""
 
     def __init__(self) -> None:

@@ -33,7 +33,7 @@ def provider_title(info: ModelInfo) -> str:
     """The group a model stands in: its provider, or this machine, whichever program answers there."""
     if not info.remote:
         return tr("On this machine")
-    return info.provider_title or info.provider.replace("_", " ").title()
+    return tr(info.provider_title) or info.provider.replace("_", " ").title()
 
 
 def detail(info: ModelInfo) -> str:

@@ -24,7 +24,7 @@ def where(info: ModelInfo | None) -> str:
     """Where a model runs, and how it is quantised."""
     if info is None:
         return ""
-    provider = info.provider_title or info.provider.replace("_", " ").title()
+    provider = tr(info.provider_title) or info.provider.replace("_", " ").title()
     if info.remote:
         return provider
     if info.provider != "local" and info.provider_title:  # another program on this machine
