@@ -51,6 +51,8 @@ def use_everything(paths: Paths, elsewhere: Path) -> None:
         (paths.config / name).write_text(json.dumps({"a": SECRET}))
     for name in ("downloads.json", "machine.json"):
         (paths.data / name).write_text(json.dumps([SECRET]))
+    paths.drafts.mkdir()
+    (paths.drafts / f"{session.id}.msgpack").write_text(SECRET)
     (paths.cache / "remote-models.json").write_text("{}")
     (paths.logs / "engine-x.log").write_text(SECRET)
     write_crash_report(ValueError(SECRET), paths)

@@ -14,6 +14,7 @@ from PySide6.QtWidgets import (
     QInputDialog,
     QMessageBox,
     QScrollArea,
+    QToolButton,
 )
 
 from tests.ui.driver import Driver
@@ -162,6 +163,47 @@ def test_drafts_belong_to_their_chats(window: Driver) -> None:
     window.wait(lambda: window.composer.text == "draft of one")
     window.shortcut("Ctrl+N")
     assert window.composer.text == "new draft"
+
+
+def test_files_of_drafts_survive_a_restart(fake_models: None, start: Start, tmp_path: Path) -> None:
+    notes, more = tmp_path / "notes.txt", tmp_path / "more.txt"
+    notes.write_text("the notes")
+    more.write_text("more of them")
+    first = start()
+    first.composer.add_files([str(more)])
+    first.wait(lambda: first.composer.files)
+    first.shortcut("Ctrl+N")
+    first.use("fake:echo")
+    first.send("one")
+    first.composer.add_files([str(notes)])
+    first.wait(lambda: first.composer.files)
+    first.close()
+    second = start()
+    second.wait(lambda: second.composer.files)
+    assert [(file.attachment.name, file.text) for file in second.composer.files] == [("notes.txt", "the notes")]
+    second.send("two")
+    assert second.page.conversation.view.items[2].attachments == ("notes.txt",)
+    second.close()
+    third = start()
+    third.wait(lambda: len(third.state.path) == 4)
+    third.wait_idle()
+    assert third.composer.files == []
+
+
+def test_files_of_a_new_chat_survive_too_and_go_where_they_are_removed(
+    fake_models: None, start: Start, tmp_path: Path, home: Path
+) -> None:
+    (tmp_path / "notes.txt").write_text("the notes")
+    first = start()
+    first.composer.add_files([str(tmp_path / "notes.txt")])
+    first.wait(lambda: first.composer.files)
+    first.close()
+    assert list((home / "drafts").iterdir())
+    second = start()
+    second.wait(lambda: second.composer.files)
+    second.click(second.composer.findChild(QToolButton, "removeFile"))
+    second.close()
+    assert not list((home / "drafts").iterdir())
 
 
 def test_theme_and_text_size_change_at_once_and_are_kept(window: Driver, home: Path, watchdog: Watchdog) -> None:

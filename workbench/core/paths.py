@@ -56,6 +56,11 @@ class Paths(NamedTuple):
         return self.data / "models"
 
     @property
+    def drafts(self) -> Path:
+        """Files attached to prompts that were not sent yet."""
+        return self.data / "drafts"
+
+    @property
     def plugins(self) -> Path:
         return self.data / "plugins"
 

@@ -60,7 +60,7 @@ def erase_files(paths: Paths) -> list[str]:
         doomed += [*paths.config.glob(pattern), *paths.data.glob(pattern)]
     problems = [problem for file in doomed if (problem := _delete(file))]
     left = [folder for root in {paths.data, paths.config} for name in FOLDERS for folder in root.glob(name)]
-    for folder in (paths.backups, paths.logs, paths.cache, *left):
+    for folder in (paths.backups, paths.drafts, paths.logs, paths.cache, *left):
         shutil.rmtree(folder, ignore_errors=True)
         if folder.exists():
             problems.append(f"{folder} could not be deleted completely.")

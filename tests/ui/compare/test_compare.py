@@ -271,7 +271,7 @@ def test_a_column_goes_on_as_a_chat(compare: CompareDriver) -> None:
 
 
 def test_everything_is_there_again_after_a_restart(
-    compare: CompareDriver, start: Callable[..., Driver], fake_models: None
+    compare: CompareDriver, start: Callable[..., Driver], fake_models: None, tmp_path: Path
 ) -> None:
     options = ChatOptions(sampling=Sampling(temperature=0.3))
     compare.state.change("k1", label="calm", options=options)
@@ -279,6 +279,9 @@ def test_everything_is_there_again_after_a_restart(
     compare.send("remember me")
     compare.send("and this")
     compare.type("a draft")
+    (tmp_path / "notes.txt").write_text("notes")
+    compare.page.composer.add_files([str(tmp_path / "notes.txt")])
+    compare.wait(lambda: compare.page.composer.files)
     compare.window.close()
     again = CompareDriver(start(wait=False))
     again.wait(lambda: len(again.state.turns) == 2)
@@ -287,6 +290,7 @@ def test_everything_is_there_again_after_a_restart(
     assert again.state.columns[1].options == options
     assert (again.state.schedule, again.state.linked) == ("one_by_one", True)
     assert again.page.composer.text == "a draft"
+    again.wait(lambda: again.page.composer.files)
     again.page.new_comparison()
     assert again.state.columns[1].label == "calm"
 

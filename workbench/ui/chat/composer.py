@@ -219,6 +219,11 @@ class Composer(QFrame):
         self._files = list(files)
         self._show_attachments()
 
+    def bring_back(self, files: list[Attached]) -> None:
+        """Files of a draft, read again: they go before what was attached since."""
+        self.set_files([*files, *self._files])
+        self.text_changed.emit()
+
     def message(self) -> Message:
         made: Message = _attachments().message_of(self.text, self._files)
         return made

@@ -17,6 +17,7 @@ from workbench.ui.chat.side_panel import SidePanel
 from workbench.ui.chat.state import ChatState
 from workbench.ui.chat.token_meter import TokenMeter
 from workbench.ui.context import Context
+from workbench.ui.draft_files import NEW_CHAT, DraftFiles
 from workbench.ui.places import PLACES
 from workbench.ui.tr import tr
 
@@ -42,7 +43,8 @@ class ChatDesk(QObject):
         """What stood in the composer before an earlier message was edited there."""
         self._draft_of: str | None = None
         self._files: dict[str | None, list[Attached]] = {}
-        """Attached and not sent, by the chat; kept until the window closes."""
+        """Attached and not sent, by the chats shown since the start."""
+        self._drafts = DraftFiles(context, self)
         self._awaits_chat = bool(context.state.value.session_id)
         """The chat of the last time has not come yet: what stands in the composer belongs to it."""
         self._picked_for: str | None = None
@@ -62,6 +64,7 @@ class ChatDesk(QObject):
         if not self._awaits_chat:
             self._show_session()
             self._show_path()
+            self._bring_files()
         self._scale()
         self._show_model()
 
@@ -129,6 +132,20 @@ class ChatDesk(QObject):
         self._draft_timer.stop()
         if self._editing is None and not self._awaits_chat:
             self.state.save_draft(self._draft_of, self.composer.text)
+            self._drafts.keep(self._draft_of or NEW_CHAT, self.composer.files)
+
+    def _bring_files(self) -> None:
+        """The files that go with the shown draft, from before the chat was left or the program ended."""
+        draft = self._draft_of
+        if draft in self._files:
+            self.composer.set_files(self._files.pop(draft))
+            return
+
+        def take(files: list[Attached]) -> None:
+            if draft == self._draft_of and self._editing is None:
+                self.composer.bring_back(files)
+
+        self._drafts.read(draft or NEW_CHAT, take)
 
     # --- showing ---------------------------------------------------------------------------------------------
     @Slot()
@@ -136,6 +153,8 @@ class ChatDesk(QObject):
         backend = self.context.backend.value
         if backend is not None and backend.store.read_only:
             self.composer.set_available(False)
+        elif backend is not None:
+            self._drafts.sweep(backend)
         self._show_model()
         if not self._awaits_chat:
             self.composer.set_ready()
@@ -162,6 +181,7 @@ class ChatDesk(QObject):
         if self._awaits_chat:
             self._draft_of = new_id
             self._take_early(draft)
+            self._bring_files()
         elif new_id != self._draft_of:
             if self._draft_of is None and new_id is not None and state.sending_began_session:
                 self.context.state.value.draft = ""
@@ -171,7 +191,8 @@ class ChatDesk(QObject):
                 self._files[self._draft_of] = self.composer.files
                 self.composer.clear()
                 self.composer.set_text(draft)
-                self.composer.set_files(self._files.pop(new_id, []))
+                self._draft_of = new_id
+                self._bring_files()
             self._draft_of = new_id
         title = state.view.session.title if state.view and new_id else ""
         self.page.title.set_text(title)
@@ -347,6 +368,7 @@ class ChatDesk(QObject):
             self.composer.clear()
             self._draft_timer.stop()
             self.state.save_draft(self._draft_of, "")
+            self._drafts.keep(self._draft_of or NEW_CHAT, [])
         if self._conversation is not None:
             self._conversation.follow()
         self.remedies.clear()

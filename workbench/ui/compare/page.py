@@ -29,6 +29,7 @@ from workbench.ui.compare.toolbar import Toolbar
 from workbench.ui.compare.turns import news_of
 from workbench.ui.compare.vote_bar import VoteBar
 from workbench.ui.context import Context
+from workbench.ui.draft_files import COMPARISON, DraftFiles
 from workbench.ui.icons import PushButton
 from workbench.ui.places import Page
 from workbench.ui.theme import scaled
@@ -65,6 +66,8 @@ class ComparePage(Page):
         self._connect()
         add_actions(self)
         self.composer.set_text(self.state.draft)
+        self._drafts = DraftFiles(context, self)
+        self._drafts.read(COMPARISON, self.composer.bring_back)
         self._show_columns()
         self._show_turns()
 
@@ -219,6 +222,7 @@ class ComparePage(Page):
     def save_draft(self) -> None:
         self._draft_timer.stop()
         self.state.save_draft(self.composer.text)
+        self._drafts.keep(COMPARISON, self.composer.files)
 
     # --- for other places -------------------------------------------------------------------------------------
     def open_session(self, session_id: str) -> None:
