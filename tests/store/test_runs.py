@@ -235,10 +235,11 @@ def test_pages_are_chosen_by_the_index_alone(history: Store) -> None:
     for filter_ in (RunFilter(), RunFilter(models=("a",), remote=True, since="2024")):
         for sort in get_args(RunSort):
             statements: list[str] = []
-            connection = history._readers.get()
-            connection.set_trace_callback(statements.append)
+            with history._readers.use() as connection:
+                connection.set_trace_callback(statements.append)
             history.run_rows(filter_, sort=sort)
-            connection.set_trace_callback(None)
+            with history._readers.use() as connection:
+                connection.set_trace_callback(None)
             plan = [row[3] for row in history._all(f"EXPLAIN QUERY PLAN {statements[-1]}")]
             assert any("runs USING COVERING INDEX runs_overview" in step for step in plan), plan
             assert "SCAN runs" not in plan

@@ -38,8 +38,9 @@ class Tables:
     def _query(self, sql: str, parameters: Sequence[Any] = ()) -> Rows:
         """All rows of one statement, on this thread's own connection. Raises StoreError."""
         try:
-            cursor = self._readers.get().execute(sql, parameters)
-            return Rows([column[0] for column in cursor.description], cursor.fetchall())
+            with self._readers.use() as connection:
+                cursor = connection.execute(sql, parameters)
+                return Rows([column[0] for column in cursor.description], cursor.fetchall())
         except sqlite3.Error as error:
             raise explained(error, self.path) from error
 

@@ -142,7 +142,11 @@ def _open_unwritable(path: Path) -> Opened:
         # Without a log next to it nothing can be missing from the file itself, and SQLite needs no lock files.
         immutable = not _left_unclean(path)
         connection = connect(path, read_only=True, immutable=immutable)
-        behind = schema.pending(schema.applied(connection))
+        try:
+            behind = schema.pending(schema.applied(connection))
+        except sqlite3.Error:
+            connection.close()
+            raise
     except sqlite3.Error as error:
         raise explained(error, path) from error
     if behind:

@@ -121,10 +121,10 @@ class Store(SessionTables, RunTables, LibraryTables, TestSetTables, EvaluationTa
     def backup_now(self, path: Path | None = None) -> Path:
         """Copy the database to `path`, or to the folder of backups (which keeps five). Returns where it is."""
         try:
-            connection = self._readers.get()
-            if path is None:
-                return opening.back_up(connection, self.backups)
-            opening.copy_to(connection, path)
+            with self._readers.use() as connection:
+                if path is None:
+                    return opening.back_up(connection, self.backups)
+                opening.copy_to(connection, path)
         except sqlite3.Error as error:
             raise explained(error, self.path) from error
         return path
