@@ -76,10 +76,16 @@ def no_collector() -> Iterator[None]:
     gc.enable()
 
 
-def damage(path: Path) -> None:
+def damage(path: Path, end: int | None = None) -> None:
+    """From the second page on: so that not even the schema can be read."""
     content = bytearray(path.read_bytes())
-    content[4096:] = os.urandom(len(content) - 4096)
+    content[4096:end] = os.urandom(len(content[4096:end]))
     path.write_bytes(content)
+
+
+def damage_tables(path: Path) -> None:
+    """The schema can be read, what stands in the first tables can't."""
+    damage(path, 40_000)
 
 
 def forget_a_migration(path: Path) -> None:
@@ -102,7 +108,7 @@ def refuse(*_arguments: object) -> None:
 @pytest.mark.skipif(not Path("/proc/self/fd").exists(), reason="only Linux tells")
 @pytest.mark.usefixtures("no_collector")
 @pytest.mark.parametrize("unwritable", [False, True])
-@pytest.mark.parametrize("spoil", [damage, forget_a_migration, make_foreign, Path.touch])
+@pytest.mark.parametrize("spoil", [damage, damage_tables, forget_a_migration, make_foreign, Path.touch])
 def test_an_opening_leaves_nothing_open(
     database: Path, spoil: Callable[[Path], None], unwritable: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
