@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import gc
 import os
+import signal
 import sys
 import threading
 import time
@@ -22,6 +24,18 @@ os.environ |= {"LC_ALL": "C.UTF-8", "LANGUAGE": ""}  # the window speaks the sys
 for name in list(os.environ):
     if name.endswith("_API_KEY") or name.lower() in {"http_proxy", "https_proxy", "all_proxy"}:
         del os.environ[name]
+
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    # Started in the background of a shell. The programs that tests start would ignore Ctrl+C as well.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+@pytest.fixture(autouse=True, scope="module")
+def earlier_tests_are_no_garbage() -> None:
+    """What all the modules before have left in memory is not looked through at each garbage collection: with some
+    thousand tests that took half a second each time, most of the suite's time and enough to trip the watchdog."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(autouse=True)

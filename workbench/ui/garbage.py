@@ -23,6 +23,7 @@ class Collector(QObject):
     def __init__(self, parent: QObject) -> None:
         super().__init__(parent)
         self._was_enabled = gc.isenabled()
+        self._has_settled = False
         gc.disable()
         self._timer = QTimer(self, interval=LOOK_EVERY_MS)
         self._timer.timeout.connect(self.look)
@@ -44,11 +45,13 @@ class Collector(QObject):
         They are most of what a full collection walks over, tens of milliseconds each time; so there is none here."""
         gc.collect(1)
         gc.freeze()
+        self._has_settled = True
 
     def close(self) -> None:
         """Collect all, here and now, then leave it to Python again. Call it when the worker threads have ended."""
         self._timer.stop()
-        gc.unfreeze()
+        if self._has_settled:
+            gc.unfreeze()
         gc.collect()
         if self._was_enabled:
             gc.enable()
