@@ -82,6 +82,7 @@ class FakeModel:
         yield from _end(prompt_tokens=38, completion_tokens=212)
 
     def _empty(self, request: ChatRequest, cancel: CancelToken) -> Iterator[StreamEvent]:
+        yield TextDelta(" ")
         yield from _end(prompt_tokens=20, completion_tokens=1)
 
     def _slow(self, request: ChatRequest, cancel: CancelToken) -> Iterator[StreamEvent]:

@@ -12,8 +12,9 @@ import pytest
 import shiboken6
 from msgspec.structs import replace
 from PySide6 import QtWidgets
-from PySide6.QtCore import QMimeData, QPoint, QPointF, Qt
-from PySide6.QtGui import QDragEnterEvent, QDragMoveEvent, QDropEvent, QImage
+from PySide6.QtCore import QEvent, QMimeData, QPoint, QPointF, Qt
+from PySide6.QtGui import QDrag, QDragEnterEvent, QDragMoveEvent, QDropEvent, QImage, QMouseEvent
+from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication, QPushButton
 
 from tests.ui.compare.driver import CompareDriver
@@ -541,3 +542,51 @@ def test_a_column_that_reads_no_pictures_is_told_and_the_others_are_asked(compar
     assert note.isHidden()
     assert compare.state.last_turn.prompt.attachments
     assert compare.texts(1) == ["What is this?", "1: What is this?"]
+
+
+def test_a_column_is_dragged_by_its_name_too(compare: CompareDriver, monkeypatch: pytest.MonkeyPatch) -> None:
+    dragged = []
+
+    def exec_drag(drag: QDrag, *_actions: object) -> Qt.DropAction:
+        dragged.append((bytes(drag.mimeData().data(DRAG_TYPE).data()).decode(), drag.pixmap().size(), drag.hotSpot()))
+        return Qt.DropAction.IgnoreAction
+
+    monkeypatch.setattr(QDrag, "exec", exec_drag)
+    header = compare.panels[0].header
+    start = QPoint(20, 10)
+    QTest.mousePress(header.name, Qt.MouseButton.LeftButton, Qt.KeyboardModifier.NoModifier, start)
+    for step in (3, 30, 60):
+        point = QPointF(start) + QPointF(step, 0)
+        no_modifier, left = Qt.KeyboardModifier.NoModifier, Qt.MouseButton.LeftButton
+        at = QPointF(header.name.mapToGlobal(point.toPoint()))
+        move = QMouseEvent(QEvent.Type.MouseMove, point, at, Qt.MouseButton.NoButton, left, no_modifier)
+        QApplication.sendEvent(header.name, move)
+    QTest.mouseRelease(header.name, Qt.MouseButton.LeftButton, Qt.KeyboardModifier.NoModifier, start + QPoint(60, 0))
+    assert [key for key, _size, _spot in dragged] == [compare.panels[0].key]
+    assert not compare.page.picker.isVisible()
+    compare.click(header.name)
+    assert compare.page.picker.isVisible()
+
+
+def test_a_column_that_is_added_beyond_the_edge_comes_into_view(compare: CompareDriver) -> None:
+    compare.use("echo", "other", "echo", "other", "echo", "other")
+    compare.page.add_column()
+    compare.page.picker.chosen.emit("fake:remote")
+    bar = compare.page.board.area.horizontalScrollBar()
+    compare.wait(lambda: bar.maximum() > 0 and bar.value() == bar.maximum())
+
+
+def test_a_narrow_column_leaves_the_room_to_its_name(compare: CompareDriver) -> None:
+    compare.use("echo", "other", "echo", "other", "echo", "remote")
+    compare.send("hi")
+    header = compare.panels[5].header
+    assert not header.retry.isVisible() and not header.settings.isVisible() and header.more.isVisible()
+    assert "$0.003" in header.cost.value.text()
+    assert header.cost.geometry().right() <= header.numbers.width()
+
+
+def test_an_answer_without_text_says_so_in_its_column(compare: CompareDriver) -> None:
+    compare.use("echo", "empty")
+    compare.send("hi")
+    assert compare.panels[1].view.items[1].footer == "the model wrote nothing"
+    assert compare.panels[0].view.items[1].footer == ""

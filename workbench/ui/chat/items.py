@@ -68,7 +68,7 @@ def item_of(stored: StoredMessage, state: ChatState) -> TranscriptItem:
         title=(row.model_name or state.model_name(row.model)) if is_answer and row else "",
         reasoning=message.reasoning,
         reasoning_s=sum(durations) if durations else None,
-        footer=footer(row, empty=not message.parts) if is_answer and row and not running else "",
+        footer=footer(row, empty=not message_text(message).strip()) if is_answer and row and not running else "",
         error=translated_error(error) if error else None,
         attachments=tuple(attachment.name or attachment.media_type for attachment in message.attachments),
         sibling=view.tree.position(stored.id) if view and stored.id in view.tree else (1, 1),

@@ -207,8 +207,19 @@ class ColumnBoard(QWidget):
             self._show_one()
         if focus and key in self.panels:
             self.panels[key].view.setFocus(Qt.FocusReason.ShortcutFocusReason)
-            self.area.ensureWidgetVisible(self.panels[key], 0, 0)
+            self._reveal_current()
         self.current_changed.emit(key)
+
+    def show_column(self, key: str) -> None:
+        """Make it the current one, and bring it into view as soon as it has its place."""
+        self.set_current(key)
+        QTimer.singleShot(0, self, self._reveal_current)
+
+    @Slot()
+    def _reveal_current(self) -> None:
+        panel = self.panels.get(self.current)
+        if panel is not None:
+            self.area.ensureWidgetVisible(panel, 0, 0)
 
     def _mark_current(self) -> None:
         focus = QApplication.focusWidget()

@@ -2,8 +2,20 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import QMimeData, QPoint, Qt, Signal, Slot
-from PySide6.QtGui import QContextMenuEvent, QDrag, QIcon, QMouseEvent, QPalette, QPixmap, QResizeEvent
+from PySide6.QtCore import QEvent, QMimeData, QObject, QPoint, QRectF, Qt, Signal, Slot
+from PySide6.QtGui import (
+    QColor,
+    QContextMenuEvent,
+    QDrag,
+    QIcon,
+    QMouseEvent,
+    QPainter,
+    QPalette,
+    QPen,
+    QPixmap,
+    QRegion,
+    QResizeEvent,
+)
 from PySide6.QtWidgets import QApplication, QFrame, QHBoxLayout, QSizePolicy, QVBoxLayout, QWidget
 
 from workbench.core.models import ModelInfo
@@ -119,6 +131,8 @@ class ColumnHeader(QFrame):
         self.setObjectName("columnHeader")
         self.key = key
         self._pressed: QPoint | None = None
+        self._name_dragged = False
+        """Since it was pressed: letting it go is no click."""
         self._hidden = False
         self._known = True
         self._both_marks = False
@@ -140,6 +154,7 @@ class ColumnHeader(QFrame):
         self.name.setLayoutDirection(Qt.LayoutDirection.RightToLeft)
         self.name.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
         self.name.clicked.connect(self.model_clicked)
+        self.name.installEventFilter(self)
         row.addWidget(self.name, 1)
         row.addSpacing(2)
         self.settings = IconButton("sliders-horizontal", tr("Settings of this column"), size=15)
@@ -297,27 +312,58 @@ class ColumnHeader(QFrame):
         self.menu_wanted.emit(self.more.mapToGlobal(QPoint(0, self.more.height() + 2)))
 
     def mousePressEvent(self, event: QMouseEvent) -> None:
-        if event.button() == Qt.MouseButton.LeftButton:
-            self._pressed = event.position().toPoint()
+        self._note_press(event)
         super().mousePressEvent(event)
 
     def mouseMoveEvent(self, event: QMouseEvent) -> None:
-        start = self._pressed
-        far = start is not None and (event.position().toPoint() - start).manhattanLength()
-        if not far or far < QApplication.startDragDistance():
-            return
+        if self._is_dragged(event):
+            self._drag(event.position().toPoint())
+
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
+        """The name is a button; who takes the column by it and pulls wants to move the column."""
+        if watched is not self.name or not isinstance(event, QMouseEvent):
+            return False
+        if event.type() == QEvent.Type.MouseButtonPress:
+            self._note_press(event)
+            self._name_dragged = False
+        elif event.type() == QEvent.Type.MouseMove and self._is_dragged(event):
+            self._name_dragged = True
+            self.name.setDown(False)
+            self._drag(self.name.mapTo(self, event.position().toPoint()))
+        return self._name_dragged
+
+    def _note_press(self, event: QMouseEvent) -> None:
+        self._pressed = event.globalPosition().toPoint() if event.button() == Qt.MouseButton.LeftButton else None
+
+    def _is_dragged(self, event: QMouseEvent) -> bool:
+        if self._pressed is None or not event.buttons() & Qt.MouseButton.LeftButton or self._hidden:
+            return False
+        moved = (event.globalPosition().toPoint() - self._pressed).manhattanLength()
+        return moved >= QApplication.startDragDistance()
+
+    def _drag(self, hot_spot: QPoint) -> None:
         self._pressed = None
         drag = QDrag(self)
         data = QMimeData()
         data.setData(DRAG_TYPE, self.key.encode())
         drag.setMimeData(data)
+        drag.setPixmap(self._picture())
+        drag.setHotSpot(hot_spot)
+        drag.exec(Qt.DropAction.MoveAction)
+
+    def _picture(self) -> QPixmap:
+        """The head as a card that can be seen above the others."""
         picture = QPixmap(self.size() * self.devicePixelRatioF())
         picture.setDevicePixelRatio(self.devicePixelRatioF())
-        picture.fill(self.palette().color(QPalette.ColorRole.Base))
-        self.render(picture)
-        drag.setPixmap(picture)
-        drag.setHotSpot(event.position().toPoint())
-        drag.exec(Qt.DropAction.MoveAction)
+        picture.fill(QColor(0, 0, 0, 0))
+        painter = QPainter(picture)
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        painter.setPen(QPen(self.palette().color(QPalette.ColorRole.Highlight), 1.5))
+        painter.setBrush(self.palette().color(QPalette.ColorRole.Base))
+        painter.drawRoundedRect(QRectF(self.rect()).adjusted(1, 1, -1, -1), 8, 8)
+        self.render(painter, QPoint(), QRegion(), QWidget.RenderFlag.DrawChildren)
+        painter.end()
+        return picture
 
     def contextMenuEvent(self, event: QContextMenuEvent) -> None:
         self.menu_wanted.emit(event.globalPos())

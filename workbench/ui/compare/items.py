@@ -44,7 +44,7 @@ def how_it_ended(answer: Answer) -> str:
         return tr("interrupted: the program ended while this was being written")
     if FINISH_TEXTS.get(record.finish_reason):
         return tr(FINISH_TEXTS[record.finish_reason])
-    return tr(EMPTY_ANSWER) if not answer.text and not record.reasoning else ""
+    return tr(EMPTY_ANSWER) if answer.done and not answer.text.strip() and record.error is None else ""
 
 
 def items_of(turns: Sequence[Turn], key: str, *, hidden: bool) -> list[TranscriptItem]:

@@ -431,7 +431,7 @@ class ComparePage(Page):
         else:
             column = self.state.add_column(model_id)
             if column is not None:
-                self.board.set_current(column.key)
+                self.board.show_column(column.key)
         self.focus_composer()
 
     @Slot()
