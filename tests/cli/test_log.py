@@ -268,3 +268,24 @@ def test_a_home_that_cannot_be_made_is_one_clear_line(home: Path, monkeypatch: p
     assert result.code in (1, 2)
     assert "can't be made: Permission denied" in result.err and "WORKBENCH_HOME" in result.err
     assert "inside the program" not in result.err
+
+
+def test_export_says_as_json_what_it_wrote(cli: Cli, rich: dict[str, Any], tmp_path: Path) -> None:
+    file = tmp_path / "chats.md"
+    done = cli("log", "export", "--format", "markdown", "-O", str(file), "--json").json
+    assert (done["file"], done["format"], done["sessions"]) == (str(file), "markdown", [rich["session"]["id"]])
+    assert done["loses"], "Markdown does not hold everything"
+    assert file.read_text(encoding="utf-8").strip()
+    assert cli("log", "export", "--json").code == 2
+
+
+def test_the_ledger_as_json(cli: Cli, tmp_path: Path) -> None:
+    assert cli("run", "-m", "fake:far", "-m", "fake:echo", "hi").code == 0
+    entries = cli("log", "ledger", "--json").json
+    rows = cli("log", "ledger").out.splitlines()
+    assert [entry["model"] for entry in entries] == ["fake:far"]
+    assert len(rows) == 2
+    assert set(rows[0].split(",")) == set(entries[0]) - {"session_id"}
+    file = tmp_path / "ledger.json"
+    assert cli("log", "ledger", "--json", "-O", str(file)).out == ""
+    assert json.loads(file.read_text(encoding="utf-8")) == entries

@@ -13,7 +13,7 @@ from workbench.cli.context import Workbench
 from workbench.cli.output import print_json, print_table, write
 from workbench.core.errors import BadInput
 from workbench.hookspecs import Exporter, Importer
-from workbench.services.archives import export_pieces, import_file, ledger_csv, recognise, write_file
+from workbench.services.archives import export_pieces, import_file, ledger_csv, ledger_entries, recognise, write_file
 from workbench.store import HIT_END, HIT_START, Session, Store
 from workbench.store.archive import export_session
 
@@ -90,15 +90,23 @@ def search(text: str, limit: int, as_json: bool) -> None:
         click.echo("Nothing found.", err=True)
 
 
-@log.command()
+@log.command(
+    epilog="With --json, which needs -O: an object with file, format, sessions (their ids) and loses (what the format "
+    "can't hold, or null)."
+)
 @click.argument("sessions", nargs=-1, metavar="[ID]…")
 @click.option("--format", "format_", default="jsonl", show_default=True, help="One of the formats of the plugins.")
 @click.option("-O", "--output", type=click.Path(dir_okay=False, path_type=Path), help="File instead of stdout.")
-def export(sessions: tuple[str, ...], format_: str, output: Path | None) -> None:
+@json_option
+def export(sessions: tuple[str, ...], format_: str, output: Path | None, as_json: bool) -> None:
     """Write sessions, all of them if none is named. jsonl is complete: `log import` brings everything back.
 
     Formats: jsonl, markdown, html, openai, sharegpt, llm, and those of plugins. What one can't hold is said.
     """
+    if as_json and output is None:
+        raise BadInput(
+            "--json says what was written to a file; stdout has the export itself.", hint="Name a file with -O."
+        )
     with Workbench() as workbench:
         store = workbench.store
         exporter = _by_format(workbench.plugins.exporters(), format_)
@@ -108,6 +116,9 @@ def export(sessions: tuple[str, ...], format_: str, output: Path | None) -> None
         pieces = export_pieces(store, exporter, ids)
         if output is not None:
             write_file(output, pieces)
+            if as_json:
+                print_json({"file": str(output), "format": format_, "sessions": ids, "loses": exporter.loses or None})
+                return
             click.echo(f"{_count(len(ids), 'session')} written to {output}.", err=True)
             if exporter.loses:
                 click.echo(exporter.loses, err=True)
@@ -119,12 +130,18 @@ def export(sessions: tuple[str, ...], format_: str, output: Path | None) -> None
                 write(piece.decode())
 
 
-@log.command()
+@log.command(epilog="With --json: a list of objects with the columns of the CSV.")
 @click.option("-O", "--output", type=click.Path(dir_okay=False, path_type=Path), help="File instead of stdout.")
-def ledger(output: Path | None) -> None:
+@json_option
+def ledger(output: Path | None, as_json: bool) -> None:
     """What left this machine, when and to whom, as CSV."""
     with Workbench() as workbench:
-        pieces = ledger_csv(workbench.store)
+        if as_json and output is None:
+            print_json(list(ledger_entries(workbench.store)))
+            return
+        pieces = (
+            [msgspec.json.encode(list(ledger_entries(workbench.store)))] if as_json else ledger_csv(workbench.store)
+        )
         if output is not None:
             write_file(output, pieces)
         else:

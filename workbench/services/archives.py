@@ -13,7 +13,7 @@ from typing import Any, BinaryIO
 from workbench.core.cancel import CancelToken
 from workbench.core.errors import BadInput, Cancelled, WorkbenchError
 from workbench.hookspecs import Exporter, Importer
-from workbench.store import Store
+from workbench.store import LedgerEntry, Store
 from workbench.store.archive import Imported, export_session, import_session
 
 BEGINNING_BYTES = 65_536
@@ -133,11 +133,16 @@ def ledger_csv(store: Store) -> Iterator[bytes]:
     writer = csv.writer(line)
     writer.writerow(LEDGER_COLUMNS)
     yield line.text.encode()
+    for entry in ledger_entries(store):
+        writer.writerow([_cell(getattr(entry, name)) for name in LEDGER_COLUMNS])
+        yield line.text.encode("utf-8", "replace")
+
+
+def ledger_entries(store: Store) -> Iterator[LedgerEntry]:
+    """Every prompt that left this machine, a page at a time."""
     offset = 0
     while page := store.ledger(_LEDGER_PAGE, offset):
-        for entry in page:
-            writer.writerow([_cell(getattr(entry, name)) for name in LEDGER_COLUMNS])
-            yield line.text.encode("utf-8", "replace")
+        yield from page
         offset += len(page)
 
 
