@@ -69,17 +69,17 @@ QLineEdit, QPlainTextEdit, QSpinBox, QDoubleSpinBox, QComboBox {
 QLineEdit:focus, QPlainTextEdit:focus, QSpinBox:focus, QDoubleSpinBox:focus, QComboBox:focus { border-color: $accent; }
 QLineEdit:disabled, QPlainTextEdit:disabled, QComboBox:disabled { color: $muted; background: $side; }
 QPlainTextEdit#code { font-family: $mono; font-size: $f12; background: $code_bg; color: $code_text; }
-QComboBox::drop-down { border: 0; width: 22px; }
-QComboBox::down-arrow { image: url($arrow); width: 14px; height: 14px; }
+QComboBox::drop-down { border: 0; width: $f22; }
+QComboBox::down-arrow { image: url($arrow); width: $f14; height: $f14; }
 QComboBox QAbstractItemView { background: $panel; border: 1px solid $border; padding: 4px; outline: 0;
     selection-background-color: $selected; selection-color: $text; }
 QSpinBox::up-button, QSpinBox::down-button, QDoubleSpinBox::up-button,
 QDoubleSpinBox::down-button { width: 0; border: 0; }
 QCheckBox { spacing: 8px; padding: 2px; }
-QCheckBox::indicator, QTableView::indicator, QRadioButton::indicator { width: 15px; height: 15px; background: $panel;
+QCheckBox::indicator, QTableView::indicator, QRadioButton::indicator { width: $f15; height: $f15; background: $panel;
     border: 1px solid $muted; }
 QCheckBox::indicator, QTableView::indicator { border-radius: 4px; }
-QRadioButton::indicator { border-radius: 8px; }
+QRadioButton::indicator { border-radius: $f8; }
 QCheckBox::indicator:checked, QTableView::indicator:checked { background: $accent; border-color: $accent;
     image: url($tick); }
 QRadioButton::indicator:checked { background: $accent; border: 4px solid $panel; }

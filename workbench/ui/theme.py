@@ -103,7 +103,7 @@ def palette_of(tokens: Tokens) -> QPalette:
 
 def style_sheet(tokens: Tokens, scale: int) -> str:
     values = {name: getattr(tokens, name) for name in tokens._fields if name != "dark"}
-    values |= {f"f{pixels}": f"{scaled(pixels, scale)}px" for pixels in (10, 11, 12, 13, 14, 15, 18, 22)}
+    values |= {f"f{pixels}": f"{scaled(pixels, scale)}px" for pixels in (8, 10, 11, 12, 13, 14, 15, 18, 22)}
     values["button"] = tokens.chip if tokens.dark else tokens.panel
     values["mono"] = ", ".join(f'"{family}"' for family in MONO_FAMILIES)
     icons = (bundled("resources") / "icons").as_posix()
