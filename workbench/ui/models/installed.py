@@ -28,7 +28,18 @@ from workbench.ui.context import Context
 from workbench.ui.formats import size_text
 from workbench.ui.icons import IconButton, PushButton
 from workbench.ui.models.installed_panel import PANEL_WIDTH, InstalledPanel
-from workbench.ui.models.installed_table import MODEL_ROLE, NAME, InstalledDelegate, InstalledProxy, InstalledTable
+from workbench.ui.models.installed_table import (
+    CONTEXT,
+    MODEL_ROLE,
+    NAME,
+    PARAMETERS,
+    QUANTIZATION,
+    SOURCE,
+    USED,
+    InstalledDelegate,
+    InstalledProxy,
+    InstalledTable,
+)
 from workbench.ui.models.inventory import InstalledModel
 from workbench.ui.models.parts import EmptyState, Notice
 from workbench.ui.models.state import ModelsState
@@ -40,6 +51,9 @@ if TYPE_CHECKING:
     from workbench.services.model_removal import Removal
 
 COLUMN_WIDTHS = (0, 92, 102, 80, 74, 126, 122)
+LEAST_NAME_WIDTH = 190
+GIVEN_UP = (USED, CONTEXT, PARAMETERS, SOURCE, QUANTIZATION)
+"""Columns that make room for the name where it is narrow, in this order; the panel beside the table says it all."""
 
 
 class InstalledView(QWidget):
@@ -50,6 +64,7 @@ class InstalledView(QWidget):
         super().__init__()
         self._context, self._state = context, state
         self._chosen = ""
+        self.table = QTableView()
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(0)
@@ -121,7 +136,6 @@ class InstalledView(QWidget):
         self.splitter = QSplitter()
         self.splitter.setHandleWidth(1)
         self.splitter.setChildrenCollapsible(False)
-        self.table = QTableView()
         self.table.setObjectName("flatTable")
         self.table.setAccessibleName(tr("Installed models"))
         self.source = InstalledTable(self._state)
@@ -168,6 +182,15 @@ class InstalledView(QWidget):
             if width:
                 self.table.setColumnWidth(at, scaled(width, scale))
         self.table.verticalHeader().setDefaultSectionSize(self.fontMetrics().height() * 2 + 18)
+        self._fit_columns()
+
+    def _fit_columns(self) -> None:
+        scale = self._context.theme.scale
+        widths = [scaled(width or LEAST_NAME_WIDTH, scale) for width in COLUMN_WIDTHS]
+        missing = sum(widths) - self.table.viewport().width()
+        for column in GIVEN_UP:
+            self.table.setColumnHidden(column, missing > 0)
+            missing -= widths[column]
 
     # --- showing ---------------------------------------------------------------------------------------------
     @property
@@ -322,7 +345,7 @@ class InstalledView(QWidget):
     def _delete(self, model: InstalledModel) -> None:
         def planned(removal: Removal) -> None:
             dialogs = importlib.import_module("workbench.ui.models.removal_dialog")
-            dialog = self.dialog = dialogs.RemovalDialog(model.name, removal, self)
+            dialog = self.dialog = dialogs.RemovalDialog(model.name, removal, self, loaded=self._state.is_loaded(model))
             dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
             dialog.accepted.connect(lambda: self._state.removals.start(model, removal))
             dialog.open()
@@ -331,7 +354,7 @@ class InstalledView(QWidget):
 
     @Slot()
     def choose_folder(self) -> None:
-        path = QtWidgets.QFileDialog.getExistingDirectory(self, tr("Folder with GGUF files"))
+        path = QtWidgets.QFileDialog.getExistingDirectory(self, tr("Folder with GGUF files"), str(Path.home()))
         if path:
             self.add(path)
 
@@ -407,6 +430,8 @@ class InstalledView(QWidget):
 
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:
         """Enter chats, Delete deletes; Down in the filter goes to the table."""
+        if watched is self.table and event.type() == QEvent.Type.Resize:
+            self._fit_columns()
         if not isinstance(event, QKeyEvent) or event.type() != QEvent.Type.KeyPress:
             return False
         key = event.key()

@@ -73,6 +73,8 @@ class Segments(QFrame):
 
     @Slot()
     def _clicked(self) -> None:
+        if any(button.hasFocus() for button in self.buttons.values()):  # not where it was before the click
+            self.buttons[self.current].setFocus(Qt.FocusReason.OtherFocusReason)
         self.chosen.emit(self.current)
 
 

@@ -9,6 +9,7 @@ from PySide6.QtWidgets import QFrame, QHBoxLayout, QProgressBar, QSizePolicy, QV
 
 from workbench.hub.repos import Quantization
 from workbench.services.fit import Fit
+from workbench.ui.flow import FlowLayout
 from workbench.ui.formats import percent, size_text
 from workbench.ui.icons import PushButton
 from workbench.ui.models.formats import fit_badge, fit_text, memory_text, speed_text
@@ -49,15 +50,13 @@ class QuantizationRow(QWidget):
         row.setSpacing(12)
         left = QVBoxLayout()
         left.setSpacing(2)
-        head = QHBoxLayout()
-        head.setSpacing(8)
+        head = FlowLayout(spacing=8)
         self.name = label(model.label, "sectionTitle", selectable=True)
         self.name.setToolTip("\n".join(file.path for file in model.files))
         head.addWidget(self.name)
         self.recommended = label(tr("Recommended"), "badgeGood")
         self.recommended.hide()
         head.addWidget(self.recommended)
-        head.addStretch(1)
         left.addLayout(head)
         self.detail = label("", "small", wrap=True)
         left.addWidget(self.detail)

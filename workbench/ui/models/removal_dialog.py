@@ -20,9 +20,10 @@ if TYPE_CHECKING:
 class RemovalDialog(QDialog):
     """Accepted once the user has confirmed as often as is needed."""
 
-    def __init__(self, name: str, removal: Removal, parent: QWidget | None = None) -> None:
+    def __init__(self, name: str, removal: Removal, parent: QWidget | None = None, *, loaded: bool = False) -> None:
+        """`loaded`: it is in memory now."""
         super().__init__(parent)
-        self._removal = removal
+        self._removal, self._loaded = removal, loaded
         self._asked_twice = not removal.owner
         self.setWindowTitle(tr("Delete a model"))
         self.setAccessibleName(tr("Delete a model"))
@@ -67,6 +68,8 @@ class RemovalDialog(QDialog):
             lines.append(tr("The file belongs to {owner}, which will no longer find it.", owner=removal.owner))
         elif removal.model.source == "huggingface":
             lines.append(tr("It stands in the shared Hugging Face cache: other programs may use it too."))
+        if self._loaded:
+            lines.append(tr("It is in memory: it is unloaded first, and an answer under way ends."))
         return "\n".join(lines)
 
     @Slot()

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from PySide6.QtCore import QObject, Signal, Slot
 
 from workbench.core.cancel import CancelToken
-from workbench.core.errors import ErrorInfo, WorkbenchError
+from workbench.core.errors import BadModelFile, ErrorInfo, WorkbenchError
 from workbench.core.requests import LoadOptions, merged
 from workbench.hub.repos import Quantization, RepoDetails, RepoFile, RepoSummary
 from workbench.services.fit import Fit, Machine, Recommendation, judge, recommend, rough_shape
@@ -181,8 +181,9 @@ class Repository(QObject):
 
     def recommendation(self, fits: Sequence[Fit]) -> Recommendation | None:
         """None while nothing is known, and of what can't be loaded here at all."""
-        unsupported = self.header is not None and self.header.supported is False
-        return recommend(self.models, fits) if fits and not unsupported else None
+        useless = self.header is not None and self.header.supported is False
+        useless = useless or (self.header_error is not None and self.header_error.kind == BadModelFile.kind)
+        return recommend(self.models, fits) if fits and not useless else None
 
     def set_context(self, n_ctx: int) -> None:
         if n_ctx != self.n_ctx:

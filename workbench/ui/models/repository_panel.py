@@ -167,7 +167,10 @@ class RepositoryPanel(QWidget):
         column = QVBoxLayout(self.options)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(6)
-        row = QHBoxLayout()
+        lines = FlowLayout(spacing=10)
+        choice = QWidget()
+        row = QHBoxLayout(choice)
+        row.setContentsMargins(0, 0, 0, 0)
         row.setSpacing(10)
         name = label(tr("Context"), "stat")
         row.addWidget(name)
@@ -181,10 +184,11 @@ class RepositoryPanel(QWidget):
         self.context_text = label("", "stat")
         self.context_text.setMinimumWidth(86)
         row.addWidget(self.context_text)
-        row.addStretch(1)
+        lines.addWidget(choice)
+        lines.add_stretch()
         self.machine = label("", "small")
-        row.addWidget(self.machine)
-        column.addLayout(row)
+        lines.addWidget(self.machine)
+        column.addLayout(lines)
         self.projector = QCheckBox(tr("With the projector"))
         column.addWidget(self.projector)
         return self.options
@@ -327,7 +331,10 @@ class RepositoryPanel(QWidget):
             self.projector.setText(tr("Also download the part that sees images (mmproj, {size})", size=size))
         others = len(repository.details.other_files) if repository.details else 0
         empty = repository.details is not None and not repository.models
-        note = tr("There are no GGUF files in this repository.") if empty else ""
+        note = ""
+        if empty:
+            note = tr("There are no GGUF files in this repository, and llama.cpp runs no others.")
+            note += " " + tr("Somebody may have converted the model: search for its name with GGUF.")
         if repository.models and others:
             note = trn(
                 "{count} other file is not needed to run it.", "{count} other files are not needed to run it.", others

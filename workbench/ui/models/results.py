@@ -13,7 +13,16 @@ from workbench.hub.repos import RepoSummary
 from workbench.services.fit import Fit, Machine
 from workbench.ui import icons
 from workbench.ui.formats import count_text, decimal
-from workbench.ui.models.formats import age_text, fit_text, is_slow, owner_of, repo_title, speed_text, tokens_text
+from workbench.ui.models.formats import (
+    age_text,
+    fit_badge,
+    fit_text,
+    is_slow,
+    owner_of,
+    repo_title,
+    speed_text,
+    tokens_text,
+)
 from workbench.ui.models.parts import Row
 from workbench.ui.models.search import Search
 from workbench.ui.theme import Theme
@@ -129,38 +138,52 @@ class ResultDelegate(QStyledItemDelegate):
         row = Row(painter, rect.adjusted(PAD, 6, -PAD, -6), option.direction)
         small = QFont(option.font)
         small.setPixelSize(max(option.font.pixelSize() - 2, 8))
-        end = self._badge(row, repo, small)
-        self._texts(row, end, repo, option.font, small)
+        self._texts(row, repo, option.font, small)
         painter.restore()
 
-    def _texts(self, row: Row, end: int, repo: RepoSummary, font: QFont, small: QFont) -> None:
-        tokens = self._theme.tokens
+    def _texts(self, row: Row, repo: RepoSummary, font: QFont, small: QFont) -> None:
+        tokens, model, width = self._theme.tokens, self._model, row.room.width()
         name_font = QFont(font)
         name_font.setWeight(QFont.Weight.DemiBold)
-        height, lower = QFontMetrics(name_font).height(), QFontMetrics(small).height() + 1
-        row.text(self._model.title(repo), QRect(0, 0, end, height), name_font, tokens.text)
-        for at, parts in enumerate((self._model.origin(repo), self._model.facts(repo))):
-            area = QRect(0, height + 1 + at * lower, row.room.width(), lower)
-            row.text("  ·  ".join(parts), area, small, tokens.muted)
+        metrics, lower = QFontMetrics(name_font), QFontMetrics(small).height() + 1
+        height, title = metrics.height(), model.title(repo)
+        # beside the name, or a line lower where that would cut the name
+        beside = metrics.horizontalAdvance(title) + metrics.height() <= width - self._badge_width(repo, small)
+        end = self._badge(row, repo, small, 0 if beside else height + 2)
+        row.text(title, QRect(0, 0, end if beside else width, height), name_font, tokens.text)
+        origin = QRect(0, height + 1, width if beside else end, lower)
+        row.text("  ·  ".join(model.origin(repo)), origin, small, tokens.muted)
+        row.text("  ·  ".join(model.facts(repo)), QRect(0, height + 1 + lower, width, lower), small, tokens.muted)
 
-    def _badge(self, row: Row, repo: RepoSummary, font: QFont) -> int:
-        """Paint lock and verdict at the end of the first line; where the name has to end."""
+    def _badge_width(self, repo: RepoSummary, font: QFont) -> int:
+        text = self._verdict(self._model.fit(repo))
+        return (QFontMetrics(font).horizontalAdvance(text) + 18 if text else 0) + (20 if repo.gated else 0)
+
+    @staticmethod
+    def _verdict(fit: Fit | None) -> str:
+        if fit is None:
+            return ""
+        fits = tr("Slow") if is_slow(fit) else tr("Fits")
+        text = {"no": tr("Too large"), "partly": tr("Partly on GPU")}.get(fit.verdict, fits)
+        if fit.verdict != "no":
+            text += tr(" · {speed} tok/s", speed=decimal(fit.tokens_per_s, 0 if fit.tokens_per_s >= 10 else 1))
+        return text
+
+    def _badge(self, row: Row, repo: RepoSummary, font: QFont, top: int) -> int:
+        """Paint lock and verdict at the end of a line; where its text has to end."""
         tokens, painter = self._theme.tokens, row.painter
         right = row.room.width()
         fit = self._model.fit(repo)
         metrics = QFontMetrics(font)
         if fit is not None:
-            verdict = fit.verdict
-            slow = is_slow(fit)
-            fits = tr("Slow") if slow else tr("Fits")
-            text = {"no": tr("Too large"), "partly": tr("Partly on GPU")}.get(verdict, fits)
-            if verdict != "no":
-                text += tr(" · {speed} tok/s", speed=decimal(fit.tokens_per_s, 0 if fit.tokens_per_s >= 10 else 1))
-            good = verdict in ("ram", "vram") and not slow
-            colors = (tokens.good, tokens.good_bg) if good else (tokens.warn, tokens.warn_bg)
-            colors = (tokens.bad, tokens.bad_bg) if verdict == "no" else colors
+            text = self._verdict(fit)
+            colors = {
+                "badgeGood": (tokens.good, tokens.good_bg),
+                "badgeWarn": (tokens.warn, tokens.warn_bg),
+                "badgeBad": (tokens.bad, tokens.bad_bg),
+            }[fit_badge(fit)]
             width = metrics.horizontalAdvance(text) + 12
-            area = row.place(QRect(right - width, -1, width, metrics.height() + 4))
+            area = row.place(QRect(right - width, top - 1, width, metrics.height() + 4))
             painter.setPen(Qt.PenStyle.NoPen)
             painter.setBrush(QColor(colors[1]))
             painter.drawRoundedRect(area, 6, 6)
@@ -170,6 +193,6 @@ class ResultDelegate(QStyledItemDelegate):
             right -= width + 6
         if repo.gated:
             color = QApplication.palette().color(QPalette.ColorRole.PlaceholderText).name()
-            icons.icon("lock", color, 14).paint(painter, row.place(QRect(right - 14, 1, 14, 14)))
+            icons.icon("lock", color, 14).paint(painter, row.place(QRect(right - 14, top + 1, 14, 14)))
             right -= 20
         return right

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from workbench.services.downloads import DownloadManager, DownloadSnapshot
 
 LOOK_MS = 200
+LONGEST_NAME = 32
+"""Characters of a model's name in the status bar."""
 WORK_KEY = "downloads"
 UNFINISHED = ("queued", "running", "paused", "failed")
 
@@ -166,7 +168,7 @@ class Transfers(QObject):
         done = sum(snapshot.done_bytes for snapshot in active)
         speed = sum(snapshot.bytes_per_s for snapshot in active)
         one = len(active) == 1
-        name = f"{repo_title(active[0].repo_id)} {active[0].label}" if one else ""
+        name = f"{_shortened(repo_title(active[0].repo_id))} {active[0].label}" if one else ""
         title = (
             tr("Downloading {name}", name=name)
             if one
@@ -192,6 +194,11 @@ class Transfers(QObject):
 
 def _has_ended(before: DownloadSnapshot | None, now: DownloadSnapshot) -> bool:
     return before is not None and before.state in ("queued", "running") and now.state not in ("queued", "running")
+
+
+def _shortened(name: str) -> str:
+    """The status bar has room for a line, and what is left to wait is at its end."""
+    return name if len(name) <= LONGEST_NAME else name[: LONGEST_NAME - 1].rstrip("-_. ") + "…"
 
 
 def _news_of(ended: list[DownloadSnapshot]) -> str:

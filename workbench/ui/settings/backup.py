@@ -37,7 +37,7 @@ from workbench.ui.settings.general import FIELD_WIDTH
 from workbench.ui.settings.restore_dialog import RestoreDialog
 from workbench.ui.settings.section import SettingsSection, add_row, say
 from workbench.ui.tr import mark, tr
-from workbench.ui.widgets import label
+from workbench.ui.widgets import label, separator
 
 WORK = "backup"
 TICK_MS = 100
@@ -104,6 +104,7 @@ class BackupSection(SettingsSection):
         inner = QtWidgets.QVBoxLayout(self.undo_row)
         inner.setContentsMargins(0, 0, 0, 0)
         add_row(inner, tr("Undo the last restore"), tr("Puts back what was here before it."), self.undo)
+        inner.insertWidget(0, separator())  # hides with the row
         self.undo_row.hide()
         box.addWidget(self.undo_row)
         self._add_progress()

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 from PySide6.QtCore import QObject, Slot
-from PySide6.QtWidgets import QLineEdit, QVBoxLayout
+from PySide6.QtWidgets import QLineEdit, QSizePolicy, QVBoxLayout
 
 from workbench.core.errors import ErrorInfo
 from workbench.services.keys import HUB_TOKEN, HUB_VARIABLE
@@ -27,10 +27,10 @@ class HubToken(QObject):
         self.field = QLineEdit()
         self.field.setEchoMode(QLineEdit.EchoMode.Password)
         self.field.setPlaceholderText("hf_…")
-        self.field.setFixedWidth(160)
+        self.field.setMinimumWidth(160)
         self.field.returnPressed.connect(self._save)
         self.save = PushButton(tr("Save token"), icon_name="key")
-        self.save.setAccessibleName(tr("Save token"))
+        self.save.setSizePolicy(QSizePolicy.Policy.Fixed, QSizePolicy.Policy.Fixed)
         self.save.clicked.connect(self._save)
         self.forget = IconButton("trash-2", tr("Delete the kept token"))
         self.forget.clicked.connect(self._forget)

@@ -19,6 +19,7 @@ from workbench.ui.settings.plugins import PluginsSection
 from workbench.ui.settings.privacy import PrivacySection
 from workbench.ui.settings.providers import ProvidersSection
 from workbench.ui.settings.section import SettingsSection
+from workbench.ui.theme import scaled
 from workbench.ui.tr import tr
 from workbench.ui.widgets import label
 
@@ -68,7 +69,6 @@ class SettingsPage(Page):
             item.setData(part, Qt.ItemDataRole.UserRole + 1)
             self._model.appendRow(item)
         self.list.setModel(self._model)
-        self.list.setIconSize(QSize(16, 16))
         self.list.selectionModel().currentChanged.connect(self._chosen)
         column.addWidget(self.list, 1)
         self._tint()
@@ -77,10 +77,11 @@ class SettingsPage(Page):
     @Slot()
     def _tint(self) -> None:
         color = QApplication.palette().placeholderText().color().name()
-        height = self.list.fontMetrics().height() + 18
+        height, size = self.list.fontMetrics().height() + 18, scaled(16, self.context.theme.scale)
+        self.list.setIconSize(QSize(size, size))
         for row, (_part, _title, icon_name) in enumerate(SETTINGS_PARTS):
             item = self._model.item(row)
-            item.setIcon(QIcon(icons.icon(icon_name, color, 16)))
+            item.setIcon(QIcon(icons.icon(icon_name, color, size)))
             item.setSizeHint(QSize(0, height))
 
     @property

@@ -47,6 +47,13 @@ class ProviderState:
     models: tuple[str, ...] = ()
     """That the user added by hand."""
 
+    @property
+    def names(self) -> tuple[str, str]:
+        """What the card is headed with, and what stands beside it: users look for a vendor they know, or for the name
+        they gave; models are asked for by the other one."""
+        title = tr(self.title)
+        return (title, self.name) if self.preset else (self.name, title)
+
 
 def read_providers(backend: Backend) -> tuple[list[ProviderState], list[tuple[str, str]], str]:
     """(providers, kinds as (id, title), warning about the keys' place). Runs in a worker: a keyring may be slow."""
@@ -54,7 +61,7 @@ def read_providers(backend: Backend) -> tuple[list[ProviderState], list[tuple[st
     states: list[ProviderState] = []
     kinds: list[tuple[str, str]] = []
     for plugin in backend.plugins.providers():
-        kinds.append((plugin.kind, plugin.title))
+        kinds.append((plugin.kind, tr(plugin.title)))
         own = {name: entry for name, entry in configured.items() if entry.kind == plugin.kind}
         entries: dict[str, Provider] = {**plugin.presets, **own}
         for name, entry in entries.items():
@@ -72,7 +79,7 @@ def read_providers(backend: Backend) -> tuple[list[ProviderState], list[tuple[st
                     models=entry.models,
                 )
             )
-    states.sort(key=lambda state: (not state.key_place, state.name))
+    states.sort(key=lambda state: (not state.key_place, state.names[0].casefold()))
     return states, kinds, backend.keys.warning
 
 
@@ -98,8 +105,10 @@ class ProviderCard(QFrame):
         head = QHBoxLayout()
         head.setSpacing(8)
         head.addWidget(IconLabel("cloud", 16))
-        head.addWidget(label(state.name, "sectionTitle"))
-        head.addWidget(label(state.title, "small"))
+        heading, beside = state.names
+        head.addWidget(label(heading, "sectionTitle"))
+        if beside.casefold() != heading.casefold():
+            head.addWidget(label(beside, "small"))
         head.addStretch(1)
         places = {"keyring": tr("Key in the keyring"), "environment": tr("Key from {name}", name=state.key_variable)}
         places["file"] = tr("Key in a file")
@@ -306,7 +315,7 @@ class ProvidersSection(SettingsSection):
         self.context.jobs.run(lambda: catalog.find_servers(CancelToken()), done, failed, owner=self)
 
     def _titles(self, names: Iterable[str]) -> list[str]:
-        return [self.cards[name].state.title if name in self.cards else name for name in names]
+        return [tr(self.cards[name].state.title) if name in self.cards else name for name in names]
 
     def _tested(self, name: str, models: list[ModelInfo]) -> None:
         self.context.backend.models_changed.emit()
