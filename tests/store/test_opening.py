@@ -153,8 +153,15 @@ def test_a_failing_migration_changes_nothing(database: Path, monkeypatch: pytest
         raise sqlite3.OperationalError("no")
 
     monkeypatch.setattr("workbench.store.migrations.migrations.apply", fail)
-    with pytest.raises(StoreError):
-        Store.open(database)
+    backups = database.parent / "backups"
+    backups.mkdir()
+    kept = [backups / f"workbench-2025010{day}T000000000000.db" for day in range(1, 5)]
+    for backup in kept:
+        backup.write_bytes(before)
+    for _attempt in range(3):
+        with pytest.raises(StoreError):
+            Store.open(database)
+    assert sorted(backups.iterdir()) == kept, "attempts that fail drive no older backup out"
     with closing(sqlite3.connect(database)) as connection:
         assert schema.pending(schema.applied(connection)) == pending
     assert len(before) > 0

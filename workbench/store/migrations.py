@@ -1,4 +1,4 @@
-"""The steps that make the schema, each in a transaction of its own. Only ever add to this list.
+"""The steps that make the schema; those that are missing are taken in one transaction. Only ever add to this list.
 
 Tables are meant to be read by people, in Datasette or the sqlite3 shell: plain names, ISO times, JSON for lists.
 `messages` and `sessions` have an integer key besides their id because the search index refers to rows by number.

@@ -68,13 +68,12 @@ def _open_writable(path: Path, backups: Path) -> Opened:
         connection.execute("PRAGMA journal_mode = WAL")
         connection.execute("PRAGMA journal_size_limit = 67108864")
         if missing:
-            if names:
-                back_up(connection, backups, reason=missing[0])
-            elif existed and connection.execute("SELECT 1 FROM sqlite_master").fetchone():
+            backup = back_up(connection, backups, reason=missing[0]) if names else None
+            if not names and existed and connection.execute("SELECT 1 FROM sqlite_master").fetchone():
                 raise StoreError(
                     f"{path} is a database of another program.", hint="Move it away, or set WORKBENCH_HOME."
                 )
-            _migrate(connection)
+            _migrate(connection, backup)
     except BaseException:
         connection.close()
         raise
@@ -111,7 +110,8 @@ def _check(connection: sqlite3.Connection, path: Path) -> None:
         raise DamagedDatabase(f"The database {path} is damaged.", hint=DAMAGED_HINT, detail="\n".join(problems))
 
 
-def _migrate(connection: sqlite3.Connection) -> None:
+def _migrate(connection: sqlite3.Connection, backup: Path | None) -> None:
+    """All or nothing. Where it fails the backup goes too: kept, a few attempts would drive the older ones out."""
     # Imported here because it pulls in sqlite-utils (0.2 s), which only a database that is behind needs.
     from workbench.store.migrations import migrate  # noqa: PLC0415
 
@@ -122,6 +122,8 @@ def _migrate(connection: sqlite3.Connection) -> None:
     except BaseException:
         if connection.in_transaction:
             connection.execute("ROLLBACK")
+        if backup is not None:
+            backup.unlink(missing_ok=True)
         raise
 
 
