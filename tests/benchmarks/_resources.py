@@ -85,7 +85,7 @@ def take_sample(at_s: float) -> Sample:
         widgets=sum(isinstance(entry, QWidget) for entry in qobjects),
         windows=len(QApplication.topLevelWidgets()),
         timers=sum(isinstance(entry, QTimer) and entry.isActive() for entry in qobjects),
-        python_objects=len(gc.get_objects()),
+        python_objects=len(gc.get_objects()) + gc.get_freeze_count(),
     )
 
 
