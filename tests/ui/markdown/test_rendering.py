@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 
 import pytest
-from PySide6.QtGui import QTextDocument
+from PySide6.QtGui import QTextDocument, QTextTable
 from PySide6.QtWidgets import QApplication
 
 from tests.ui.markdown.samples import FULL_SAMPLE
@@ -119,6 +119,22 @@ def test_a_table_of_many_columns_fits_a_narrow_pane(style: MarkdownStyle) -> Non
     wide = document.document.documentLayout().frameBoundingRect(table).width()
     document.set_width(500)
     assert document.document.documentLayout().frameBoundingRect(table).width() < wide <= 900
+
+
+@pytest.mark.parametrize("width", [230, 260, 300])
+def test_a_narrow_table_breaks_between_words_not_within(style: MarkdownStyle, width: int) -> None:
+    text = "| Variant | KV heads | Cache |\n|---|---:|---:|\n| MHA | 32 | 100 % |\n"
+    document = MarkdownDocument.rendered(text, style, width=width)
+    document.document.documentLayout().documentSize()
+    table = document.document.rootFrame().childFrames()[0]
+    assert isinstance(table, QTextTable)
+    for column in range(3):
+        block = table.cellAt(0, column).firstCursorPosition().block()
+        layout = block.layout()
+        lines = [layout.lineAt(number) for number in range(layout.lineCount())]
+        shown = [block.text()[line.textStart() : line.textStart() + line.textLength()].strip() for line in lines]
+        assert " ".join(shown) == block.text()
+    assert document.document.size().width() <= width + 2
 
 
 HOSTILE = {

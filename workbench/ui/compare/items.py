@@ -67,7 +67,7 @@ def item_of(turn: Turn, cell: Cell, answer: Answer, *, hidden: bool, last: bool)
     if hidden:
         if not turn.done:
             return TranscriptItem(key=record.id, role="assistant", streaming=True, status=waiting_text(turn))
-        error = translated_error(HIDDEN_ERROR) if record.error is not None or not answer.text else None
+        error = translated_error(HIDDEN_ERROR) if record.error is not None or not answer.text.strip() else None
         alike = len({len(other.answers) for other in turn.cells.values()}) == 1  # else the count would tell who it is
         place = (cell.shown + 1, len(cell.answers)) if alike else (1, 1)
         return TranscriptItem(key=record.id, role="assistant", text=answer.text, error=error, sibling=place)

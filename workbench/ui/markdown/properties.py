@@ -25,7 +25,8 @@ CHIPS = _USER + 7
 THIN = _USER + 8
 """bool: an empty block Qt demands around a table."""
 TABLE_WIDTHS = _USER + 9
-"""str, on a table: the natural width of each column in pixels, joined by spaces."""
+"""str, on a table: the width of each column in pixels, natural and of its widest word, "NATURAL:WORD" joined by
+spaces."""
 IN_LIST = _USER + 10
 """bool: belongs to a list item."""
 CELL = _USER + 11

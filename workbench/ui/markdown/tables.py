@@ -6,7 +6,16 @@ from dataclasses import dataclass, field
 
 from markdown_it.token import Token
 from PySide6.QtCore import Qt
-from PySide6.QtGui import QBrush, QColor, QFontMetricsF, QTextFrameFormat, QTextLength, QTextTable, QTextTableFormat
+from PySide6.QtGui import (
+    QBrush,
+    QColor,
+    QFont,
+    QFontMetricsF,
+    QTextFrameFormat,
+    QTextLength,
+    QTextTable,
+    QTextTableFormat,
+)
 
 from workbench.ui.markdown import properties
 from workbench.ui.markdown.style import MarkdownStyle
@@ -14,7 +23,8 @@ from workbench.ui.markdown.style import MarkdownStyle
 MAX_COLUMNS = 60
 MAX_ROWS = 2_000
 MAX_NATURAL_EM = 28
-MIN_EM = 5
+MAX_WORD_EM = 9
+"""A longer word may be broken in a narrow pane."""
 
 
 @dataclass(slots=True)
@@ -65,33 +75,43 @@ def table_format(style: MarkdownStyle, table: TableRows, left: int) -> QTextTabl
     result.setBottomMargin(0)
     result.setLeftMargin(left)
     result.setHeaderRowCount(1)
-    result.setProperty(properties.TABLE_WIDTHS, " ".join(str(width) for width in _natural_widths(style, table)))
+    widths = " ".join(f"{natural}:{word}" for natural, word in _widths(style, table))
+    result.setProperty(properties.TABLE_WIDTHS, widths)
     return result
 
 
-def _natural_widths(style: MarkdownStyle, table: TableRows) -> list[int]:
-    """Width each column would like, in pixels, padding and border included."""
-    metrics = QFontMetricsF(style.font)
-    widths = [0] * table.columns
+def _widths(style: MarkdownStyle, table: TableRows) -> list[tuple[int, int]]:
+    """Width each column would like, and that of its widest word (a long one counts as much shorter), in pixels, padding
+    and border included."""
+    head_font = QFont(style.font)
+    head_font.setWeight(QFont.Weight.DemiBold)
+    metrics, head_metrics = QFontMetricsF(style.font), QFontMetricsF(head_font)
+    most, longest_word = MAX_NATURAL_EM * style.text_px, MAX_WORD_EM * style.text_px
+    widths, words = [0] * table.columns, [0] * table.columns
     for number, row in enumerate(table.rows):
+        width_of = (metrics if number else head_metrics).horizontalAdvance
         for column, cell in enumerate(row[:MAX_COLUMNS]):
             text = "".join(child.content for child in cell.inline.children or ())
-            if len(text) * 2 > MAX_NATURAL_EM * 3:
-                width = MAX_NATURAL_EM * style.text_px
-            else:
-                width = int(metrics.horizontalAdvance(text) * (1.08 if number == 0 else 1.02)) + 2
+            is_long = len(text) * 2 > MAX_NATURAL_EM * 3
+            width = most if is_long else int(width_of(text) * 1.02) + 2
             widths[column] = max(widths[column], width)
-    return [min(width, MAX_NATURAL_EM * style.text_px) + 2 * style.cell_pad_px + 2 for width in widths]
+            word = max(text[: most * 2].split(), key=len, default="")
+            words[column] = max(words[column], int(width_of(word) * 1.02) + 2)
+    around = 2 * style.cell_pad_px + 2
+    return [
+        (min(width, most) + around, min(width, word, longest_word) + around)
+        for width, word in zip(widths, words, strict=True)
+    ]
 
 
 def fit(table: QTextTable, text_width: float, style: MarkdownStyle) -> None:
-    """Set the columns' widths: natural where there is room, else shrunk fairly down to a readable minimum."""
+    """Set the columns' widths: natural where there is room, else shrunk fairly as long as no word must be broken."""
     format_ = table.format().toTableFormat()
-    natural = [int(part) for part in format_.stringProperty(properties.TABLE_WIDTHS).split()]
-    if not natural or text_width <= 0:
+    kept = [part.split(":") for part in format_.stringProperty(properties.TABLE_WIDTHS).split()]
+    if not kept or text_width <= 0:
         return
+    natural, least = [int(width) for width, _word in kept], [int(word) for _width, word in kept]
     available = text_width - format_.leftMargin() - 2
-    least = [min(width, MIN_EM * style.text_px + 2 * style.cell_pad_px) for width in natural]
     if sum(natural) <= available:
         widths = natural
     elif sum(least) >= available:  # many columns: narrower than reads well rather than cut off
