@@ -23,6 +23,7 @@ class Imports(QObject):
     done = Signal()
     failed = Signal(object)
     _ahead = Signal(object)
+    _also_failed = Signal(object)
 
     def __init__(
         self,
@@ -33,13 +34,14 @@ class Imports(QObject):
         pause_ms: int = 0,
         also: Callable[[], object] | None = None,
     ) -> None:
-        """`qt_free` and `also()` come first, in a thread; `modules` follow, the needed ones before those that need
-        them. `pause_ms`: between two of them, for what the user does meanwhile."""
+        """`qt_free` come first, in a thread, which does `also()` afterwards; `modules` follow, the needed ones before
+        those that need them. `pause_ms`: between two of them, for what the user does meanwhile."""
         super().__init__(parent)
         self._qt_free, self._also = tuple(qt_free), also
         self._modules = list(modules)
         self._pause_ms = pause_ms
         self._ahead.connect(self._go_on)
+        self._also_failed.connect(self._tell_failure)
 
     def start(self) -> None:
         threading.Thread(target=self._import_ahead, name="imports", daemon=True).start()
@@ -51,14 +53,19 @@ class Imports(QObject):
                 with contextlib.suppress(ImportError):  # told by the module that needs it
                     importlib.import_module(name)
                 time.sleep(self._pause_ms / 1000)
-            if self._also is not None:
-                self._also()
         except BaseException as raised:
             error = raised
-        try:
+        with contextlib.suppress(RuntimeError):  # the window is gone already
             self._ahead.emit(error)
-        except RuntimeError:  # the window is gone already
-            return
+            try:
+                if self._also is not None and error is None:
+                    self._also()
+            except Exception as raised:
+                self._also_failed.emit(raised)
+
+    @Slot(object)
+    def _tell_failure(self, error: BaseException) -> None:
+        self.failed.emit(error)
 
     @Slot(object)
     def _go_on(self, error: BaseException | None) -> None:
