@@ -33,10 +33,13 @@ def _quiz(program: Program, model: str = "fake:echo") -> tuple[EvalSpec, Path]:
         country, city = CAPITALS[number % len(CAPITALS)]
         name = f"capital-{number + 1:03d}"
         cases.append({"id": name, "country": country, "expected": city})
-        ours.append({"case": name, "prompt": "ask", "text": "Lyon, **perhaps**?" if number % 13 == 4 else city})
+        text = "Lyon, **perhaps**?" if number % 13 == 4 else city
+        times = {"duration_s": 0.4 + 0.011 * (number * 37 % 101), "cost_usd": 0.00002}
+        ours.append({"case": name, "prompt": "ask", "text": text, **times})
         wrong = number % 14 == 6
         text = "I can't say." if wrong else f"The capital of {country} is **{city}**."
-        theirs.append({"case": name, "prompt": "ask", "text": text})
+        times = {"duration_s": 0.9 + 0.02 * (number * 53 % 97), "cost_usd": 0.0021}
+        theirs.append({"case": name, "prompt": "ask", "text": text, **times})
     for name, lines in (("ours", ours), ("theirs", theirs)):
         (folder / f"{name}.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
     document = {
@@ -113,6 +116,18 @@ def cost(program: Program, wait: Wait) -> None:
     _page(program, wait).results._choose(2)
 
 
+def plots(kind: int) -> Callable[[Program, Wait], None]:
+    def show(program: Program, wait: Wait) -> None:
+        verdict(program, wait)
+        view = _page(program, wait).results
+        view.cost.price.setValue(1_200)
+        view._choose(3)
+        view.plots.choose(kind)
+        wait(lambda: view.plots.plot is not None and view.plots.plot.chart is view.plots.chart)
+
+    return show
+
+
 def queue(program: Program, wait: Wait) -> None:
     verdict(program, wait)
     page = _page(program, wait)
@@ -144,6 +159,9 @@ EVALUATE_SCENES = (
     ("evaluate-verdict", verdict),
     ("evaluate-answers", answers),
     ("evaluate-cost", cost),
+    ("evaluate-plot-cost", plots(0)),
+    ("evaluate-plot-times", plots(2)),
+    ("evaluate-plot-break-even", plots(3)),
     ("evaluate-queue", queue),
     ("evaluate-running", running),
     ("evaluate-error", error),

@@ -113,6 +113,13 @@ def analyse(answers: Sequence[Answer], baseline: str | None, margin: float) -> A
     return Analysis(arms=summaries, comparisons=_adjusted(comparisons))
 
 
+def arm_names(arms: Iterable[Arm]) -> dict[Arm, str]:
+    """How each is called: with its prompt where the contestant has several."""
+    listed = list(arms)
+    prompts = Counter(contestant for contestant, _ in listed)
+    return {arm: " · ".join(arm) if prompts[arm[0]] > 1 else arm[0] for arm in listed}
+
+
 def smallest_passing(analysis: Analysis) -> ArmSummary | None:
     """The local candidate with the smallest file that can replace the baseline; None where fewer than two files
     compete or none passes."""

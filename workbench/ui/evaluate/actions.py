@@ -33,6 +33,7 @@ def add_actions(page: EvaluatePage) -> None:
         ("verdict", tr("Show the verdict"), "results", "verdict_button", "Alt+1", "badge-check"),
         ("answers", tr("Show the answers"), "results", "answers_button", "Alt+2", "list-checks"),
         ("cost", tr("Show the cost"), "results", "cost_button", "Alt+3", "circle-dollar-sign"),
+        ("plots", tr("Show the plots"), "results", "plots_button", "Alt+4", "chart-column"),
         ("resume", tr("Resume the evaluation"), "results", "resume", "Ctrl+R", "play"),
         ("again", tr("Set up the evaluation again"), "results", "again", "Ctrl+E", "sliders-horizontal"),
         ("judge", tr("Judge the answers blind"), "results", "queue", "Ctrl+J", "eye-off"),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import Slot
+from PySide6.QtCore import Signal, Slot
 from PySide6.QtWidgets import QDoubleSpinBox, QGridLayout, QVBoxLayout, QWidget
 
 from workbench.evaluation.analysis import Analysis
@@ -14,6 +14,9 @@ from workbench.ui.tr import tr, translated
 
 
 class CostView(QWidget):
+    changed = Signal()
+    """Other numbers, or another evaluation."""
+
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._analysis: Analysis | None = None
@@ -64,13 +67,24 @@ class CostView(QWidget):
             self._analysis,
             self._spec.baseline.name if self._spec.baseline else "",
             cases_per_month=self.cases.value(),
-            api_usd_per_1000=self.api.value() or None,
-            machine=Machine(watts=self.watts.value(), usd_per_kwh=self.power.value(), price_usd=self.price.value()),
+            api_usd_per_1000=self.api_usd_per_1000,
+            machine=self.machine,
         )
+
+    @property
+    def machine(self) -> Machine:
+        """The user's numbers."""
+        return Machine(watts=self.watts.value(), usd_per_kwh=self.power.value(), price_usd=self.price.value())
+
+    @property
+    def api_usd_per_1000(self) -> float | None:
+        """As the user has it; None: as measured."""
+        return self.api.value() or None
 
     @Slot()
     def _compute(self) -> None:
         items = self.items()
+        self.changed.emit()
         if not items:
             self.text.setText(tr("No local model was timed in this evaluation."))
             return

@@ -1,8 +1,8 @@
 """The pictures of a verdict: where the true difference lies, against the margin.
 
-Painted here rather than with pyqtgraph: they are still pictures of a few bars with words, which have to follow the
-theme, the text's size and the width of the window, and be read by screen readers; pyqtgraph is made for axes that are
-dragged and zoomed, and its import brings numpy, a quarter of a second, before the first verdict is seen.
+Painted here rather than with pyqtgraph, as the plots that are explored are (`plot`): there is nothing in them to drag
+or zoom, they stand in a page of text and wrap and grow with it, and importing pyqtgraph takes half a second, which
+should not stand before the first verdict.
 """
 
 from __future__ import annotations

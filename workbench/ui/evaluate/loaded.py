@@ -6,10 +6,11 @@ from dataclasses import dataclass, field
 
 import msgspec
 
-from workbench.evaluation.analysis import Analysis, analyse
+from workbench.evaluation.analysis import Analysis, Arm, analyse
 from workbench.evaluation.answers import HUMAN
 from workbench.evaluation.findings import conditions_of, outcomes_of
 from workbench.evaluation.human import Calibration, calibrate, read_votes
+from workbench.evaluation.plots import durations_of
 from workbench.evaluation.spec import EvalSpec
 from workbench.evaluation.stored import Line, read_answers, read_lines, read_spec_of
 from workbench.store import EvaluationRow, Store
@@ -25,6 +26,8 @@ class Loaded:
     by_case: dict[str, list[Line]] = field(default_factory=dict)
     arms: list[tuple[str, str]] = field(default_factory=list)
     """(contestant, prompt), as they first come."""
+    durations: dict[Arm, list[float]] = field(default_factory=dict)
+    """Seconds that answers took, sorted."""
     conditions: list[str] = field(default_factory=list)
     judges: list[tuple[str, bool, int]] = field(default_factory=list)
     """(model, whether its questions left the machine, how many) of the models that judged."""
@@ -47,6 +50,7 @@ def load_analysis(store: Store, loaded: Loaded) -> tuple[Analysis, list[Calibrat
     spec = loaded.spec
     answers = read_answers(store, loaded.row, spec)
     loaded.conditions = conditions_of(store, loaded.row, spec, answers)
+    loaded.durations = durations_of(answers)
     loaded.judges = store.judges_asked(loaded.row.id)
     analysis = analyse(answers, spec.baseline.name if spec.baseline else None, spec.margin / 100)
     outcomes = outcomes_of(analysis)

@@ -25,6 +25,7 @@ from workbench.ui.evaluate.answers_view import AnswersView
 from workbench.ui.evaluate.cost_view import CostView
 from workbench.ui.evaluate.loaded import Loaded, load_analysis, load_head
 from workbench.ui.evaluate.parts import scrolled, wrapped
+from workbench.ui.evaluate.plots_view import PlotsView
 from workbench.ui.evaluate.state import EvaluateState, Running
 from workbench.ui.evaluate.verdicts import Findings, Verdicts
 from workbench.ui.formats import duration_text, exact_money, number
@@ -76,7 +77,9 @@ class ResultsView(QWidget):
         self.answers = AnswersView(context)
         self.stack.addWidget(self.answers)
         self.cost = CostView()
+        self.plots = PlotsView(state, context, self.cost)
         self.stack.addWidget(self.cost)
+        self.stack.addWidget(self.plots)
         column.addWidget(self.stack, 1)
         state.run_changed.connect(self._show_running)
         self._choose(0)
@@ -138,7 +141,7 @@ class ResultsView(QWidget):
         line.setSpacing(4)
         self.group = QButtonGroup(self)
         self.segments: list[QToolButton] = []
-        for index, title in enumerate((tr("Verdict"), tr("Answers"), tr("Cost"))):
+        for index, title in enumerate((tr("Verdict"), tr("Answers"), tr("Cost"), tr("Plots"))):
             button = QToolButton()
             button.setObjectName("chip")
             button.setText(title)
@@ -149,7 +152,7 @@ class ResultsView(QWidget):
             self.segments.append(button)
             line.addWidget(button)
         line.addStretch(1)
-        self.verdict_button, self.answers_button, self.cost_button = self.segments
+        self.verdict_button, self.answers_button, self.cost_button, self.plots_button = self.segments
         return line
 
     def _choose(self, index: int, _checked: bool = False) -> None:
@@ -207,6 +210,7 @@ class ResultsView(QWidget):
     def _show_analysis(self, loaded: Loaded, analysis: Analysis, calibrations: list[Calibration]) -> None:
         findings = Findings(calibrations, loaded.conditions, loaded.judges)
         self.verdicts.show_analysis(loaded.spec, analysis, findings=findings)
+        self.plots.show_loaded(loaded)
         self.cost.show_analysis(loaded.spec, analysis)
         self.answers.set_differing(frozenset(case for c in analysis.comparisons for case in c.differing))
 

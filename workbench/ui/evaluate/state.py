@@ -223,13 +223,13 @@ class EvaluateState(QObject):
 
         self.context.jobs.run(work, done, self.failed.emit, owner=self)
 
-    def write_file(self, path: Path, text: str | Callable[[], str]) -> None:
-        """Write a file and say so. `text` may be made in the worker."""
+    def write_file(self, path: Path, content: str | Callable[[], str | bytes]) -> None:
+        """Write a file and say so. `content` may be made in the worker."""
 
         def work() -> None:
-            content = text if isinstance(text, str) else text()
+            made = content if isinstance(content, str) else content()
             try:
-                path.write_text(content, encoding="utf-8", newline="\n")
+                path.write_bytes(made.encode() if isinstance(made, str) else made)
             except OSError as error:
                 raise BadInput(f"{path} can't be written: {error.strerror}.") from None
 
