@@ -311,7 +311,8 @@ def recommend(models: Sequence[Quantization], judged: Sequence[Fit]) -> Recommen
         model, fit = min(good, key=lambda pair: abs(_rank(pair[0]) - _GOOD.index("Q4_K_M")))
         reason = f"a good balance of quality and size; expect about {fit.tokens_per_s:.1f} tokens/s."
         if fit.tokens_per_s < SLOW_TOKENS_PER_S:
-            reason += " That is slow: a smaller model would answer sooner."
+            speed = f"{fit.tokens_per_s:.1f} tokens/s"
+            reason = f"a good balance of quality and size, but slow ({speed}): a smaller model would answer sooner."
         return Recommendation(model=model, fit=fit, reason=reason)
     model, fit = max(running, key=lambda pair: pair[0].size_bytes)
     return Recommendation(model=model, fit=fit, reason="the largest that fits here.")
