@@ -16,7 +16,7 @@ from PySide6.QtWidgets import QFrame, QHBoxLayout, QSplitter, QStackedWidget, QV
 
 from workbench.ui.chat.composer import Composer
 from workbench.ui.chat.welcome import Welcome
-from workbench.ui.icons import IconButton, icon, in_scale, role_color
+from workbench.ui.icons import IconButton, in_scale, pixmap
 from workbench.ui.numbers import AT_RIGHT, set_number
 from workbench.ui.opening import Opening
 from workbench.ui.places import Page
@@ -53,9 +53,11 @@ class ModelButton(IconButton):
         super().paintEvent(event)
         side, gap = in_scale(CHEVRON_SIZE), 8
         x = gap if self.isRightToLeft() else self.width() - side - gap
-        color = role_color(self, QPalette.ColorRole.PlaceholderText)
+        # Without QIcon.paint and QColor(…), which make Qt's enums: that would take 45 ms of the first paint.
+        color = self.palette().color(QPalette.ColorGroup.Active, QPalette.ColorRole.PlaceholderText).name()
+        drawn = pixmap("chevron-down", color, side, self.devicePixelRatioF())
         painter = QPainter(self)
-        icon("chevron-down", color, side).paint(painter, x, (self.height() - side) // 2 + 1, side, side)
+        painter.drawPixmap(x, (self.height() - side) // 2 + 1, drawn)
         painter.end()
 
 
