@@ -276,7 +276,9 @@ class DownloadManager:
                     continue
                 entry.item.state, entry.wish = "running", "paused"
                 entry.cancel = CancelToken()
-                entry.thread = threading.Thread(target=self._run, args=(entry,), name=f"download-{entry.item.id[:6]}")
+                name = f"download-{entry.item.id[:6]}"
+                # A daemon: one that waits for a silent server must not keep a closed program alive.
+                entry.thread = threading.Thread(target=self._run, args=(entry,), name=name, daemon=True)
                 entry.thread.start()
 
     def _queue(self) -> list[_Entry]:
