@@ -115,6 +115,8 @@ def test_pause_and_resume(manager: DownloadManager, hub: FakeHub) -> None:
     until(lambda: manager.snapshot(id_).done_bytes > 200_000)
     running = manager.snapshot(id_)
     assert running.bytes_per_s > 0 and running.remaining_s is not None
+    threads = [thread for thread in threading.enumerate() if thread.name.startswith("download-")]
+    assert threads and all(thread.daemon for thread in threads), "a silent server must not keep a closed program alive"
     manager.pause(id_)
     assert manager.wait(id_, 5)
     paused = manager.snapshot(id_)
