@@ -51,7 +51,7 @@ def _together(condition: Condition) -> Condition:
     sql, values = condition
     same = f"SELECT hidden.comparison_id FROM hidden JOIN runs ON runs.id = hidden.id WHERE {sql}"
     together = f"runs.id IN (SELECT id FROM hidden WHERE comparison_id IN ({same}))"
-    return f"iif({_IS_HIDDEN}, {together}, {sql})", [*values, *values]
+    return f"({sql} AND NOT {_IS_HIDDEN} OR {together})", [*values, *values]
 
 
 class Deletion(msgspec.Struct, frozen=True, kw_only=True):
