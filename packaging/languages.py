@@ -42,6 +42,7 @@ SPEAKING: dict[str, tuple[str, ...]] = {
     "workbench/engine/failures.py": (),
     "workbench/evaluation/budget.py": (),
     "workbench/evaluation/decision.py": (),
+    "workbench/evaluation/findings.py": (),
     "workbench/evaluation/grading.py": (),
     "workbench/evaluation/model_graders.py": (),
     "workbench/evaluation/report.py": ("money_line", "limits_of"),
@@ -59,6 +60,9 @@ SPEAKING: dict[str, tuple[str, ...]] = {
 }
 """Modules (or all of a folder) below the window whose sentences it shows though they are no errors; or only those of
 some of their functions."""
+PAGES = "resources/report"
+"""Templates of pages; their texts stand in `_("…")`."""
+IN_PAGE = re.compile(r'\b_\("([^"]+)"')
 FOR_MACHINES = re.compile(
     r"%\w|\n\n|</|^\n|^(<|\{name\} -m pip|tuple\[|\"format\":|You judge answers)"
     r"|^(PRAGMA|SELECT|BEGIN|INSERT|UPDATE|DELETE|CREATE|UNIQUE|PRIMARY KEY)\b"
@@ -116,6 +120,9 @@ def collect() -> Collected:
             if name.startswith(module):
                 for part in _parts(tree, functions):
                     collect_sentences(part, name, found)
+    for page in sorted((ROOT / PAGES).glob("*.j2")):
+        for text in IN_PAGE.findall(page.read_text(encoding="utf-8")):
+            found.add("", text, "", _name(page))
     return found
 
 

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterator
 from html.parser import HTMLParser
 from pathlib import Path
 
+import pytest
+
+from workbench.core.tr import translated, use_language
 from workbench.evaluation.analysis import analyse
 from workbench.evaluation.answers import Answer, GradeRecord
 from workbench.evaluation.break_even import Machine, break_even
+from workbench.evaluation.findings import explanation, settling
 from workbench.evaluation.report import html_report
 from workbench.evaluation.spec import parse_spec
 
@@ -73,3 +79,45 @@ def test_nothing_in_it_runs_or_is_fetched(tmp_path: Path) -> None:
     parser.feed(report(tmp_path))
     assert not parser.tags & {"script", "img", "link", "iframe", "object"}
     assert parser.urls == []
+
+
+@pytest.fixture
+def german() -> Iterator[None]:
+    use_language("de")
+    yield
+    use_language("en")
+
+
+def test_it_is_in_the_windows_language(tmp_path: Path, german: None) -> None:
+    text = report(tmp_path)
+    assert '<html lang="de">' in text
+    for said in (
+        "local kann api hier nicht ersetzen",
+        "60 Prompts wurden an api gesendet.",
+        "Wäre statt dieser 60 Fälle alle Arbeit dieser Art gefragt worden",
+        "Rechts der gestrichelten Linie",
+        "9,000 Fälle im Monat: $9.00",
+        "Toleranz 5 von 100 Punkten",
+        "30 Fälle unterscheiden sich.",
+        "Nichtunterlegenheit",
+    ):
+        assert said in text, said
+    page = re.sub(r"<style>.*?</style>|<pre>.*?</pre>", "", text, flags=re.DOTALL)
+    words = set(re.findall(r"[A-Za-z]+", re.sub(r"<[^>]+>", " ", page)))
+    assert not words & {"the", "and", "with", "than", "cases", "answers"}, words
+
+
+def test_findings_are_translated_sentence_by_sentence(german: None) -> None:
+    comparison = analyse(
+        [
+            Answer(contestant=who, prompt="p", case_id=str(n), grades=(GradeRecord(grader="g", score=score),))
+            for n in range(9)
+            for who, score in (("a", 1.0), ("b", float(n > 1)))
+        ],
+        "b",
+        0.05,
+    ).comparisons[0]
+    told = translated(explanation(comparison))
+    assert told.startswith("Fälle, die nur a richtig löst: 2; die nur b richtig löst: 0. Wäre statt")
+    assert "you" not in told
+    assert translated(settling(comparison, ())).startswith("Was es entscheiden würde")

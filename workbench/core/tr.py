@@ -3,7 +3,7 @@
 `tr`, `trn` and `trc` take literal strings, which `packaging/languages.py` collects for the translators' catalogues
 (gettext's PO format). A text in a table is marked where it stands (`mark`) and translated where it is shown (`tr`).
 What the layers below the window say (errors, verdicts, warnings) stays English in the database, in logs and exports;
-the window shows it through `translated`.
+the window, and reports that are made in it, show it through `translated`.
 
 Compiled catalogues are read here and not by the standard library's gettext, which decodes every text at once: 8 ms
 for 2,600 texts on a slow machine, before the first paint; this reader takes 1.3 ms. English costs nothing.

@@ -28,20 +28,20 @@ def explanation(comparison: Comparison) -> str:
     verdict = comparison.verdict
     candidate, baseline = comparison.candidate[0], comparison.baseline[0]
     confidence, count = percent_of(verdict.difference.confidence), comparison.together
-    text = ""
+    said = []  # sentence by sentence, which is how they are translated
     if verdict.only_candidate or verdict.only_baseline or not comparison.differing:  # else: scores in between
-        text = (
+        said.append(
             f"Cases that only {candidate} gets right: {verdict.only_candidate}; that only {baseline} gets right: "
-            f"{verdict.only_baseline}. "
+            f"{verdict.only_baseline}."
         )
-    text += (
+    said.append(
         f"Had you asked about all work of this kind instead of these {verdict.n} cases, the difference would lie "
-        f"somewhere on the bar (with {confidence} confidence). Right of the dashed line it is no worse than you "
-        "allowed."
+        f"somewhere on the bar (with {confidence} confidence)."
     )
+    said.append("Right of the dashed line it is no worse than you allowed.")
     if count > 1:
-        text += f" {count} comparisons are judged together and so each more strictly: chance has more tries."
-    return text
+        said.append(f"{count} comparisons are judged together and so each more strictly: chance has more tries.")
+    return " ".join(said)
 
 
 def settling(comparison: Comparison, arms: Sequence[ArmSummary]) -> str:
@@ -55,15 +55,15 @@ def settling(comparison: Comparison, arms: Sequence[ArmSummary]) -> str:
             "chosen anew, for new cases, would give another answer."
         )
     more = f"{verdict.more_cases:,}"
-    text = f"What would settle it: about {more} more cases like these, if the difference stays as it is."
+    said = [f"What would settle it: about {more} more cases like these, if the difference stays as it is."]
     both = [arm for arm in arms if (arm.contestant, arm.prompt) in (comparison.candidate, comparison.baseline)]
     usd = sum(arm.cost_per_1000_usd or 0.0 for arm in both if arm.remote) * verdict.more_cases / 1000
     minutes = sum(arm.seconds_for_each or 0.0 for arm in both if not arm.remote) * verdict.more_cases / 60
     if usd:
-        text += f" They would cost about ${usd:,.2f}."
+        said.append(f"They would cost about ${usd:,.2f}.")
     if minutes >= 1:
-        text += f" They would take this machine about {minutes:,.0f} minutes."
-    return text
+        said.append(f"They would take this machine about {minutes:,.0f} minutes.")
+    return " ".join(said)
 
 
 def best_first(comparisons: Sequence[Comparison]) -> list[Comparison]:

@@ -5,17 +5,18 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from html import escape
 from typing import Any
 
 from workbench import __version__
 from workbench.core.paths import bundled
+from workbench.core.tr import language, mark, tr, translated, trn
 from workbench.evaluation.analysis import Analysis, ArmSummary, Comparison, Slice
 from workbench.evaluation.answers import Answer
 from workbench.evaluation.break_even import BreakEven
 from workbench.evaluation.budget import UNKNOWN_ANSWER_TOKENS, limits_answers
 from workbench.evaluation.cases import TestCase
 from workbench.evaluation.findings import (
-    OUTCOME_WORDS,
     best_first,
     comparison_warnings,
     explanation,
@@ -27,6 +28,11 @@ from workbench.evaluation.findings import (
 from workbench.evaluation.spec import EvalSpec
 from workbench.evaluation.verdict import Outcome, detail, headline, signed
 
+OUTCOME_TITLES = {
+    Outcome.REPLACEABLE: mark("Can replace"),
+    Outcome.NOT_REPLACEABLE: mark("Can't replace"),
+    Outcome.NOT_ENOUGH_EVIDENCE: mark("Not enough evidence"),
+}
 MAX_DIFFERING = 50
 MAX_TEXT = 4_000
 
@@ -42,31 +48,50 @@ def html_report(
     created: datetime | None = None,
 ) -> str:
     """All text of models and files is escaped; nothing is fetched, no script runs. `judges`: (model, remote, how many
-    questions); `money`: (model, what it costs)."""
+    questions); `money`: (model, what it costs). In the language in use: the window's, and English on the command line;
+    numbers, times and dates are written as in English."""
     from jinja2 import Environment, FileSystemLoader  # noqa: PLC0415  only reports need it
     from markupsafe import Markup  # noqa: PLC0415
 
     environment = Environment(
         loader=FileSystemLoader(bundled("resources") / "report"), autoescape=True, trim_blocks=True, lstrip_blocks=True
     )
+    environment.globals["_"] = tr
     ordered = best_first(analysis.comparisons)
     comparisons = [_comparison(spec, c, analysis, answers) for c in ordered]
     for shown, comparison in zip(comparisons, ordered, strict=True):
         shown["picture"] = Markup(interval_svg(comparison))
     return environment.get_template("report.html.j2").render(
+        language=language().replace("_", "-"),
         spec=spec,
-        n_cases=len(spec.selected_cases()),
+        facts=_facts(spec),
         created=(created or datetime.now(UTC)).strftime("%Y-%m-%d %H:%M UTC"),
         comparisons=comparisons,
         arms=[{**_arm(arm), "bar": Markup(rate_svg(arm))} for arm in analysis.arms],
-        smallest=smallest(analysis),
-        money=[(name, money_line(item)) for name, item in money],
-        ledger=left_the_machine(analysis.arms, judges),
-        conditions=list(conditions),
-        limits=limits_of(spec, analysis),
-        graders=[grader.grader for grader in spec.graders],
+        smallest=translated(smallest(analysis)),
+        money=[(name, translated(money_line(item))) for name, item in money],
+        ledger=_all_translated(left_the_machine(analysis.arms, judges)),
+        conditions=_all_translated(conditions),
+        limits=_all_translated(limits_of(spec, analysis)),
         version=__version__,
     )
+
+
+def _all_translated(lines: Sequence[str]) -> list[str]:
+    return [translated(line) for line in lines]
+
+
+def _facts(spec: EvalSpec) -> list[str]:
+    """How it was set up, in a few words each."""
+    facts = [trn("{count} case", "{count} cases", len(spec.selected_cases()))]
+    if spec.repeats > 1:
+        facts.append(trn("{count} answer to each", "{count} answers to each", spec.repeats))
+    if spec.baseline:
+        facts.append(tr("margin {points} points of 100, fixed beforehand", points=f"{spec.margin:g}"))
+    if spec.part != "all":
+        facts.append(tr("sealed part only") if spec.part == "sealed" else tr("working part only"))
+    facts.append(tr("graded by {names}", names=", ".join(grader.grader for grader in spec.graders)))
+    return facts
 
 
 def interval_svg(comparison: Comparison) -> str:
@@ -81,7 +106,22 @@ def interval_svg(comparison: Comparison) -> str:
         return round(side + (points - left_end) / (right_end - left_end) * (width - 2 * side), 1)
 
     colour = {Outcome.REPLACEABLE: "good", Outcome.NOT_REPLACEABLE: "bad"}.get(verdict.outcome, "open")
-    label = f"Difference {estimate:+.1f} points, interval {low:+.1f} to {high:+.1f}, margin {-margin:g}"
+    label = escape(
+        tr(
+            "Difference {estimate} points, interval {low} to {high}, margin {margin}",
+            estimate=f"{estimate:+.1f}",
+            low=f"{low:+.1f}",
+            high=f"{high:+.1f}",
+            margin=f"{-margin:g}",
+        )
+    )
+    points, bound = (
+        escape(tr("{points} points", points=signed(estimate))),
+        escape(tr("your margin −{margin}", margin=f"{margin:g}")),
+    )
+    equal, worse, better = (
+        escape(text) for text in (tr("equal"), tr("← worse than the baseline"), tr("better than the baseline →"))
+    )
     near = x(0) - x(-margin) < 70
     equal_at, equal_anchor = (x(0) + 4, "start") if near else (x(0), "middle")
     mark_at, mark_anchor = (x(-margin) - 4, "end") if near else (x(-margin), "middle")
@@ -97,11 +137,11 @@ def interval_svg(comparison: Comparison) -> str:
         f'<line x1="{x(low)}" y1="39" x2="{x(high)}" y2="39" stroke="var(--{colour})" stroke-width="6" '
         'stroke-linecap="round"/>'
         f'<circle cx="{x(estimate)}" cy="39" r="7.5" fill="var(--{colour})" stroke="var(--panel)" stroke-width="2"/>'
-        f'<text class="strong" x="{estimate_at}" y="13" text-anchor="middle">{signed(estimate)} points</text>'
-        f'<text class="bad" x="{mark_at:.1f}" y="76" text-anchor="{mark_anchor}">your margin −{margin:g}</text>'
-        f'<text x="{equal_at:.1f}" y="76" text-anchor="{equal_anchor}">equal</text>'
-        f'<text x="{side}" y="98">← worse than the baseline</text>'
-        f'<text x="{width - side}" y="98" text-anchor="end">better than the baseline →</text></svg>'
+        f'<text class="strong" x="{estimate_at}" y="13" text-anchor="middle">{points}</text>'
+        f'<text class="bad" x="{mark_at:.1f}" y="76" text-anchor="{mark_anchor}">{bound}</text>'
+        f'<text x="{equal_at:.1f}" y="76" text-anchor="{equal_anchor}">{equal}</text>'
+        f'<text x="{side}" y="98">{worse}</text>'
+        f'<text x="{width - side}" y="98" text-anchor="end">{better}</text></svg>'
     )
 
 
@@ -137,20 +177,24 @@ def _comparison(
         "candidate": candidate,
         "baseline": baseline,
         "outcome": verdict.outcome.value,
-        "badge": OUTCOME_WORDS[verdict.outcome],
+        "badge": tr(OUTCOME_TITLES[verdict.outcome]),
         "prompt": comparison.candidate[1] if len(spec.prompts) > 1 else "",
-        "headline": headline(verdict, candidate, baseline),
-        "detail": detail(verdict, candidate, baseline),
-        "explanation": explanation(comparison),
-        "settling": settling(comparison, analysis.arms),
+        "headline": translated(headline(verdict, candidate, baseline)),
+        "detail": translated(detail(verdict, candidate, baseline)),
+        "explanation": translated(explanation(comparison)),
+        "settling": translated(settling(comparison, analysis.arms)),
         "method": verdict.difference.method,
         "p": None if verdict.p_value is None else f"{verdict.p_value:.2g}",
-        "warnings": comparison_warnings(comparison),
+        "warnings": _all_translated(comparison_warnings(comparison)),
         "slices": [_slice(item, verdict.margin) for item in comparison.slices],
         "cases": [_case(spec, case, comparison, answers) for case in shown],
-        "cases_note": f"{len(comparison.differing)} cases differ"
-        + (f"; the first {MAX_DIFFERING} are shown." if len(comparison.differing) > MAX_DIFFERING else "."),
+        "cases_note": _differing_note(len(comparison.differing)),
     }
+
+
+def _differing_note(count: int) -> str:
+    note = trn("{count} case differs.", "{count} cases differ.", count)
+    return f"{note} {tr('The first {count} are shown.', count=MAX_DIFFERING)}" if count > MAX_DIFFERING else note
 
 
 def _slice(item: Slice, margin: float) -> dict[str, Any]:
@@ -160,7 +204,7 @@ def _slice(item: Slice, margin: float) -> dict[str, Any]:
         "tag": item.tag,
         "n": item.n,
         "difference": signed(interval.estimate * 100),
-        "interval": f"{signed(interval.low * 100)} to {signed(interval.high * 100)}",
+        "interval": tr("{low} to {high}", low=signed(interval.low * 100), high=signed(interval.high * 100)),
         "tone": tone,
     }
 
@@ -176,8 +220,8 @@ def _case(spec: EvalSpec, case_id: str, comparison: Comparison, answers: Sequenc
                 {
                     "name": arm[0],
                     "text": _cut(answer.text),
-                    "score": "" if answer.score is None else f"score {answer.score:.2f}",
-                    "reason": _cut(reason),
+                    "score": "" if answer.score is None else tr("score {score}", score=f"{answer.score:.2f}"),
+                    "reason": _cut(translated(reason)),
                 }
             )
     return {
@@ -191,9 +235,9 @@ def _case(spec: EvalSpec, case_id: str, comparison: Comparison, answers: Sequenc
 def _arm(arm: ArmSummary) -> dict[str, Any]:
     rate = arm.rate
     if arm.recorded:
-        place = "recorded earlier"
+        place = tr("recorded earlier")
     else:
-        place = "left this machine" if arm.remote else "this machine"
+        place = tr("left this machine") if arm.remote else tr("this machine")
     return {
         "name": arm.contestant,
         "prompt": arm.prompt,
@@ -205,7 +249,7 @@ def _arm(arm: ArmSummary) -> dict[str, Any]:
         "p95": _seconds(arm.latency_p95_s),
         "file": f"{arm.quantization} {size_text(arm.file_bytes)}".strip() if arm.file_bytes else "",
         "speed": "–" if arm.tokens_per_s is None else f"{arm.tokens_per_s:.1f}",
-        "cost": "unknown" if arm.cost_per_1000_usd is None else f"${arm.cost_per_1000_usd:.2f}",
+        "cost": tr("unknown") if arm.cost_per_1000_usd is None else f"${arm.cost_per_1000_usd:.2f}",
         "place": place,
     }
 
@@ -218,10 +262,12 @@ def money_line(item: BreakEven) -> str:
         f"({item.local_hours_per_month:,.1f} hours of work)."
     )
     if not item.fits_in_a_month:
-        return line + " One such machine would not get it done in a month."
-    if item.months_until_paid:
-        return line + f" The machine is paid off after {item.months_until_paid:.1f} months."
-    return line
+        more = "One such machine would not get it done in a month."
+    elif item.months_until_paid:
+        more = f"The machine is paid off after {item.months_until_paid:.1f} months."
+    else:
+        return line
+    return f"{line} {more}"
 
 
 def limits_of(spec: EvalSpec, analysis: Analysis) -> list[str]:
