@@ -56,7 +56,7 @@ def render(app: QApplication, scene: Scene, theme: str, size: tuple[int, int], o
 
         try:
             scene.show(program, wait)
-            spin(app, lambda: program.jobs.pending == 0, at_least_ms=600)
+            spin(app, lambda: scene.stays_busy or program.jobs.pending == 0, at_least_ms=600)
             program.window.grab().save(str(out / f"{scene.name}-{theme}-{size[0]}.png"))
         finally:
             program.close()

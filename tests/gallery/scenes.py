@@ -62,6 +62,8 @@ class Scene:
     show: Callable[[Program, Wait], None]
     settings: dict[str, Any] = field(default_factory=dict)
     damage: Callable[[Path], None] | None = None
+    stays_busy: bool = False
+    """The picture shows work under way: it is not waited for."""
 
     def prepare(self, home: Path, theme: str) -> None:
         appearance = {"theme": theme, **self.settings.get("appearance", {})}
@@ -169,7 +171,7 @@ SCENES: tuple[Scene, ...] = (
     Scene("model-picker", picker),
     Scene("toast", toast),
     Scene("store-damaged", nothing, damage=damaged_store),
-    *(Scene(name, show) for name, show in MODELS_SCENES),
+    *(Scene(name, show, stays_busy=name == "models-searching") for name, show in MODELS_SCENES),
     *(Scene(name, show, settings) for name, show, settings in HISTORY),
     *(
         Scene(name, show, settings, failing_plugin if name == "plugins-failed" else None)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from PySide6.QtWidgets import QLabel
 
 from tests.ui.driver import Driver
 from tests.ui.settings.conftest import Part
@@ -31,12 +32,25 @@ def test_a_key_is_saved_shown_as_there_and_forgotten_with_undo(window: Driver, p
     save_key(window, section, "anthropic")
     assert "unencrypted" in section.warning.text()  # this system has no keyring
     assert KEY not in section.cards["anthropic"].key.text()
+    assert section.cards["anthropic"].test.hasFocus(), "with a key, the next step is to test it"
     keys = window.program.slot.value.keys
     window.click(section.cards["anthropic"].forget)
     window.wait(lambda: keys.get("anthropic") is None)
     window.wait(window.window.toaster.isVisible)
     window.window.toaster.undo()
     window.wait(lambda: keys.get("anthropic") == KEY)
+
+
+def test_cards_are_headed_by_the_vendor_and_none_is_squeezed(window: Driver, part: Part) -> None:
+    section = part("providers")
+    card = cards(window, section, "azure", "anthropic")["azure"]
+    assert [label.text() for label in card.findChildren(QLabel)][1:3] == ["Azure OpenAI", "azure"]
+    section.cards["anthropic"].tell("It works: 1 model (Claude).", "good")
+    section.reload()
+    window.wait(lambda: section.cards.get("azure") not in (card, None))
+    cards(window, section, "openai")
+    fields = [made.key for made in section.cards.values()]
+    window.wait(lambda: all(field.height() >= field.sizeHint().height() for field in fields))
 
 
 def test_an_entry_of_ones_own_is_added_changed_and_removed_with_its_key(window: Driver, part: Part) -> None:

@@ -110,6 +110,25 @@ def abilities_text(capabilities: Iterable[str]) -> str:
     return ", ".join(sorted(tr(ABILITIES[name]) if name in ABILITIES else name for name in capabilities))
 
 
+def task_text(task: str) -> str:
+    """The Hub's pipeline tag in words; one that has none here stands as it is."""
+    return tr(dict(TASKS).get(task, task)) if task else ""
+
+
+def tag_text(tag: str) -> str:
+    """What a model of the bundled list is good for."""
+    return tr(TAGS.get(tag, tag))
+
+
+TAGS = {
+    "chat": mark("chat"),
+    "small": mark("small"),
+    "multilingual": mark("multilingual"),
+    "code": mark("code"),
+    "reasoning": mark("reasoning"),
+    "images": mark("images"),
+    "embeddings": mark("embeddings"),
+}
 SOURCES = {
     "Bundled": mark("Bundled"),
     "own folder": mark("Own folder"),

@@ -187,7 +187,8 @@ class InstalledView(QWidget):
     def _fit_columns(self) -> None:
         scale = self._context.theme.scale
         widths = [scaled(width or LEAST_NAME_WIDTH, scale) for width in COLUMN_WIDTHS]
-        missing = sum(widths) - self.table.viewport().width()
+        room = self.table.width() - self.table.verticalScrollBar().sizeHint().width()  # the viewport is of before
+        missing = sum(widths) - room
         for column in GIVEN_UP:
             self.table.setColumnHidden(column, missing > 0)
             missing -= widths[column]

@@ -203,9 +203,12 @@ class Row:
         """One line, cut where there is no room for it."""
         shown = QFontMetrics(font).elidedText(text, cut, area.width())
         start = Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter
+        self.painter.setLayoutDirection(Qt.LayoutDirection.LayoutDirectionAuto)  # the text's own: 4.68 GB, not GB 4.68
         self.painter.setFont(font)
         self.painter.setPen(QColor(color))
-        self.painter.drawText(self.place(area), QStyle.visualAlignment(self._direction, start), shown)
+        self.painter.drawText(
+            self.place(area), QStyle.visualAlignment(self._direction, start) | Qt.AlignmentFlag.AlignAbsolute, shown
+        )
 
 
 def breakable(text: str) -> str:

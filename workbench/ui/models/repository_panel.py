@@ -22,7 +22,7 @@ from workbench.ui.context import Context
 from workbench.ui.flow import FlowLayout
 from workbench.ui.formats import count_text, size_text
 from workbench.ui.icons import IconButton
-from workbench.ui.models.formats import age_text, owner_of, repo_title, tokens_text
+from workbench.ui.models.formats import age_text, owner_of, repo_title, task_text, tokens_text
 from workbench.ui.models.gated import GatedPanel
 from workbench.ui.models.parts import EmptyState, Notice, Segments, open_in_browser, set_badge
 from workbench.ui.models.quantizations import QuantizationList, RowState
@@ -247,7 +247,7 @@ class RepositoryPanel(QWidget):
         size = tokens_text(repository.context_length)
         set_badge(self.badges["context"], tr("{size} context", size=size) if size else "", "badge")
         set_badge(self.badges["license"], known.license, "badge")
-        set_badge(self.badges["task"], known.task, "badge")
+        set_badge(self.badges["task"], task_text(known.task), "badge")
         open_now = known.gated and header is not None
         gated = tr("Access granted") if open_now else tr("Gated") if known.gated else ""
         set_badge(self.badges["gated"], gated, "badgeGood" if open_now else "badgeWarn")

@@ -21,6 +21,7 @@ from workbench.ui.models.formats import (
     owner_of,
     repo_title,
     speed_text,
+    tag_text,
     tokens_text,
 )
 from workbench.ui.models.parts import Row
@@ -79,7 +80,7 @@ class ResultsModel(QAbstractListModel):
         if repo.downloads:
             found.append(tr("{count} downloads", count=count_text(repo.downloads)))
         if self._search.source == "catalogue":
-            found.append(", ".join(repo.tags))
+            found.append(", ".join(map(tag_text, repo.tags)))
         return [part for part in found if part]
 
     def fit(self, repo: RepoSummary) -> Fit | None:

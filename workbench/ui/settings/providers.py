@@ -10,7 +10,7 @@ from typing import Any
 from msgspec.structs import replace
 from PySide6 import QtWidgets
 from PySide6.QtCore import Qt, QTimer, Signal, Slot
-from PySide6.QtWidgets import QComboBox, QFrame, QHBoxLayout, QLineEdit, QVBoxLayout
+from PySide6.QtWidgets import QApplication, QComboBox, QFrame, QHBoxLayout, QLineEdit, QVBoxLayout
 
 from workbench.core.cancel import CancelToken
 from workbench.core.errors import ErrorInfo
@@ -201,6 +201,8 @@ class ProvidersSection(SettingsSection):
         self._kinds: list[tuple[str, str]] = []
         self._waiting: list[ProviderState] = []
         self._results: dict[str, tuple[str, str]] = {}
+        self._focused = ""
+        """The card that had the focus when all were made anew."""
         self.warning = label("", "warn", wrap=True)
         self.warning.hide()
         self.column.addWidget(self.warning)
@@ -236,6 +238,7 @@ class ProvidersSection(SettingsSection):
     def _show(self, found: tuple[list[ProviderState], list[tuple[str, str]], str]) -> None:
         states, self._kinds, warning = found
         results = {name: (card.result.text(), card.result.objectName()) for name, card in self.cards.items()}
+        self._focused = self._card_with_focus()
         clear(self._list)
         self.cards.clear()
         self.empty.setVisible(not states)
@@ -260,8 +263,27 @@ class ProvidersSection(SettingsSection):
                 card.tell(*self._results[state.name])
             self.cards[state.name] = card
             self._list.addWidget(card)
+            if state.name == self._focused:  # with a key the next step is to test it
+                (card.test if state.key_place else card.key).setFocus(Qt.FocusReason.OtherFocusReason)
         if self._waiting:
             QTimer.singleShot(TURN_MS, self, self._add_cards)
+        else:
+            QTimer.singleShot(0, self, self._fit_height)
+
+    def _card_with_focus(self) -> str:
+        focused = QApplication.focusWidget()
+        cards = self.cards.items() if focused is not None else ()
+        return next((name for name, card in cards if focused and card.isAncestorOf(focused)), "")
+
+    @Slot()
+    def _fit_height(self) -> None:
+        """Room for every card: the heights that the layouts remember may be of before the fields were styled."""
+        for card in self.cards.values():
+            if (inside := card.layout()) is not None:
+                inside.invalidate()
+        self._list.invalidate()
+        self.column.invalidate()
+        self.updateGeometry()
 
     def _run(self, work: Any, done: Any, name: str) -> None:
         self.context.jobs.run(work, done, lambda error: self._failed(name, error), owner=self)
