@@ -8,11 +8,13 @@ from types import SimpleNamespace
 
 from PySide6.QtCore import QMimeData, QUrl
 from PySide6.QtGui import QImage
-from PySide6.QtWidgets import QPushButton, QToolButton
+from PySide6.QtWidgets import QPushButton, QToolButton, QVBoxLayout, QWidget
+from pytestqt.qtbot import QtBot
 
 from tests.ui.driver import Driver
 from workbench.core.messages import ImagePart
 from workbench.ui.chat.attachments import AttachmentChip
+from workbench.ui.chat.composer import Composer
 from workbench.ui.chat.session_list import excerpt
 
 
@@ -402,3 +404,20 @@ def test_a_search_hit_is_near_the_beginning_of_its_line() -> None:
     assert excerpt("# A long answer with \ue000code\ue001 in\n it") == "… answer with code in it"
     assert excerpt("\ue000Code\ue001 and more \ue000code\ue001") == "Code and more code"
     assert excerpt("of the title only") == "of the title only"
+
+
+def test_the_field_shows_its_text_on_all_lines_it_grew_to_when_it_became_narrow(qtbot: QtBot) -> None:
+    frame, composer = QWidget(), Composer()
+    qtbot.addWidget(frame)
+    column = QVBoxLayout(frame)
+    column.addStretch(1)
+    column.addWidget(composer)
+    composer.set_model(None)
+    composer.setStyleSheet("QPlainTextEdit { font-size: 28px; }")
+    frame.resize(1200, 500)
+    frame.show()
+    qtbot.waitExposed(frame)
+    height = composer.edit.height()
+    frame.resize(360, 500)
+    qtbot.waitUntil(lambda: composer.edit.height() > height)
+    qtbot.waitUntil(lambda: composer.edit.viewport().height() == composer.edit.height(), timeout=2_000)

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from PySide6.QtCore import Qt, QTimer
+from PySide6.QtCore import QRect, Qt, QTimer
 from PySide6.QtGui import QPalette
 from PySide6.QtWidgets import (
     QApplication,
@@ -565,3 +565,33 @@ def test_the_window_follows_the_system_into_the_dark(window: Driver, monkeypatch
     assert theme.tokens is LIGHT
     QApplication.styleHints().colorSchemeChanged.emit(Qt.ColorScheme.Dark)
     assert theme.tokens is LIGHT
+
+
+def test_the_largest_text_cuts_no_button_of_the_list_and_no_prompt_to_try(window: Driver) -> None:
+    change_appearance(window.window, text_scale=200)
+    window.wait(lambda: window.program.theme.scale == 200)
+    window.window.resize(1280, 640)
+    window.shortcut("Ctrl+1")
+    welcome = window.page.welcome
+    window.wait(lambda: all(b.height() >= b.sizeHint().height() for b in welcome.buttons))
+    window.wait(lambda: welcome.title.height() >= welcome.title.heightForWidth(welcome.title.width()))
+    new = window.page.sessions.new
+    new.setText(" New comparison, or what it is called elsewhere")
+    window.shortcut("Ctrl+2")
+    window.shortcut("Ctrl+1")
+    window.wait(lambda: new.width() >= new.sizeHint().width())
+    window.shortcut("Ctrl+M")
+    window.wait(window.page.picker.isVisible)
+    picker, frame = window.page.picker, window.window
+    assert frame.rect().contains(QRect(frame.mapFromGlobal(picker.pos()), picker.size()))
+    change_appearance(window.window, text_scale=100)
+
+
+def test_the_palette_says_when_nothing_is_found(window: Driver) -> None:
+    window.shortcut("Ctrl+K")
+    palette = window.window.command_palette
+    window.wait(palette.isVisible)
+    window.qtbot.keyClicks(palette.field, "zzzqq")
+    assert [palette.rows.item(row).text() for row in range(palette.rows.rowCount())] == ["Nothing found."]
+    window.qtbot.keyClick(palette.field, Qt.Key.Key_Return)
+    assert palette.isVisible()

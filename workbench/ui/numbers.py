@@ -11,6 +11,7 @@ from PySide6.QtCore import QObject
 PLAIN_TEXT = ("textFormat", 0)
 CENTERED = ("alignment", 0x4 | 0x80)
 AT_RIGHT = ("alignment", 0x2 | 0x80)
+NO_FOCUS = ("focusPolicy", 0)
 FOCUS_BY_TAB = ("focusPolicy", 1)
 ICON_ABOVE_TEXT = ("toolButtonStyle", 3)
 ICON_BESIDE_TEXT = ("toolButtonStyle", 2)

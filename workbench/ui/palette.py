@@ -94,10 +94,10 @@ class ActionDelegate(RowDelegate):
         palette = QApplication.palette()
         rect = self.paint_selection(painter, option)
         muted = palette.color(QPalette.ColorRole.PlaceholderText)
-        name = index.data(ICON_ROLE)
+        name, side = index.data(ICON_ROLE), icons.in_scale(16)
         if name:
-            top = rect.top() + (rect.height() - 16) // 2
-            icons.icon(name, muted.name(), 16).paint(painter, mirrored(option, QRect(rect.left() + 10, top, 16, 16)))
+            place = QRect(rect.left() + 10, rect.top() + (rect.height() - side) // 2, side, side)
+            icons.icon(name, muted.name(), side).paint(painter, mirrored(option, place))
         keys = index.data(KEYS_ROLE) or ""
         painter.setFont(option.font)
         painter.setPen(muted)
@@ -105,7 +105,7 @@ class ActionDelegate(RowDelegate):
         flags = Qt.AlignmentFlag.AlignVCenter | Qt.AlignmentFlag.AlignRight
         painter.drawText(mirrored(option, rect.adjusted(0, 0, -12, 0)), flags, keys)
         painter.setPen(palette.color(QPalette.ColorRole.Text))
-        room = mirrored(option, rect.adjusted(38, 0, -24 - keys_width, 0))
+        room = mirrored(option, rect.adjusted(side + 22, 0, -24 - keys_width, 0))
         text = option.fontMetrics.elidedText(
             index.data(Qt.ItemDataRole.DisplayRole), Qt.TextElideMode.ElideRight, room.width()
         )
@@ -180,6 +180,8 @@ class CommandPalette(ChoiceList):
             self.rows.appendRow(item)
         if found:
             self.select(self.rows.index(0, 0))
+        else:
+            self.add_heading(tr("Nothing found."))
         row_height = self.list.sizeHintForRow(0) if found else ROW_HEIGHT
         self.list.setFixedHeight(min(max(len(found), 1), MAX_ROWS) * row_height + 4)
         self.adjustSize()
@@ -207,6 +209,6 @@ class CommandPalette(ChoiceList):
     def _place(self) -> None:
         parent = self.parentWidget()
         assert parent is not None
-        width = min(WIDTH, parent.width() - 32)
+        width = min(icons.in_scale(WIDTH), parent.width() - 32)
         self.setFixedWidth(width)
         self.move((parent.width() - width) // 2, min(80, parent.height() // 8))

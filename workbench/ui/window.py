@@ -197,7 +197,6 @@ class MainWindow(QMainWindow):
     def _scale(self) -> None:
         scale = self._theme.scale
         set_scale(scale)
-        self.list_frame.setMinimumWidth(scaled(LIST_MINIMUM, min(scale, LARGEST_SCALE)))
         self.rail.set_scale(scale)
         self._status_place.setFixedHeight(scaled(STATUS_HEIGHT, scale))
         if self.is_complete:
@@ -210,6 +209,9 @@ class MainWindow(QMainWindow):
         if page is None or (self.is_complete and getattr(page, "side_list", None) is None):
             self.list_frame.hide()
             return
+        shown = self.lists.currentWidget()  # its buttons must not be cut where the text is large
+        least = scaled(LIST_MINIMUM, min(self._theme.scale, LARGEST_SCALE))
+        self.list_frame.setMinimumWidth(max(least, shown.minimumSizeHint().width() if shown is not None else 0))
         room = self.width() - self.rail.sizeHint().width() - self.list_frame.minimumWidth()
         fits = page.minimumSizeHint().width() <= room
         self._list_wanted = self._list_wanted and not fits

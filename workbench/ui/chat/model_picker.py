@@ -24,6 +24,8 @@ from workbench.ui.widgets import mirrored
 
 WIDTH = 440
 MAX_HEIGHT = 420
+EDGE = 8
+"""Pixels the list keeps from the window's edges."""
 ID_ROLE = Qt.ItemDataRole.UserRole + 1
 DETAIL_ROLE = Qt.ItemDataRole.UserRole + 2
 ICON_ROLE = Qt.ItemDataRole.UserRole + 3
@@ -75,9 +77,10 @@ class ModelDelegate(RowDelegate):
             painter.restore()
             return
         rect = self.paint_selection(painter, option)
-        area = mirrored(option, QRect(rect.left() + 10, rect.center().y() - 8, 17, 17))
-        icons.icon(index.data(ICON_ROLE), muted.name(), 17).paint(painter, area)
-        room = mirrored(option, rect.adjusted(38, 6, -10, -6))
+        side = in_scale(17)
+        area = mirrored(option, QRect(rect.left() + 10, rect.center().y() - side // 2, side, side))
+        icons.icon(index.data(ICON_ROLE), muted.name(), side).paint(painter, area)
+        room = mirrored(option, rect.adjusted(side + 21, 6, -10, -6))
         painter.setFont(option.font)
         painter.setPen(palette.color(QPalette.ColorRole.Text))
         elide = Qt.TextElideMode.ElideRight
@@ -130,8 +133,14 @@ class ModelPicker(ChoiceList):
         self.field.clear()
         self.fill("")
         height = sum(self.list.sizeHintForRow(row) for row in range(self.rows.rowCount()))
-        self.resize(in_scale(WIDTH), min(height + in_scale(96), in_scale(MAX_HEIGHT), anchor.window().height() - 60))
-        self.move(anchor.mapToGlobal(QPoint(0, anchor.height() + 4)))
+        window = anchor.window()
+        place = anchor.mapTo(window, QPoint(0, anchor.height() + 4))
+        room = QSize(window.width() - 2 * EDGE, window.height() - place.y() - EDGE)
+        self.resize(QSize(in_scale(WIDTH), min(height + in_scale(96), in_scale(MAX_HEIGHT))).boundedTo(room))
+        if self.isRightToLeft():
+            place.setX(place.x() + anchor.width() - self.width())
+        place.setX(max(EDGE, min(place.x(), window.width() - EDGE - self.width())))
+        self.move(window.mapToGlobal(place))
         self.show()
         self.field.setFocus(Qt.FocusReason.PopupFocusReason)
 
@@ -152,6 +161,8 @@ class ModelPicker(ChoiceList):
         self._add_models(sorted(remote, key=lambda info: (info.provider, info.name)), query)
         if self._best is not None:
             self.select(self._best[1])
+        else:
+            self.add_heading(tr("Nothing found."))
 
     def _add_models(self, models: list[ModelInfo], query: str) -> None:
         heading = ""

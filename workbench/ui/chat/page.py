@@ -39,6 +39,8 @@ MAIN_WIDTH = 366
 """The panel makes room where the conversation would become narrower than this."""
 MODEL_NAME_WIDTH = 260
 CHEVRON_SIZE = 13
+HEAD_SPACE = 64
+"""Pixels of the head that are neither widget: margins and gaps."""
 TEXT_WIDTH = 860
 """Widest column of text; wider lines are hard to read."""
 
@@ -59,6 +61,16 @@ class ModelButton(IconButton):
         painter = QPainter(self)
         painter.drawPixmap(x, (self.height() - side) // 2 + 1, drawn)
         painter.end()
+
+
+class Middle(QFrame):
+    """Between the list and the options."""
+
+    resized = Signal()
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        self.resized.emit()
 
 
 class ChatPage(Page):
@@ -99,8 +111,9 @@ class ChatPage(Page):
         self.splitter = QSplitter()
         self.splitter.setHandleWidth(1)
         self.splitter.setChildrenCollapsible(False)
-        main = self._main = QFrame()
+        main = self._main = Middle()
         main.setObjectName("chatMain")
+        main.resized.connect(self._fit_model_name)
         column = QVBoxLayout(main)
         column.setContentsMargins(0, 0, 0, 12)
         column.setSpacing(0)
@@ -229,11 +242,18 @@ class ChatPage(Page):
 
     def show_model_name(self, name: str) -> None:
         self._model_name = name
-        room = scaled(MODEL_NAME_WIDTH, min(self._scale, LARGEST_SCALE))
-        metrics = self.model_button.fontMetrics()
+        metrics, button = self.model_button.fontMetrics(), self.model_button
+        others = button.sizeHint().width() - metrics.horizontalAdvance(button.text())
+        others += self.panel_button.sizeHint().width() + HEAD_SPACE
+        others += 0 if self.model_badge.isHidden() else self.model_badge.sizeHint().width()
+        room = max(0, min(scaled(MODEL_NAME_WIDTH, min(self._scale, LARGEST_SCALE)), self._main.width() - others))
         if metrics.horizontalAdvance(name) > room:
             name = metrics.elidedText(name, QtCore.Qt.TextElideMode.ElideMiddle, room)
         self.model_button.setText(" " + (name or "…"))
+
+    @Slot()
+    def _fit_model_name(self) -> None:
+        self.show_model_name(self._model_name)
 
     def minimumSizeHint(self) -> QSize:
         """Without the panel, which makes room by itself."""

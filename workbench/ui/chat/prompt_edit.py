@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from PySide6 import QtCore
-from PySide6.QtCore import QEvent, QMimeData, QRect, Signal, Slot
+from PySide6.QtCore import QEvent, QMimeData, QRect, QTimer, Signal, Slot
 from PySide6.QtGui import QFocusEvent, QFontMetrics, QKeyEvent, QResizeEvent
 from PySide6.QtWidgets import QPlainTextEdit, QWidget
 
@@ -63,7 +63,8 @@ class PromptEdit(QPlainTextEdit):
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         super().resizeEvent(event)
-        self._grow()
+        if self.height() != self._wanted_height():
+            QTimer.singleShot(0, self, self._grow)  # in here Qt would leave the part that shows the text as it was
 
     def canInsertFromMimeData(self, source: QMimeData) -> bool:
         return _local_files(source) != [] or source.hasImage() or super().canInsertFromMimeData(source)
@@ -83,11 +84,14 @@ class PromptEdit(QPlainTextEdit):
 
     @Slot()
     def _grow(self) -> None:
-        metrics = QFontMetrics(self.font())
-        lines = max(self._text_lines(), self._placeholder_lines(metrics))  # it does not shrink with the first letter
-        height = min(lines, MAX_LINES) * metrics.lineSpacing() + 8
+        height = self._wanted_height()
         if self.height() != height:
             self.setFixedHeight(height)
+
+    def _wanted_height(self) -> int:
+        metrics = QFontMetrics(self.font())
+        lines = max(self._text_lines(), self._placeholder_lines(metrics))  # it does not shrink with the first letter
+        return min(lines, MAX_LINES) * metrics.lineSpacing() + 8
 
     def _text_lines(self) -> int:
         lines, block = 0, self.document().begin()

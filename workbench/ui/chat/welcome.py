@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QEvent, Signal, Slot
 from PySide6.QtGui import QResizeEvent
-from PySide6.QtWidgets import QHBoxLayout, QSizePolicy, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QHBoxLayout, QScrollArea, QSizePolicy, QVBoxLayout, QWidget
 
 from workbench.ui.icons import PushButton
-from workbench.ui.numbers import CENTERED, set_number
+from workbench.ui.numbers import CENTERED, NO_FOCUS, NO_FRAME, NO_HORIZONTAL_BAR, set_number
 from workbench.ui.tr import mark, tr
 from workbench.ui.widgets import label
 
@@ -58,13 +58,20 @@ class PromptButton(PushButton):
             self.setText(text)
 
 
-class Welcome(QWidget):
+class Welcome(QScrollArea):
+    """It scrolls where large text and a small window leave it no room."""
+
     prompt_chosen = Signal(str)
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.setAccessibleName(tr("New chat"))
-        outer = QHBoxLayout(self)
+        for number in (NO_FRAME, NO_HORIZONTAL_BAR, NO_FOCUS):
+            set_number(self, number)
+        self.setWidgetResizable(True)
+        content = QWidget()
+        content.setObjectName("content")
+        outer = QHBoxLayout(content)
         outer.setContentsMargins(24, 24, 24, 24)
         outer.addStretch(1)
         middle = QWidget()
@@ -91,6 +98,7 @@ class Welcome(QWidget):
         column.addStretch(3)
         outer.addWidget(middle, 10)
         outer.addStretch(1)
+        self.setWidget(content)
 
     def changeEvent(self, event: QEvent) -> None:
         super().changeEvent(event)

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from workbench.services.runner import Run
     from workbench.ui.transcript import TranscriptView
 
-MINIMUM_WIDTH = 236
+MINIMUM_WIDTH = 222
 KEY_ERRORS = ("missing_key", "bad_key", "auth_failed")
 FRAMES_PER_NUMBER = 6
 """The numbers in the head change five times a second: faster ones can't be read."""

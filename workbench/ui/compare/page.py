@@ -406,7 +406,6 @@ class ComparePage(Page):
         if self.toolbar.add.isEnabled():
             self._picking = ""
             self.picker.open_below(self.toolbar.add, self.state.models, "")
-            self._keep_on_screen(self.toolbar.add)
 
     def pick_model(self, key: str) -> None:
         column = self.state.column(key)
@@ -414,15 +413,6 @@ class ComparePage(Page):
             self._picking = key
             anchor = self.board.panels[key].header.name
             self.picker.open_below(anchor, self.state.models, column.model)
-            self._keep_on_screen(anchor)
-
-    def _keep_on_screen(self, anchor: QWidget) -> None:
-        """The list is wider than what it hangs below: it must not leave the window at the right."""
-        window = self.window()
-        right = window.mapToGlobal(QPoint(window.width() - 8, 0)).x()
-        excess = self.picker.x() + self.picker.width() - right
-        if excess > 0:
-            self.picker.move(self.picker.x() - excess, self.picker.y())
 
     @Slot(str)
     def _model_chosen(self, model_id: str) -> None:

@@ -45,6 +45,7 @@ class VoteBar(QFrame):
         self.setFocusPolicy(Qt.FocusPolicy.TabFocus)
         state.turns_changed.connect(self.refresh)
         state.columns_changed.connect(self.refresh)
+        state.models_changed.connect(self.refresh)
         state.turn_done.connect(self._finished)
         state.running_changed.connect(self.refresh)
         state.cell_changed.connect(self.refresh)
