@@ -168,3 +168,49 @@ def test_promptfoo_tests_of_a_file_and_judged_assertions_are_taken(tmp_path: Pat
     assert similar.options == {"threshold": 0.8}
     assert start.expected == r"\AHe\(y"
     assert any("javascript" in item for item in imported.not_taken)
+
+
+def test_promptfoo_lists_of_values_are_tests_of_their_own_and_expectations_are_filled(tmp_path: Path) -> None:
+    config = tmp_path / "promptfooconfig.yaml"
+    config.write_text(
+        "prompts: ['{{a}}{{b}}']\nproviders: openai:gpt-4o-mini\n"
+        "tests:\n  - vars: {a: [x, y], b: [1, 2]}\n    assert:\n"
+        "      - {type: contains-all, value: ['{{a}}', '{{ b }}']}\n"
+        "      - {type: equals, value: '{{missing}}'}\n  - vars: {a: file://a.txt}\n"
+    )
+    imported = read_promptfoo(config)
+    assert [tuple(case.variables.values()) for case in imported.spec.cases] == [("x", 1), ("x", 2), ("y", 1), ("y", 2)]
+    assert len(imported.spec.case_graders) == 4
+    assert [g[0].expected for g in imported.spec.case_graders.values()] == [
+        ["x", "1"],
+        ["x", "2"],
+        ["y", "1"],
+        ["y", "2"],
+    ]
+    assert [item for item in imported.not_taken if "variable that is not there" in item]
+    assert "test 2: variables from files (a)" in imported.not_taken
+
+
+@pytest.mark.parametrize(
+    "part",
+    [
+        "defaultTest: [1]",
+        "defaultTest: {vars: text, assert: {type: equals}}",
+        "tests: [{vars: [1, 2], assert: contains}]",
+        "tests: [{vars: {a: 1}, assert: [{type: [1]}, {type: similar, threshold: a}, {type: equals, weight: x}, 7]}]",
+        "tests: [{vars: {1: 2, a: {b: c}}, assert: [{type: contains, value: '{{ a'}]}]",
+        "providers: [{id: openai:x, config: fast}, 3, null, [a]]",
+        "prompts: [null, {label: 3}, [x], 'p']",
+        "targets: {a: b}",
+        "tests: [{vars: {a: [[1], {}]}, assert: [{type: equals, value: {a: 1}}]}]",
+    ],
+)
+def test_any_promptfoo_file_is_taken_or_refused_in_words(tmp_path: Path, part: str) -> None:
+    whole = {"prompts": "prompts: ['{{a}}']", "providers": "providers: openai:x", "tests": "tests: [{vars: {a: 1}}]"}
+    whole[part.partition(":")[0]] = part
+    config = tmp_path / "promptfooconfig.yaml"
+    config.write_text("\n".join(whole.values()))
+    try:
+        assert read_promptfoo(config).spec.cases
+    except BadInput as error:
+        assert "promptfooconfig" in str(error)

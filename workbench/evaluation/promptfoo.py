@@ -5,6 +5,8 @@ Format: promptfoo's documented `promptfooconfig.yaml` (prompts, providers, tests
 
 from __future__ import annotations
 
+import itertools
+import math
 import re
 from pathlib import Path
 from typing import Any
@@ -15,6 +17,7 @@ from workbench.core.errors import BadInput
 from workbench.core.requests import Sampling
 from workbench.evaluation.case_files import load_yaml, read_cases
 from workbench.evaluation.cases import TestCase, with_unique_ids
+from workbench.evaluation.prompts import render
 from workbench.evaluation.spec import EvalSpec, GraderSpec, ModelSpec, PromptSpec
 
 PROVIDERS = {"openai": "openai", "anthropic": "anthropic", "google": "google", "ollama": "ollama", "mistral": "mistral"}
@@ -34,6 +37,7 @@ ASSERTIONS: dict[str, tuple[str, dict[str, Any]]] = {
     "model-graded-closedqa": ("judge", {}),
 }
 EXPECTED_PREFIXES = tuple(sorted(ASSERTIONS, key=len, reverse=True))
+MOST_COMBINATIONS = 10_000
 JUDGED = {"llm-rubric", "model-graded-closedqa"}
 SAMPLING = {"temperature": "temperature", "top_p": "top_p", "max_tokens": "max_tokens", "seed": "seed", "stop": "stop"}
 
@@ -65,7 +69,7 @@ def read_promptfoo(path: Path) -> Imported:
     reader.miss(f"top level: {key}" for key in document.keys() - known)
     prompts = reader.prompts(document.get("prompts") or [])
     models = reader.models(document.get("providers") or document.get("targets") or [])
-    cases, graders = reader.tests(document.get("tests") or [], document.get("defaultTest") or {})
+    cases, graders = reader.tests(document.get("tests") or [], document.get("defaultTest"))
     if not (prompts and models and cases):
         missing = [n for n, part in (("prompts", prompts), ("providers", models), ("tests", cases)) if not part]
         raise BadInput(f"{path.name} holds no usable {' and no '.join(missing)}.", detail="\n".join(reader.not_taken))
@@ -114,7 +118,7 @@ class _Reader:
             if model is None:
                 self.miss(f"provider {entry.get('id')}: no counterpart here")
                 continue
-            config = entry.get("config") or {}
+            config = self._object(entry.get("config"), f"provider {entry['id']}: config")
             self.miss(f"provider {entry['id']}: config {key}" for key in config.keys() - SAMPLING.keys())
             values = {SAMPLING[key]: value for key, value in config.items() if key in SAMPLING}
             try:
@@ -125,7 +129,8 @@ class _Reader:
             result.append(ModelSpec(model=model, label=str(entry.get("label") or ""), sampling=sampling))
         return result
 
-    def tests(self, items: Any, default: dict[str, Any]) -> tuple[list[TestCase], dict[str, tuple[GraderSpec, ...]]]:
+    def tests(self, items: Any, default: Any) -> tuple[list[TestCase], dict[str, tuple[GraderSpec, ...]]]:
+        default = self._object(default, "defaultTest")
         self.judge = self._judge(default.get("options"))
         if isinstance(items, str):
             items = self._test_file(items)
@@ -138,36 +143,74 @@ class _Reader:
                 self.miss(f"test {number}: not an object")
                 continue
             self.miss(f"test {number}: {key}" for key in item.keys() - {"vars", "assert", "description", "metadata"})
-            variables = {**(default.get("vars") or {}), **(item.get("vars") or {})}
-            asserts = [*(default.get("assert") or []), *(item.get("assert") or [])]
-            cases.append(TestCase(id=f"test-{number}", variables=variables))
-            graders.append(tuple(g for a in asserts if (g := self._grader(a, number)) is not None))
+            own = self._object(item.get("vars"), f"test {number}: vars")
+            variables = {**self._object(default.get("vars"), "defaultTest: vars"), **own}
+            asserts = [
+                *self._list(default.get("assert"), "defaultTest"),
+                *self._list(item.get("assert"), f"test {number}"),
+            ]
+            combinations = self._combinations(variables, number)
+            for place, values in enumerate(combinations, 1):
+                name = f"test-{number}" if len(combinations) == 1 else f"test-{number}-{place}"
+                cases.append(TestCase(id=name, variables=values))
+                graders.append(tuple(g for a in asserts if (g := self._grader(a, number, values)) is not None))
         unique = with_unique_ids(cases)
         return unique, {case.id: specs for case, specs in zip(unique, graders, strict=True)}
 
-    def _grader(self, item: Any, number: int) -> GraderSpec | None:
+    def _object(self, value: Any, what: str) -> dict[str, Any]:
+        if not isinstance(value, dict):
+            if value:
+                self.miss(f"{what}: not an object")
+            return {}
+        return {str(key): item for key, item in value.items()}
+
+    def _list(self, value: Any, what: str) -> list[Any]:
+        if not isinstance(value, list):
+            if value:
+                self.miss(f"{what}: assert is not a list")
+            return []
+        return value
+
+    def _combinations(self, variables: dict[str, Any], number: int) -> list[dict[str, Any]]:
+        """A variable with a list of values stands for a test with each of them."""
+        filed = [name for name, value in variables.items() if isinstance(value, str) and value.startswith("file://")]
+        if filed:
+            self.miss(f"test {number}: variables from files ({', '.join(filed)})")
+            return []
+        choices = [value if isinstance(value, list) else [value] for value in variables.values()]
+        if math.prod(map(len, choices)) > MOST_COMBINATIONS:
+            self.miss(f"test {number}: more than {MOST_COMBINATIONS:,} combinations of its variables' values")
+            return []
+        return [dict(zip(variables, values, strict=True)) for values in itertools.product(*choices)]
+
+    def _grader(self, item: Any, number: int, variables: dict[str, Any]) -> GraderSpec | None:
         kind = item.get("type") if isinstance(item, dict) else None
-        if kind not in ASSERTIONS:
+        if not isinstance(kind, str) or kind not in ASSERTIONS:
             self.miss(f"test {number}: assertion {kind}")
             return None
         known = {"type", "value", "weight", *({"threshold"} if kind == "similar" else ())}
         known |= {"provider"} if kind in JUDGED else set()
         self.miss(f"test {number}: assertion {kind}, {key}" for key in item.keys() - known)
         grader, options = ASSERTIONS[kind]
-        value = item.get("value")
+        try:
+            value = _filled(item.get("value"), variables)
+            weight, threshold = float(item.get("weight", 1)), float(item.get("threshold", 0.75))
+        except (BadInput, TypeError, ValueError) as error:
+            self.miss(f"test {number}: assertion {kind} ({error})")
+            return None
         if kind == "is-json":
             value = value or {}
         elif kind == "starts-with":
             value = r"\A" + re.escape(str(value))
         elif kind == "similar":
-            options = {"threshold": float(item.get("threshold", 0.75))}
+            options = {"threshold": threshold}
         elif kind in JUDGED:
             judge = _model_id(str(item.get("provider") or "")) or self.judge
             if judge is None:
                 self.miss(f"test {number}: assertion {kind} (it names no judge that has a counterpart here)")
                 return None
             options, value = {"model": judge, "rubric": str(value)}, None
-        return GraderSpec(grader=grader, options=options, expected=value, weight=float(item.get("weight", 1)))
+        return GraderSpec(grader=grader, options=options, expected=value, weight=weight)
 
     def _judge(self, options: Any) -> str | None:
         provider = options.get("provider") if isinstance(options, dict) else None
@@ -200,6 +243,13 @@ class _Reader:
         except (OSError, UnicodeDecodeError):
             self.miss(f"prompt {reference}: can't be read")
             return None
+
+
+def _filled(value: Any, variables: dict[str, Any]) -> Any:
+    """What is expected may be a template, too. Raises BadInput."""
+    if isinstance(value, list):
+        return [_filled(item, variables) for item in value]
+    return render(value, variables) if isinstance(value, str) else value
 
 
 def _short_assertion(text: str) -> dict[str, Any]:
