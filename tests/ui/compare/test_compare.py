@@ -590,3 +590,15 @@ def test_an_answer_without_text_says_so_in_its_column(compare: CompareDriver) ->
     compare.send("hi")
     assert compare.panels[1].view.items[1].footer == "the model wrote nothing"
     assert compare.panels[0].view.items[1].footer == ""
+
+
+def test_each_list_finds_its_own_kind_only(compare: CompareDriver) -> None:
+    compare.send("about walruses")
+    window = compare.window
+    window.shortcut("Ctrl+1")
+    window.use("fake:echo")
+    window.send("a chat about walruses")
+    window.qtbot.keyClicks(window.page.sessions.search, "walruses")
+    window.wait(lambda: window.page.sessions.titles() == ["a chat about walruses"])
+    window.qtbot.keyClicks(compare.page.sessions.search, "walruses")
+    window.wait(lambda: compare.page.sessions.titles() == ["about walruses"])

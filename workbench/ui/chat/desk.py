@@ -298,7 +298,7 @@ class ChatDesk(QObject):
         if session_id == self.state.session_id and not message_id:
             self.focus_composer()
             return
-        self.state.open_session(session_id, message_id or None)
+        self.state.open_session(session_id, message_id)
 
     def step_chat(self, step: int) -> None:
         ids = self.sessions.ids()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from PySide6 import QtWidgets
 from PySide6.QtCore import (
@@ -42,10 +42,10 @@ from PySide6.QtWidgets import (
 )
 
 from workbench.ui import icons
-from workbench.ui.chat.state import ChatState
 from workbench.ui.context import Context
 from workbench.ui.icons import IconButton, PushButton
-from workbench.ui.tr import tr
+from workbench.ui.session_state import SessionState
+from workbench.ui.tr import mark, tr
 from workbench.ui.widgets import ElidedLabel, add_clear_button, label, mirrored
 
 if TYPE_CHECKING:
@@ -53,6 +53,7 @@ if TYPE_CHECKING:
 
 SEARCH_AFTER_MS = 120
 LIMIT = 300
+MOST_FOUND = 50
 HIT_START, HIT_END = "\ue000", "\ue001"
 """As in `store.values`, which is not imported before the first paint."""
 WORDS_BEFORE_HIT = 2
@@ -189,23 +190,47 @@ class SessionDelegate(QStyledItemDelegate):
         painter.drawText(room.adjusted(0, 0, 0, -7), left | Qt.AlignmentFlag.AlignBottom, cut)
 
 
+class Texts(NamedTuple):
+    """What a list of one kind of session says; marked for translation."""
+
+    name: str
+    new: str
+    search: str
+    empty: str
+    rename: str
+
+
+CHATS = Texts(
+    mark("Chats"), mark("New chat"), mark("Search chats"), mark("Your chats will be kept here."), mark("Rename chat")
+)
+COMPARISONS = Texts(
+    mark("Comparisons"),
+    mark("New comparison"),
+    mark("Search comparisons"),
+    mark("Your comparisons will be kept here."),
+    mark("Rename comparison"),
+)
+
+
 class SessionList(QWidget):
-    """Shows the store's chats; opens, pins, renames, moves and deletes through the chat's state."""
+    """Shows the stored sessions of one kind; opens, pins, renames, moves and deletes through their state."""
 
     hit_chosen = Signal(str, str)
     """Session and message of a search hit."""
 
-    def __init__(self, state: ChatState, context: Context, parent: QWidget | None = None) -> None:
+    def __init__(
+        self, state: SessionState, context: Context, texts: Texts = CHATS, parent: QWidget | None = None
+    ) -> None:
         super().__init__(parent)
-        self.setAccessibleName(tr("Chats"))
-        self._state, self._context = state, context
+        self.setAccessibleName(tr(texts.name))
+        self._state, self._context, self._texts = state, context, texts
         self._sessions: list[Session] = []
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 12, 0, 4)
         column.setSpacing(8)
         self._build_head(column)
         self.list = QListView()
-        self.list.setAccessibleName(tr("Chats"))
+        self.list.setAccessibleName(tr(texts.name))
         self.list.setItemDelegate(SessionDelegate(self.list))
         self.list.setEditTriggers(QListView.EditTrigger.NoEditTriggers)
         self.list.setVerticalScrollMode(QListView.ScrollMode.ScrollPerPixel)
@@ -241,13 +266,13 @@ class SessionList(QWidget):
         tools = QVBoxLayout()
         tools.setContentsMargins(12, 0, 12, 0)
         tools.setSpacing(8)
-        self.new = PushButton(tr("New chat"), icon_name="plus")
+        self.new = PushButton(tr(self._texts.new), icon_name="plus")
         self.new.setToolTip("Ctrl+N")
         self.new.clicked.connect(self._state.new_chat)
         tools.addWidget(self.new)
         self.search = QLineEdit()
-        self.search.setPlaceholderText(tr("Search chats"))
-        self.search.setAccessibleName(tr("Search chats"))
+        self.search.setPlaceholderText(tr(self._texts.search))
+        self.search.setAccessibleName(tr(self._texts.search))
         add_clear_button(self.search)
         self._search_icon = self.search.addAction(QIcon(), QLineEdit.ActionPosition.LeadingPosition)
         self._search_icon.setText(tr("Search"))
@@ -263,13 +288,17 @@ class SessionList(QWidget):
         backend = self._state.backend
         if backend is None:
             return
-        query = self.search.text().strip()
-        store = backend.store
-        if query:
-            work = lambda: (store.sessions(query=query, limit=50, kind="chat"), store.search(query, limit=50))  # noqa: E731
-        else:
-            work = lambda: (store.sessions(limit=LIMIT, kind="chat"), [])  # noqa: E731
-        self._context.jobs.run(work, self._fill, self._state.failed.emit, owner=self, key="sessions")
+        query, store, kind = self.search.text().strip(), backend.store, self._state.kind
+
+        def work() -> tuple[list[Session], list[SearchHit]]:
+            if not query:
+                return store.sessions(limit=LIMIT, kind=kind), []
+            found = store.sessions(query=query, limit=MOST_FOUND, kind=kind)
+            known = {session.id for session in found}
+            return found, [hit for hit in store.search(query, limit=4 * MOST_FOUND) if hit.session_id in known]
+
+        failed = self._state.failed.emit
+        self._context.jobs.run(work, self._fill, failed, owner=self, key=f"sessions-{kind}")
 
     def _fill(self, found: tuple[list[Session], list[SearchHit]]) -> None:
         sessions, hits = found
@@ -285,7 +314,7 @@ class SessionList(QWidget):
                     self._add_session(session)
         self.list.verticalScrollBar().setValue(scroll)
         searching = bool(self.search.text().strip())
-        text = tr("Nothing found.") if searching else tr("Your chats will be kept here.")
+        text = tr("Nothing found.") if searching else tr(self._texts.empty)
         self.empty.setText(text if self._model.rowCount() == 0 else "")
         self.empty.setVisible(self._model.rowCount() == 0)
         self.list.setVisible(self._model.rowCount() > 0)
@@ -295,13 +324,8 @@ class SessionList(QWidget):
         snippets: dict[str, SearchHit] = {}
         for hit in hits:
             snippets.setdefault(hit.session_id, hit)
-        shown = set()
         for session in self._sessions:
             self._add_session(session, snippets.get(session.id))
-            shown.add(session.id)
-        for session_id, hit in snippets.items():
-            if session_id not in shown:
-                self._add_row(session_id, hit.title, hit=hit)
 
     def _add_heading(self, title: str) -> None:
         item = QStandardItem(title)
@@ -314,11 +338,11 @@ class SessionList(QWidget):
     def _add_row(
         self, session_id: str, title: str, *, pinned: bool = False, folder: str = "", hit: SearchHit | None = None
     ) -> None:
-        item = QStandardItem(title or tr("New chat"))
+        item = QStandardItem(title or tr(self._texts.new))
         item.setData(session_id, ID_ROLE)
         item.setData(pinned, PINNED_ROLE)
         item.setData(folder, FOLDER_ROLE)
-        item.setData(any(run.record.session_id == session_id for run in self._state.active.values()), RUNNING_ROLE)
+        item.setData(self._state.is_running(session_id), RUNNING_ROLE)
         if hit is not None:
             item.setData(excerpt(hit.snippet), SNIPPET_ROLE)
             item.setData(hit.message_id, MESSAGE_ROLE)
@@ -358,7 +382,7 @@ class SessionList(QWidget):
         if session is None:
             return
         title, accepted = QtWidgets.QInputDialog.getText(
-            self, tr("Rename chat"), tr("Title"), QLineEdit.EchoMode.Normal, session.title
+            self, tr(self._texts.rename), tr("Title"), QLineEdit.EchoMode.Normal, session.title
         )
         if accepted and title.strip():
             self._state.rename(session.id, title.strip())
@@ -372,7 +396,7 @@ class SessionList(QWidget):
             self, tr("Move to folder"), tr("Folder (empty: none; type a new name to make one)"), folders, 0, True
         )
         if accepted:
-            self._state.move(session_id, folder.strip())
+            self._state.move_session(session_id, folder.strip())
 
     def toggle_pin(self) -> None:
         session_id = self.selected_id or self._state.session_id

@@ -6,7 +6,7 @@ the workers, so they happen in the order in which the user made them.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -22,7 +22,8 @@ from workbench.ui.backend import Backend
 from workbench.ui.chat.tree import MessageTree
 from workbench.ui.context import Context
 from workbench.ui.jobs import SERIAL, Job
-from workbench.ui.tr import tr
+from workbench.ui.session_state import SessionState
+from workbench.ui.tr import mark, tr
 
 if TYPE_CHECKING:
     from workbench.core.runs import RunRecord
@@ -70,9 +71,10 @@ def read_view(backend: Backend, session_id: str, leaf_id: str | None = None) -> 
     return view
 
 
-class ChatState(QObject):
-    session_changed = Signal()
-    """Another session (or a new chat) is shown."""
+class ChatState(SessionState):
+    kind = "chat"
+    deleted_text = mark("Chat deleted")
+    session_id: str | None = None
     path_changed = Signal()
     """The messages of the shown session changed."""
     run_started = Signal(str)
@@ -84,25 +86,18 @@ class ChatState(QObject):
     options_changed = Signal()
     model_changed = Signal()
     models_changed = Signal()
-    sessions_changed = Signal()
-    failed = Signal(object)
-    """ErrorInfo of something that belongs to no message."""
     draft_returned = Signal(object)
     """A Message that could not be sent goes back into the composer."""
 
     def __init__(self, context: Context, parent: QObject | None = None) -> None:
-        super().__init__(parent)
-        self._context = context
+        super().__init__(context, parent)
         remembered = context.state.value
         self.view: View | None = None
-        self.session_id: str | None = None
         self.models: list[ModelInfo] = []
         self.model_files: list[str] = []
         """GGUF files opened lately that are still there."""
         self.model_id = remembered.model_id or context.settings.value.default_model
         self.options = from_saved(remembered.options)
-        self.active: dict[str, Run] = {}
-        """Running answers by the id of their message."""
         self.sending = False
         self._opening: Job | None = None
         self.sending_began_session = False
@@ -111,10 +106,6 @@ class ChatState(QObject):
         context.backend.models_changed.connect(self.reload_models)
 
     # --- reading ---------------------------------------------------------------------------------------------
-    @property
-    def backend(self) -> Backend | None:
-        return self._context.backend.value
-
     @property
     def path(self) -> list[StoredMessage]:
         return self.view.path if self.view else []
@@ -150,7 +141,7 @@ class ChatState(QObject):
         self.session_changed.emit()
         self.path_changed.emit()
 
-    def open_session(self, session_id: str, leaf_id: str | None = None) -> None:
+    def open_session(self, session_id: str, at: str = "") -> None:
         backend = self.backend
         if backend is None:
             return
@@ -161,7 +152,7 @@ class ChatState(QObject):
             self.failed.emit(error)
 
         self._opening = self._context.jobs.run(
-            lambda: read_view(backend, session_id, leaf_id),
+            lambda: read_view(backend, session_id, at or None),
             lambda view: self._show(view, session_id),
             failed,
             owner=self,
@@ -185,29 +176,9 @@ class ChatState(QObject):
             lambda: read_view(backend, session_id), done, self.failed.emit, owner=self, key="reload", lane=SERIAL
         )
 
-    def rename(self, session_id: str, title: str) -> None:
-        self._change_session(session_id, title=title)
-
-    def pin(self, session_id: str, pinned: bool) -> None:
-        self._change_session(session_id, pinned=pinned)
-
-    def move(self, session_id: str, folder: str) -> None:
-        self._change_session(session_id, folder=folder)
-
-    def delete_session(self, session_id: str) -> None:
-        backend = self.backend
-        if backend is None:
-            return
-        for run in [run for run in self.active.values() if run.record.session_id == session_id]:
-            run.cancel()
-        if session_id == self.session_id:
-            self.new_chat()
-
-        def done(_result: object) -> None:
-            self.sessions_changed.emit()
-            self._context.shell.toast(tr("Chat deleted"), tr("Undo"), lambda: self._restore_session(session_id))
-
-        self._write(lambda: backend.store.delete_session(session_id), done)
+    def take_changes(self, changes: Mapping[str, Any]) -> None:
+        if self.view is not None:
+            self.view.session = msgspec.structs.replace(self.view.session, **changes)
 
     def save_draft(self, session_id: str | None, text: str) -> None:
         """Keep what was typed and not sent: with its session, or with the window for a chat not begun yet."""
@@ -216,7 +187,7 @@ class ChatState(QObject):
             self._context.state.value.draft = text
             self._context.state.touch()
         elif backend is not None and not backend.store.read_only:
-            self._write(lambda: backend.store.update_session(session_id, draft=text), None)
+            self.write(lambda: backend.store.update_session(session_id, draft=text), None)
 
     # --- model and options -----------------------------------------------------------------------------------
     def set_model(self, model_id: str) -> None:
@@ -312,7 +283,7 @@ class ChatState(QObject):
             self.reload()
             self._context.shell.toast(tr("Message deleted"), tr("Undo"), lambda: self._restore_message(message_id))
 
-        self._write(lambda: backend.chat.delete(message_id), done)
+        self.write(lambda: backend.chat.delete(message_id), done)
 
     def show_sibling(self, message_id: str, step: int) -> None:
         """Show the previous (-1) or next (1) alternative of a message."""
@@ -328,7 +299,7 @@ class ChatState(QObject):
         self.path_changed.emit()
         session_id = view.session.id
         if not backend.store.read_only:
-            self._write(lambda: backend.store.update_session(session_id, leaf_id=leaf_id), None)
+            self.write(lambda: backend.store.update_session(session_id, leaf_id=leaf_id), None)
 
     def finish(self, message_id: str) -> None:
         """The run's end was seen: read what is stored now."""
@@ -426,36 +397,10 @@ class ChatState(QObject):
 
         self._context.jobs.run(start, done, failed, owner=self, lane=SERIAL)
 
-    def _write(self, work: Callable[[], Any], done: Callable[[Any], None] | None) -> None:
-        self._context.jobs.run(work, done, self.failed.emit, owner=self, lane=SERIAL)
-
-    def _change_session(self, session_id: str, **changes: Any) -> None:
-        backend = self.backend
-        if backend is None:
-            return
-
-        def done(_result: object) -> None:
-            if self.view is not None and self.view.session.id == session_id:
-                self.view.session = msgspec.structs.replace(self.view.session, **changes)
-                self.session_changed.emit()
-            self.sessions_changed.emit()
-
-        self._write(lambda: backend.store.update_session(session_id, **changes), done)
-
-    def _restore_session(self, session_id: str) -> None:
-        backend = self.backend
-        if backend is not None:
-
-            def done(_result: object) -> None:
-                self.sessions_changed.emit()
-                self.open_session(session_id)
-
-            self._write(lambda: backend.store.restore_session(session_id), done)
-
     def _restore_message(self, message_id: str) -> None:
         backend = self.backend
         if backend is not None:
-            self._write(lambda: backend.chat.restore(message_id), lambda _result: self.reload())
+            self.write(lambda: backend.chat.restore(message_id), lambda _result: self.reload())
 
     def _session_options(self) -> dict[str, Any]:
         return {"model": self.model_id, **to_saved(self.options)}
@@ -466,4 +411,4 @@ class ChatState(QObject):
         if backend is None or session_id is None or backend.store.read_only:
             return
         saved = self._session_options()
-        self._write(lambda: backend.store.update_session(session_id, options=saved), None)
+        self.write(lambda: backend.store.update_session(session_id, options=saved), None)

@@ -14,6 +14,7 @@ from workbench.core.errors import ErrorInfo
 from workbench.core.messages import Message
 from workbench.core.models import ModelInfo
 from workbench.ui.chat.composer import Composer
+from workbench.ui.chat.session_list import COMPARISONS, SessionList
 from workbench.ui.chat.token_meter import estimate
 from workbench.ui.compare.actions import add_actions
 from workbench.ui.compare.answers import AnswerActions
@@ -21,7 +22,6 @@ from workbench.ui.compare.board import ColumnBoard
 from workbench.ui.compare.column import ColumnPanel
 from workbench.ui.compare.conditions_bar import ConditionsBar
 from workbench.ui.compare.menus import column_menu
-from workbench.ui.compare.sessions import ComparisonList
 from workbench.ui.compare.sets_menu import ColumnSets
 from workbench.ui.compare.sheet import ColumnSheet
 from workbench.ui.compare.state import CompareState
@@ -54,7 +54,7 @@ class ComparePage(Page):
         super().__init__(context, parent)
         self.state = CompareState(context, self)
         self.answers = AnswerActions(self)
-        self.sessions = ComparisonList(self.state, context)
+        self.sessions = SessionList(self.state, context, COMPARISONS)
         self.sessions.hit_chosen.connect(self._open_hit)
         self.side_list = self.sessions
         self._picker: ModelPicker | None = None

@@ -11,10 +11,11 @@ from PySide6.QtCore import QObject, Signal
 from workbench.ui.compare import columns as sets
 from workbench.ui.compare.columns import Column, ColumnSet, Schedule
 from workbench.ui.context import Context
+from workbench.ui.session_state import SessionState
 from workbench.ui.tr import tr
 
 
-class ColumnSetup(QObject):
+class ColumnSetup(SessionState):
     """Kept with the window. What is already asked and answered is the business of `CompareState`."""
 
     columns_changed = Signal()
@@ -23,8 +24,7 @@ class ColumnSetup(QObject):
     """Schedule, blind mode or linked scrolling."""
 
     def __init__(self, context: Context, remembered: ColumnSet, parent: QObject | None = None) -> None:
-        super().__init__(parent)
-        self._context = context
+        super().__init__(context, parent)
         self.columns: tuple[Column, ...] = remembered.columns or sets.first_columns(
             context.settings.value.default_model
         )
@@ -38,11 +38,6 @@ class ColumnSetup(QObject):
     def hidden(self) -> bool:
         """Who wrote the answers is hidden: the columns can't be changed until they are judged."""
         return False
-
-    @property
-    def session_id(self) -> str | None:
-        """The comparison that is shown."""
-        return None
 
     def stop(self, key: str | None = None) -> bool:
         """Stop one column or all; False if nothing was running."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from msgspec.structs import replace
@@ -13,7 +13,6 @@ from PySide6.QtCore import QObject, Signal, Slot
 from workbench.core.errors import ErrorInfo
 from workbench.core.messages import Message
 from workbench.core.models import ModelInfo
-from workbench.ui.backend import Backend
 from workbench.ui.compare import columns as sets
 from workbench.ui.compare.columns import Column
 from workbench.ui.compare.judging import Judging
@@ -21,7 +20,7 @@ from workbench.ui.compare.setup import ColumnSetup
 from workbench.ui.compare.turns import Answer, Cell, Opened, Turn, read_comparison, turn_of
 from workbench.ui.context import Context
 from workbench.ui.jobs import SERIAL, Job
-from workbench.ui.tr import tr
+from workbench.ui.tr import mark, tr
 
 if TYPE_CHECKING:
     from workbench.services.comparison import ColumnRuns, ColumnSpec, TurnRuns
@@ -30,6 +29,8 @@ if TYPE_CHECKING:
 
 
 class CompareState(ColumnSetup):
+    kind = "comparison"
+    deleted_text = mark("Comparison deleted")
     turns_changed = Signal()
     """Other turns are shown, or who wrote them is hidden or shown now."""
     cell_changed = Signal(str)
@@ -38,12 +39,9 @@ class CompareState(ColumnSetup):
     """An answer (by the id of its run) is complete."""
     turn_done = Signal()
     running_changed = Signal()
-    session_changed = Signal()
     opened_at = Signal(str)
     """A stored comparison is shown, and looked at for the sake of this turn (by its id)."""
-    sessions_changed = Signal()
     models_changed = Signal()
-    failed = Signal(object)
     draft_returned = Signal(object)
     """A Message that could not be sent."""
 
@@ -54,8 +52,6 @@ class CompareState(ColumnSetup):
         self.session: Session | None = None
         self.turns: list[Turn] = []
         self.models: list[ModelInfo] = []
-        self.active: dict[str, Run] = {}
-        """Running answers of all comparisons by run id."""
         self.sending = False
         self._wanted = remembered.session_id
         self._opening: Job | None = None
@@ -64,10 +60,6 @@ class CompareState(ColumnSetup):
         context.backend.models_changed.connect(self.reload_models)
 
     # --- reading ----------------------------------------------------------------------------------------------
-    @property
-    def backend(self) -> Backend | None:
-        return self._context.backend.value
-
     @property
     def session_id(self) -> str | None:
         return self.session.id if self.session else None
@@ -154,34 +146,9 @@ class CompareState(ColumnSetup):
             self._opening.cancel()
             self._opening = None
 
-    def rename(self, session_id: str, title: str) -> None:
-        self.change_session(session_id, title=title)
-
-    def pin(self, session_id: str, pinned: bool) -> None:
-        self.change_session(session_id, pinned=pinned)
-
-    def move_session(self, session_id: str, folder: str) -> None:
-        self.change_session(session_id, folder=folder)
-
-    def delete_session(self, session_id: str) -> None:
-        backend = self.backend
-        if backend is None:
-            return
-        for run in [run for run in self.active.values() if run.record.session_id == session_id]:
-            run.cancel()
-        if session_id == self.session_id:
-            self.new_chat()
-
-        def restored(_result: object) -> None:
-            self.sessions_changed.emit()
-            self.open_session(session_id)
-
-        def done(_result: object) -> None:
-            self.sessions_changed.emit()
-            undo = lambda: self.write(lambda: backend.store.restore_session(session_id), restored)  # noqa: E731
-            self._context.shell.toast(tr("Comparison deleted"), tr("Undo"), undo)
-
-        self.write(lambda: backend.store.delete_session(session_id), done)
+    def take_changes(self, changes: Mapping[str, Any]) -> None:
+        if self.session is not None:
+            self.session = replace(self.session, **changes)
 
     # --- asking -----------------------------------------------------------------------------------------------
     def send(self, prompt: Message) -> bool:
@@ -422,22 +389,6 @@ class CompareState(ColumnSetup):
         if not self.active:
             self.sessions_changed.emit()
         return bool(self.active)
-
-    def change_session(self, session_id: str, **changes: Any) -> None:
-        backend = self.backend
-        if backend is None:
-            return
-
-        def done(_result: object) -> None:
-            if self.session is not None and self.session.id == session_id:
-                self.session = replace(self.session, **changes)
-                self.session_changed.emit()
-            self.sessions_changed.emit()
-
-        self.write(lambda: backend.store.update_session(session_id, **changes), done)
-
-    def write(self, work: Callable[[], Any], done: Callable[[Any], None] | None) -> None:
-        self._context.jobs.run(work, done, self.failed.emit, owner=self, lane=SERIAL)
 
 
 def _spec(column: Column) -> ColumnSpec:
