@@ -6,6 +6,7 @@ import shutil
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 from PySide6.QtCore import QMimeData, QPointF, Qt, QUrl
 from PySide6.QtGui import QDesktopServices, QDropEvent
@@ -18,7 +19,8 @@ from workbench.core.cancel import CancelToken
 from workbench.core.messages import Message, TextPart
 from workbench.core.requests import ChatRequest, Sampling
 from workbench.ui.models import removals
-from workbench.ui.models.installed_table import MODEL_ROLE, SIZE
+from workbench.ui.models.installed import LEAST_NAME_WIDTH
+from workbench.ui.models.installed_table import MODEL_ROLE, NAME, SIZE, USED
 from workbench.ui.models.state import ModelsState
 
 
@@ -115,6 +117,19 @@ def test_it_says_what_a_model_needs_here_and_learns_from_its_runs(driver: Models
     assert page.installed.panel.findChildren(QLabel) == before, "rows made anew would blink"
 
 
+def test_the_name_has_room_at_every_text_size(driver: ModelsDriver, folder: Path) -> None:
+    page = driver.open_models()
+    driver.window.resize(1280, 800)
+    choose(driver, "SmolLM2 135M Instruct")
+    settings = driver.program.settings
+    appearance = msgspec.structs.replace(settings.value.appearance, text_scale=200)
+    settings.save(msgspec.structs.replace(settings.value, appearance=appearance))
+    table, panel = page.installed.table, page.installed.panel
+    driver.wait(lambda: table.isColumnHidden(USED) and not table.isColumnHidden(SIZE))
+    driver.wait(lambda: table.columnWidth(NAME) >= 2 * LEAST_NAME_WIDTH - 1)
+    driver.wait(lambda: panel.viewport().width() >= panel.widget().minimumSizeHint().width())
+
+
 def test_load_and_unload(driver: ModelsDriver, folder: Path) -> None:
     page = driver.open_models()
     drop(driver, folder)
@@ -123,6 +138,10 @@ def test_load_and_unload(driver: ModelsDriver, folder: Path) -> None:
     driver.click(panel.buttons["load"])
     driver.wait(lambda: panel.badge.text().startswith("Loaded"))
     assert panel.buttons["unload"].isVisible()
+    driver.press("Delete", page.installed.table)
+    question = dialog(driver)
+    assert "unloaded first" in question.text.text(), "what deleting does to a model in memory is said before"
+    driver.click(question.cancel)
     driver.click(panel.buttons["unload"])
     driver.wait(lambda: panel.badge.text() == "Not loaded")
 

@@ -172,7 +172,7 @@ class InstalledView(QWidget):
         self.splitter.addWidget(self.panel)
         self.splitter.setStretchFactor(0, 1)
         self.splitter.setStretchFactor(1, 0)
-        self.splitter.setSizes([900, PANEL_WIDTH])
+        self.splitter.setSizes([900, scaled(PANEL_WIDTH, self._context.theme.scale)])
         return self.splitter
 
     @Slot()

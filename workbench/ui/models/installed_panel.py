@@ -128,7 +128,7 @@ class InstalledPanel(QScrollArea):
         self._facts.invalidate()
         self._column.invalidate()
         self._content.setMinimumHeight(self._column.totalHeightForWidth(self.viewport().width()))
-        needed = self._column.minimumSize().width() + self.verticalScrollBar().sizeHint().width()
+        needed = self._column.minimumSize().width() + self.verticalScrollBar().sizeHint().width() + 2  # and the border
         self.setMinimumWidth(max(PANEL_WIDTH - 40, needed))  # large text, long words
 
     @Slot()

@@ -26,12 +26,13 @@ from workbench.ui.models.formats import (
 )
 from workbench.ui.models.parts import Row
 from workbench.ui.models.search import Search
-from workbench.ui.theme import Theme
+from workbench.ui.theme import Theme, scaled
 from workbench.ui.tr import tr
 
 Index = QModelIndex | QPersistentModelIndex
 REPO_ROLE = Qt.ItemDataRole.UserRole + 1
 PAD = 12
+LOCK_SIZE = 14
 
 
 class ResultsModel(QAbstractListModel):
@@ -158,7 +159,8 @@ class ResultDelegate(QStyledItemDelegate):
 
     def _badge_width(self, repo: RepoSummary, font: QFont) -> int:
         text = self._verdict(self._model.fit(repo))
-        return (QFontMetrics(font).horizontalAdvance(text) + 18 if text else 0) + (20 if repo.gated else 0)
+        lock = scaled(LOCK_SIZE, self._theme.scale) + 6 if repo.gated else 0
+        return lock + (QFontMetrics(font).horizontalAdvance(text) + 18 if text else 0)
 
     @staticmethod
     def _verdict(fit: Fit | None) -> str:
@@ -194,6 +196,7 @@ class ResultDelegate(QStyledItemDelegate):
             right -= width + 6
         if repo.gated:
             color = QApplication.palette().color(QPalette.ColorRole.PlaceholderText).name()
-            icons.icon("lock", color, 14).paint(painter, row.place(QRect(right - 14, top + 1, 14, 14)))
-            right -= 20
+            size = scaled(LOCK_SIZE, self._theme.scale)
+            icons.icon("lock", color, size).paint(painter, row.place(QRect(right - size, top + 1, size, size)))
+            right -= size + 6
         return right
