@@ -19,7 +19,7 @@ from workbench.ui.compare.page import ComparePage
 from workbench.ui.notifications import Notifier
 
 PORTAL = """
-import json, os, sys
+import json, sys
 from PySide6 import QtDBus
 from PySide6.QtCore import ClassInfo, QObject, QTimer, Slot
 from PySide6.QtWidgets import QApplication, QWidget
@@ -29,31 +29,46 @@ from workbench.ui.notifications import INTERFACE, PATH, SERVICE, Notifier
 class Portal(QObject):
     @Slot(str, "QVariantMap")
     def AddNotification(self, name, what):
-        print(json.dumps([name, what]), flush=True)
-        app.exit()
+        print(json.dumps([name, what], sort_keys=True), flush=True)
+        click = QtDBus.QDBusMessage.createSignal(PATH, INTERFACE, "ActionInvoked")
+        for action in ("something else", what["default-action"]):
+            click.setArguments([name, action, []])
+            print(window.isVisible(), flush=True)
+            desktop.send(click)
 
 app = QApplication([])
 app.setApplicationName("Model Workbench")
-window, bus = QWidget(), QtDBus.QDBusConnection.sessionBus()
+
+class Window(QWidget):
+    def showEvent(self, event):
+        print("shown", flush=True)
+        app.exit()
+
+window = Window()
+desktop = QtDBus.QDBusConnection.connectToBus(QtDBus.QDBusConnection.BusType.SessionBus, "desktop")
 print(Notifier(window).notify("nobody listens"), flush=True)
 portal = Portal()
-assert bus.registerObject(PATH, portal, QtDBus.QDBusConnection.RegisterOption.ExportAllSlots)
-assert bus.registerService(SERVICE)
-print(Notifier(window).notify("The answer is there"), flush=True)
+assert desktop.registerObject(PATH, portal, QtDBus.QDBusConnection.RegisterOption.ExportAllSlots)
+assert desktop.registerService(SERVICE)
+notifier = Notifier(window)
+print(notifier.notify("The answer is there"), flush=True)
 QTimer.singleShot(20000, lambda: app.exit(3))
 sys.exit(app.exec())
 """
 
 
 @pytest.mark.skipif(shutil.which("dbus-run-session") is None, reason="no D-Bus here")
-def test_the_desktops_portal_gets_the_message() -> None:
+def test_the_desktops_portal_gets_the_message_and_a_click_on_it_brings_the_window() -> None:
     command = ["dbus-run-session", "--", sys.executable, "-c", PORTAL]
     done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
     assert done.returncode == 0, done.stderr
     assert done.stdout.splitlines() == [
         "False",
         "True",
-        '["work-done", {"body": "The answer is there", "title": "Model Workbench"}]',
+        '["work-done", {"body": "The answer is there", "default-action": "show-window", "title": "Model Workbench"}]',
+        "False",
+        "False",
+        "shown",
     ]
 
 

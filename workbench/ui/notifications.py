@@ -10,7 +10,7 @@ from __future__ import annotations
 import sys
 from typing import Any
 
-from PySide6.QtCore import QCoreApplication, QObject, Qt, Slot
+from PySide6.QtCore import SLOT, QCoreApplication, QObject, Qt, Slot
 from PySide6.QtGui import QGuiApplication
 from PySide6.QtWidgets import QApplication, QSystemTrayIcon, QWidget
 
@@ -22,15 +22,19 @@ PATH = "/org/freedesktop/portal/desktop"
 INTERFACE = "org.freedesktop.portal.Notification"
 MESSAGE_ID = "work-done"
 """A newer message takes the place of an older one."""
+SHOW_WINDOW = "show-window"
+"""What a click on the message asks for. The portal tells us by a signal, as the name has no "app." before it."""
 
 
 class Notifier(QObject):
-    """`notify` shows a message; a click on the one in the tray brings the window to the front."""
+    """`notify` shows a message; a click on it brings the window to the front."""
 
     def __init__(self, window: QWidget) -> None:
         super().__init__(window)
         self._window = window
         self._tray: QSystemTrayIcon | None = None
+        self._listens = False
+        """To the portal's signal of clicks."""
 
     @Slot(str)
     def notify(self, text: str) -> bool:
@@ -49,8 +53,18 @@ class Notifier(QObject):
             return False
         call = QtDBus.QDBusMessage.createMethodCall(SERVICE, PATH, INTERFACE, "AddNotification")
         title = QCoreApplication.applicationName()
-        call.setArguments([MESSAGE_ID, {"title": title, "body": text}])
+        call.setArguments([MESSAGE_ID, {"title": title, "body": text, "default-action": SHOW_WINDOW}])
+        if not self._listens:
+            slot: Any = SLOT("_clicked(QString,QString,QVariantList)")
+            self._listens = bus.connect(SERVICE, PATH, INTERFACE, "ActionInvoked", self, slot)
         return bool(bus.send(call))
+
+    @Slot(str, str, "QVariantList")
+    def _clicked(self, message_id: str, action: str, _parameters: list[Any]) -> None:
+        """By X11 the window comes to the front. On Wayland it asks for attention: what would let it come forward, the
+        token among the parameters, is a map in a variant, which PySide's QDBusArgument can't read."""
+        if (message_id, action) == (MESSAGE_ID, SHOW_WINDOW):
+            self._raise()
 
     def _by_tray(self, text: str) -> bool:
         if not QSystemTrayIcon.isSystemTrayAvailable():
