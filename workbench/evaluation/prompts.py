@@ -41,7 +41,8 @@ def render(template: str, variables: dict[str, Any]) -> str:
         ) from None
     except jinja2.TemplateError as error:
         line = f" (line {error.lineno})" if isinstance(error, jinja2.TemplateSyntaxError) else ""
-        raise BadInput(f"The prompt's template is wrong{line}: {(error.message or '').rstrip('.')}.") from None
+        message = (error.message or "").rstrip(".")
+        raise BadInput(f"The prompt's template is wrong{line}: {message}.") from None
     except (ArithmeticError, TypeError, ValueError, LookupError, AttributeError, RecursionError, MemoryError) as error:
         raise BadInput(f"The prompt's template went wrong: {error or type(error).__name__}.") from None
     except TooLong:

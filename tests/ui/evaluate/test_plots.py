@@ -173,7 +173,7 @@ def test_a_plot_is_saved_as_picture_drawing_and_numbers(
     svg = (tmp_path / "plot.svg").read_text()
     assert "<svg" in svg and "Recorded API" in svg
     rows = list(csv.reader((tmp_path / "plot.csv").read_text().splitlines()))
-    assert rows[0] == ["series", "Cost of 1,000 cases ($)", "Score with its 95 % interval (%)", "low", "high"]
+    assert rows[0] == ["series", "Cost of 1,000 cases ($)", "Score, 95 % interval (%)", "low", "high"]
     assert ["Recorded API", "2.0", "100.0"] in [row[:3] for row in rows]
     actions[4].trigger()
     assert not QApplication.clipboard().image().isNull()

@@ -195,7 +195,7 @@ def _quality(
     return Chart(
         title,
         " ".join(part for part in (said, more, *told, unknown) if part),
-        titles=(x_title, tr("Score with its 95 % interval")),
+        titles=(x_title, tr("Score, 95 % interval")),
         units=(x_unit, "%"),
         x_text=x_text,
         y_text=_percent,

@@ -112,7 +112,7 @@ class GraderEditor(QFrame):
         self.weight.setPlaceholderText(tr("weight 1"))
         self.weight.setToolTip(tr("How much it counts beside other graders"))
         self.weight.setAccessibleName(tr("Weight of the grader"))
-        self.weight.setFixedWidth(84)
+        self.weight.setFixedWidth(self.weight.fontMetrics().horizontalAdvance(self.weight.placeholderText()) + 36)
         remove = IconButton("x", tr("Remove this grader"))
         remove.clicked.connect(lambda: self.remove_wanted.emit(self))
         line = row(self.choice, self.weight, remove, stretch=False)

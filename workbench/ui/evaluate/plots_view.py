@@ -8,11 +8,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QPoint, Qt, QTimer, Slot
-from PySide6.QtGui import QGuiApplication, QShowEvent
+from PySide6.QtGui import QGuiApplication, QResizeEvent, QShowEvent
 from PySide6.QtWidgets import (
     QButtonGroup,
     QFileDialog,
-    QHBoxLayout,
     QMenu,
     QStackedWidget,
     QToolButton,
@@ -30,6 +29,7 @@ from workbench.ui.evaluate.loaded import Loaded
 from workbench.ui.evaluate.parts import scrolled, wrapped
 from workbench.ui.evaluate.plot_library import PlotLibrary
 from workbench.ui.evaluate.state import EvaluateState
+from workbench.ui.flow import FlowLayout
 from workbench.ui.icons import PushButton
 from workbench.ui.tr import tr
 
@@ -38,6 +38,8 @@ if TYPE_CHECKING:
 
 WORDS_HEIGHT = 5
 """Lines of text below a plot, at most; more is scrolled."""
+WORDS_SHARE = 6
+"""Of the height, for them."""
 
 
 class PlotsView(QWidget):
@@ -73,9 +75,8 @@ class PlotsView(QWidget):
         cost.changed.connect(self._changed)
 
     # --- building ---------------------------------------------------------------------------------------------
-    def _head(self) -> QHBoxLayout:
-        line = QHBoxLayout()
-        line.setSpacing(4)
+    def _head(self) -> FlowLayout:
+        line = FlowLayout(spacing=4)
         self.group = QButtonGroup(self)
         self.kinds: list[QToolButton] = []
         titles = (tr("Score and cost"), tr("Score and time"), tr("Times of answers"), tr("Break-even"))
@@ -90,7 +91,7 @@ class PlotsView(QWidget):
             self.group.addButton(button)
             self.kinds.append(button)
             line.addWidget(button)
-        line.addStretch(1)
+        line.add_stretch()
         self.see_all = PushButton(tr("See all"), icon_name="rotate-ccw")
         self.see_all.setToolTip(tr("Undo moving and zooming (double click, or Home)"))
         self.see_all.clicked.connect(self._reset)
@@ -191,7 +192,13 @@ class PlotsView(QWidget):
         self._words_area.setVisible(bool(chart.series))
         line = self.words.fontMetrics().lineSpacing()
         needed = self.words.heightForWidth(max(self.width() - 16, 100))
-        self._words_area.setFixedHeight(min(needed, WORDS_HEIGHT * line) + 8)
+        most = min(WORDS_HEIGHT, max(self.height() // WORDS_SHARE // line, 2))
+        self._words_area.setFixedHeight(min(needed, most * line) + 8)
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        if self.chart is not None:
+            self._fit_words(self.chart)
 
     # --- actions ----------------------------------------------------------------------------------------------
     @Slot()

@@ -16,6 +16,7 @@ from workbench.ui.context import Context
 from workbench.ui.evaluate.answers_view import prompt_of
 from workbench.ui.evaluate.loaded import Loaded
 from workbench.ui.evaluate.parts import wrapped
+from workbench.ui.flow import FlowLayout
 from workbench.ui.formats import number
 from workbench.ui.icons import IconButton, PushButton
 from workbench.ui.tr import tr
@@ -68,9 +69,8 @@ class QueueView(QWidget):
         context.theme.changed.connect(self._tint)
         self._tint()
 
-    def _buttons(self) -> QHBoxLayout:
-        line = QHBoxLayout()
-        line.setSpacing(8)
+    def _buttons(self) -> FlowLayout:
+        line = FlowLayout(spacing=8)
         self.right = PushButton(tr("1  Right"), icon_name="check")
         self.right.clicked.connect(lambda: self.vote(1.0))
         self.wrong = PushButton(tr("2  Wrong"), icon_name="x")
@@ -85,7 +85,6 @@ class QueueView(QWidget):
         for button in (self.right, self.wrong, self.partly, self.skip, self.back):
             button.setFocusPolicy(Qt.FocusPolicy.TabFocus)
             line.addWidget(button)
-        line.addStretch(1)
         return line
 
     # --- content ----------------------------------------------------------------------------------------------

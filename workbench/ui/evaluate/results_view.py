@@ -28,6 +28,7 @@ from workbench.ui.evaluate.parts import scrolled, wrapped
 from workbench.ui.evaluate.plots_view import PlotsView
 from workbench.ui.evaluate.state import EvaluateState, Running
 from workbench.ui.evaluate.verdicts import Findings, Verdicts
+from workbench.ui.flow import FlowLayout
 from workbench.ui.formats import duration_text, exact_money, number
 from workbench.ui.icons import PushButton
 from workbench.ui.tr import mark, tr, trn
@@ -85,13 +86,13 @@ class ResultsView(QWidget):
         self._choose(0)
 
     # --- building ---------------------------------------------------------------------------------------------
-    def _head(self) -> QHBoxLayout:
-        line = QHBoxLayout()
-        line.setSpacing(8)
+    def _head(self) -> FlowLayout:
+        line = FlowLayout(spacing=8)
         self.title = ElidedLabel("", "heading")
-        line.addWidget(self.title, 1)
+        line.addWidget(self.title)
         self.badge = label("", "badge")
         line.addWidget(self.badge)
+        line.add_stretch()
         self.stop = PushButton(tr("Stop"), icon_name="square")
         self.stop.clicked.connect(self._state.stop)
         line.addWidget(self.stop)
@@ -136,9 +137,8 @@ class ResultsView(QWidget):
         self.progress_frame = frame
         return frame
 
-    def _segments(self) -> QHBoxLayout:
-        line = QHBoxLayout()
-        line.setSpacing(4)
+    def _segments(self) -> FlowLayout:
+        line = FlowLayout(spacing=4)
         self.group = QButtonGroup(self)
         self.segments: list[QToolButton] = []
         for index, title in enumerate((tr("Verdict"), tr("Answers"), tr("Cost"), tr("Plots"))):
@@ -151,7 +151,6 @@ class ResultsView(QWidget):
             self.group.addButton(button)
             self.segments.append(button)
             line.addWidget(button)
-        line.addStretch(1)
         self.verdict_button, self.answers_button, self.cost_button, self.plots_button = self.segments
         return line
 

@@ -6,11 +6,14 @@ import math
 
 import msgspec
 from PySide6.QtCore import Qt, QTimer, Slot
+from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import (
+    QBoxLayout,
     QCheckBox,
     QGridLayout,
     QHBoxLayout,
     QLineEdit,
+    QSizePolicy,
     QVBoxLayout,
     QWidget,
 )
@@ -32,6 +35,8 @@ from workbench.ui.tr import tr, trn
 from workbench.ui.widgets import clear_layout, label
 
 ESTIMATE_AFTER_MS = 250
+NARROW = 105
+"""Characters of the view's width under which nothing stands side by side."""
 
 
 class SetupView(QWidget):
@@ -52,11 +57,11 @@ class SetupView(QWidget):
         column.setContentsMargins(0, 0, 8, 0)
         column.setSpacing(12)
         column.addWidget(self._margin_card())
-        both = QHBoxLayout()
-        both.setSpacing(12)
-        both.addWidget(self._model_card(), 1, Qt.AlignmentFlag.AlignTop)
-        both.addWidget(self._baseline_card(), 1, Qt.AlignmentFlag.AlignTop)
-        column.addLayout(both)
+        self._both = QBoxLayout(QBoxLayout.Direction.LeftToRight)
+        self._both.setSpacing(12)
+        self._both.addWidget(self._model_card(), 1, Qt.AlignmentFlag.AlignTop)
+        self._both.addWidget(self._baseline_card(), 1, Qt.AlignmentFlag.AlignTop)
+        column.addLayout(self._both)
         column.addWidget(self._grader_card())
         column.addWidget(self._run_card())
         column.addStretch(1)
@@ -85,7 +90,8 @@ class SetupView(QWidget):
         self.margin.setDecimals(1)
         self.margin.setSuffix(tr(" points of 100"))
         self.margin.setAccessibleName(tr("Margin"))
-        self.margin.setFixedWidth(170)
+        self.margin.setMinimumWidth(170)
+        self.margin.setSizePolicy(QSizePolicy.Policy.Fixed, QSizePolicy.Policy.Fixed)
         self.margin.valueChanged.connect(self._changed)
         self.needed = wrapped("", "muted")
         line = row(self.margin, self.needed, stretch=False, spacing=16)
@@ -129,8 +135,8 @@ class SetupView(QWidget):
 
     def _run_card(self) -> QWidget:
         frame, column = card(tr("The run"))
-        grid = QGridLayout()
-        grid.setHorizontalSpacing(12)
+        self._run_grid = QGridLayout()
+        self._run_grid.setHorizontalSpacing(12)
         self.part = ComboBox()
         for title, value in ((tr("All cases"), "all"), (tr("Working part"), "working"), (tr("Sealed part"), "sealed")):
             self.part.addItem(title, value)
@@ -150,16 +156,37 @@ class SetupView(QWidget):
             spin.valueChanged.connect(self._changed)
         for spin in (self.margin, self.repeats, self.usd, self.tokens):
             padded(spin)
-        grid.addWidget(field(tr("Cases"), self.part), 0, 0)
-        grid.addWidget(field(tr("Answers to each case"), self.repeats), 0, 1)
-        grid.addWidget(field(tr("Most money for remote models"), self.usd), 0, 2)
-        grid.addWidget(field(tr("Most tokens for remote models"), self.tokens), 0, 3)
-        column.addLayout(grid)
-        self.reuse = QCheckBox(tr("Answer identical requests from the log instead of asking again"))
+        self._run_fields = (
+            field(tr("Cases"), self.part),
+            field(tr("Answers to each case"), self.repeats),
+            field(tr("Most money for remote models"), self.usd),
+            field(tr("Most tokens for remote models"), self.tokens),
+        )
+        self._arrange(narrow=False)
+        column.addLayout(self._run_grid)
+        self.reuse = QCheckBox(tr("Take answers to identical requests from the log"))
+        self.reuse.setToolTip(
+            tr("A request that was answered completely before is not asked, and not paid for, again.")
+        )
         column.addWidget(self.reuse)
         self.sealed_note = wrapped("", "warn")
         column.addWidget(self.sealed_note)
         return frame
+
+    def _arrange(self, *, narrow: bool) -> None:
+        """What stands side by side goes below each other where there is no room: large text, a narrow window."""
+        directions = QBoxLayout.Direction
+        self._both.setDirection(directions.TopToBottom if narrow else directions.LeftToRight)
+        columns = 2 if narrow else len(self._run_fields)
+        for index, box in enumerate(self._run_fields):
+            self._run_grid.addWidget(box, index // columns, index % columns)
+        self._narrow = narrow
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        narrow = self.width() < NARROW * self.fontMetrics().averageCharWidth()
+        if narrow != self._narrow:
+            self._arrange(narrow=narrow)
 
     def _foot(self) -> QHBoxLayout:
         line = QHBoxLayout()

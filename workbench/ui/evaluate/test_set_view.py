@@ -30,6 +30,7 @@ from workbench.ui.evaluate.case_dialog import CaseDialog
 from workbench.ui.evaluate.case_table import CaseModel
 from workbench.ui.evaluate.prompt_editor import PromptEditor
 from workbench.ui.evaluate.state import EvaluateState
+from workbench.ui.flow import FlowLayout
 from workbench.ui.formats import number
 from workbench.ui.icons import IconButton, PushButton
 from workbench.ui.tr import tr, trn
@@ -98,9 +99,8 @@ class TestSetView(QWidget):
         line.addWidget(self.evaluate)
         return line
 
-    def _tools(self) -> QHBoxLayout:
-        line = QHBoxLayout()
-        line.setSpacing(6)
+    def _tools(self) -> FlowLayout:
+        line = FlowLayout()
         self.add = PushButton(tr("Add a case"), icon_name="plus")
         self.add.clicked.connect(self._add)
         self.edit = PushButton(tr("Edit case…"), icon_name="pencil")
@@ -122,7 +122,7 @@ class TestSetView(QWidget):
         self.open_sealed.clicked.connect(self._open_sealed)
         for button in (self.add, self.edit, self.variable, self.import_cases, self.export, self.seal, self.open_sealed):
             line.addWidget(button)
-        line.addStretch(1)
+        line.add_stretch()
         self.undo = IconButton("undo-2", tr("Undo"))
         self.undo.set_title(tr("Undo"), "Ctrl+Z")
         self.undo.clicked.connect(self.model.stack.undo)
