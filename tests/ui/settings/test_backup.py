@@ -48,6 +48,8 @@ def test_a_backup_is_restored_and_the_restore_undone(window: Driver, part: Part,
     section.restore_from(archive)
     window.wait(lambda: section.findChild(RestoreDialog) is not None)
     dialog = section.findChild(RestoreDialog)
+    dialog.resize(dialog.width(), 240)  # as little as large text leaves on a small screen
+    assert dialog.rect().contains(dialog.confirm.mapTo(dialog, dialog.confirm.rect().bottomRight())), "cut off"
     assert "complete and undamaged" in texts(dialog)
     window.click(dialog.confirm)
     window.wait(lambda: not window.window.isVisible())

@@ -9,6 +9,7 @@ from workbench.core.requests import LoadOptions
 from workbench.ui.chat.parameter_editor import ParameterEditor
 from workbench.ui.chat.parameters import LOAD
 from workbench.ui.icons import PushButton
+from workbench.ui.settings.section import roomy
 from workbench.ui.tr import tr
 from workbench.ui.widgets import label
 
@@ -21,7 +22,7 @@ class DefaultsDialog(QDialog):
         self.value = options
         self.setWindowTitle(tr("How {name} is loaded", name=name))
         self.setAccessibleName(self.windowTitle())
-        self.resize(520, 460)
+        roomy(self, 520, 460)
         column = QVBoxLayout(self)
         column.setContentsMargins(20, 18, 20, 16)
         column.setSpacing(10)

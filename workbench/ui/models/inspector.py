@@ -25,6 +25,7 @@ from workbench.ui.context import Context
 from workbench.ui.formats import size_text
 from workbench.ui.icons import PushButton
 from workbench.ui.models.parts import Notice, Segments
+from workbench.ui.settings.section import roomy
 from workbench.ui.tr import tr, trn
 from workbench.ui.widgets import ElidedLabel, add_clear_button, copy_text, label
 
@@ -77,7 +78,7 @@ class InspectDialog(QDialog):
         super().__init__(parent)
         self.setWindowTitle(tr("Inside {name}", name=name))
         self.setAccessibleName(self.windowTitle())
-        self.resize(860, 600)
+        roomy(self, 860, 600)
         self._template = ""
         self._proxies: list[QSortFilterProxyModel] = []
         column = QVBoxLayout(self)

@@ -10,6 +10,7 @@ from PySide6.QtWidgets import QDialog, QHBoxLayout, QPlainTextEdit, QVBoxLayout,
 
 from workbench.ui.formats import size_text
 from workbench.ui.icons import PushButton
+from workbench.ui.settings.section import roomy
 from workbench.ui.tr import tr
 from workbench.ui.widgets import label
 
@@ -27,7 +28,7 @@ class RemovalDialog(QDialog):
         self._asked_twice = not removal.owner
         self.setWindowTitle(tr("Delete a model"))
         self.setAccessibleName(tr("Delete a model"))
-        self.resize(540, 280)
+        roomy(self, 540, 300)
         column = QVBoxLayout(self)
         column.setContentsMargins(20, 20, 20, 20)
         column.setSpacing(10)

@@ -17,6 +17,7 @@ from PySide6.QtWidgets import (
 
 from workbench.services.licences import Component, as_text
 from workbench.ui.icons import PushButton
+from workbench.ui.settings.section import roomy
 from workbench.ui.tr import mark, tr, trn
 from workbench.ui.widgets import add_clear_button, copy_text, label
 
@@ -38,7 +39,7 @@ class LicencesDialog(QDialog):
         super().__init__(parent)
         self.setWindowTitle(tr("Licences"))
         self.setAccessibleName(tr("Licences"))
-        self.resize(1000, 640)
+        roomy(self, 1000, 640)
         self._listed = listed
         column = QVBoxLayout(self)
         column.setContentsMargins(16, 16, 16, 16)

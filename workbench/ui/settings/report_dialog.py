@@ -11,9 +11,9 @@ from PySide6.QtWidgets import QCheckBox, QDialog, QHBoxLayout, QPlainTextEdit, Q
 from workbench.core.errors import ErrorInfo, WorkbenchError
 from workbench.services.problem_report import Section, chat_section, collect, compose, write_report
 from workbench.ui.context import Context
-from workbench.ui.icons import PushButton
+from workbench.ui.icons import PushButton, in_scale
 from workbench.ui.settings.doctor import examination
-from workbench.ui.settings.section import say
+from workbench.ui.settings.section import Scrolled, roomy, say
 from workbench.ui.tr import mark, tr
 from workbench.ui.widgets import copy_text, label
 
@@ -36,6 +36,7 @@ HEADINGS = {
 """In the report itself, which is for whoever helps: English."""
 SETTLE_MS = 250
 DESCRIPTION_HEIGHT = 84
+CHOICES_WIDTH = 304
 
 
 class ReportDialog(QDialog):
@@ -48,7 +49,7 @@ class ReportDialog(QDialog):
         self._edited = False
         self.setWindowTitle(tr("Report a problem"))
         self.setAccessibleName(tr("Report a problem"))
-        self.resize(940, 660)
+        roomy(self, 940, 660)
         column = QVBoxLayout(self)
         column.setContentsMargins(16, 16, 16, 16)
         column.setSpacing(10)
@@ -59,14 +60,16 @@ class ReportDialog(QDialog):
         column.addWidget(label(intro, wrap=True))
         row = QHBoxLayout()
         row.setSpacing(16)
-        row.addLayout(self._make_choices())
+        choices = Scrolled(self._make_choices())
+        choices.setMaximumWidth(in_scale(CHOICES_WIDTH))
+        row.addWidget(choices, 1)
         right = QVBoxLayout()
         self.text = QPlainTextEdit()
         self.text.setObjectName("code")
         self.text.setAccessibleName(tr("The report, as it will be saved"))
         self.text.textChanged.connect(self._typed)
         right.addWidget(self.text, 1)
-        row.addLayout(right, 1)
+        row.addLayout(right, 2)
         column.addLayout(row, 1)
         self.state = label(tr("Looking at the installation…"), "muted", wrap=True)
         column.addWidget(self.state)
@@ -79,12 +82,13 @@ class ReportDialog(QDialog):
 
     def _make_choices(self) -> QVBoxLayout:
         left = QVBoxLayout()
+        left.setContentsMargins(0, 0, 8, 0)
         left.setSpacing(6)
         question = label(tr("What happened, and what did you expect?"), wrap=True)
         left.addWidget(question)
         self.description = QPlainTextEdit()
         self.description.setAccessibleName(tr("What happened, and what did you expect?"))
-        self.description.setFixedSize(280, DESCRIPTION_HEIGHT)
+        self.description.setFixedHeight(in_scale(DESCRIPTION_HEIGHT))
         self.description.setTabChangesFocus(True)
         self.description.textChanged.connect(self._changed)
         question.setBuddy(self.description)
@@ -101,7 +105,6 @@ class ReportDialog(QDialog):
             self.choices[part] = box
             left.addWidget(box)
         hint = label(tr("The chat goes in only if you tick it, with everything in it."), "small", wrap=True)
-        hint.setFixedWidth(280)
         left.addWidget(hint)
         left.addStretch(1)
         return left

@@ -7,7 +7,8 @@ from PySide6.QtWidgets import QDialog, QGridLayout, QHBoxLayout, QPlainTextEdit,
 
 from workbench.services.backup_archive import Manifest
 from workbench.ui.formats import date_and_time, number, size_text
-from workbench.ui.icons import PushButton
+from workbench.ui.icons import PushButton, in_scale
+from workbench.ui.settings.section import Scrolled, roomy
 from workbench.ui.tr import tr
 from workbench.ui.widgets import copy_text, label
 
@@ -29,11 +30,15 @@ class RestoreDialog(QDialog):
         super().__init__(parent)
         self.setWindowTitle(tr("Restore this backup?"))
         self.setAccessibleName(tr("Restore this backup?"))
-        self.setMinimumWidth(520)
+        roomy(self, 560, 640)
         self._models = model_lines(manifest)
-        column = QVBoxLayout(self)
-        column.setContentsMargins(20, 18, 20, 16)
+        outer = QVBoxLayout(self)
+        outer.setContentsMargins(20, 18, 12, 16)
+        outer.setSpacing(12)
+        column = QVBoxLayout()
+        column.setContentsMargins(0, 0, 8, 0)
         column.setSpacing(12)
+        outer.addWidget(Scrolled(column), 1)
         column.addWidget(label(tr("The backup is complete and undamaged."), "good"))
         column.addLayout(self._facts(manifest))
         if manifest.models:
@@ -42,7 +47,7 @@ class RestoreDialog(QDialog):
             view.setObjectName("code")
             view.setReadOnly(True)
             view.setAccessibleName(tr("Models of the backup"))
-            view.setFixedHeight(96)
+            view.setFixedHeight(in_scale(96))
             column.addWidget(view)
         if manifest.providers:
             providers = "\n".join(f"{entry.name}: {entry.base_url or '–'}" for entry in manifest.providers)
@@ -54,7 +59,9 @@ class RestoreDialog(QDialog):
             "written now are stopped, and the window opens anew."
         )
         column.addWidget(label(consequence, wrap=True))
+        column.addStretch(1)
         row = QHBoxLayout()
+        row.setContentsMargins(0, 0, 8, 0)
         if manifest.models:
             copy = PushButton(tr("Copy the models"), icon_name="copy")
             copy.setAutoDefault(False)
@@ -69,7 +76,7 @@ class RestoreDialog(QDialog):
         self.confirm.setAutoDefault(False)
         self.confirm.clicked.connect(self.accept)
         row.addWidget(self.confirm)
-        column.addLayout(row)
+        outer.addLayout(row)
 
     def _facts(self, manifest: Manifest) -> QGridLayout:
         grid = QGridLayout()

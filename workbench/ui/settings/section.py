@@ -5,12 +5,17 @@ from __future__ import annotations
 from typing import Any
 
 from msgspec.structs import replace
-from PySide6.QtWidgets import QFrame, QLabel, QLayout, QVBoxLayout, QWidget
+from PySide6.QtCore import QEvent, QObject, QSize, Qt
+from PySide6.QtWidgets import QFrame, QLabel, QLayout, QScrollArea, QVBoxLayout, QWidget
 
 from workbench.ui.context import Context
 from workbench.ui.flow import TitledRow
+from workbench.ui.icons import in_scale
 from workbench.ui.tr import tr
 from workbench.ui.widgets import announce, label, restyle, separator
+
+SCREEN_EDGE = 60
+"""Of a screen's width and height, for the frame of a dialog."""
 
 
 class SettingsSection(QWidget):
@@ -71,6 +76,36 @@ def add_row(box: QVBoxLayout, title: str, hint: str, *fields: QWidget) -> None:
     if fields:
         name.setBuddy(fields[0])
     box.addWidget(TitledRow(texts, fields))
+
+
+class Scrolled(QScrollArea):
+    """Content that may want more height than there is, with large text: the buttons below it stay in sight. It is
+    never narrower than what is in it."""
+
+    def __init__(self, content: QLayout) -> None:
+        super().__init__()
+        self._content = QWidget()
+        self._content.setObjectName("content")
+        self._content.setLayout(content)
+        self.setWidgetResizable(True)
+        self.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+        self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self.setWidget(self._content)
+
+    def minimumSizeHint(self) -> QSize:
+        width = self._content.minimumSizeHint().width() + self.verticalScrollBar().sizeHint().width()
+        return QSize(width, super().minimumSizeHint().height())
+
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
+        if event.type() == QEvent.Type.LayoutRequest:
+            self.updateGeometry()
+        return super().eventFilter(watched, event)
+
+
+def roomy(dialog: QWidget, width: int, height: int) -> None:
+    """Give a dialog this size, larger with larger text, and no more than the screen has."""
+    most = dialog.screen().availableSize() - QSize(SCREEN_EDGE, SCREEN_EDGE)
+    dialog.resize(QSize(in_scale(width), in_scale(height)).boundedTo(most))
 
 
 def clear(layout: QLayout) -> None:
