@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import faulthandler
 import os
 import shutil
 import sys
@@ -23,6 +24,8 @@ from workbench.core.paths import Paths
 SIZES = ((1280, 800), (1920, 1080))
 THEMES = ("light", "dark")
 TIMEOUT_MS = 30_000
+STANDSTILL_S = 180
+"""For one picture: then all threads' stacks are written and the process ends, so that a standstill tells where."""
 
 
 def spin(app: QApplication, condition: Callable[[], object], *, at_least_ms: int = 0) -> None:
@@ -78,7 +81,9 @@ def main() -> int:
             for size in SIZES:
                 name = f"{scene.name}-{theme}-{size[0]}"
                 if all(part in name for part in wanted.split(",")):
+                    faulthandler.dump_traceback_later(STANDSTILL_S, exit=True)
                     render(app, scene, theme, size, out)
+                    faulthandler.cancel_dump_traceback_later()
                     print(name, flush=True)
     return 0
 
