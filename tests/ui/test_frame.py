@@ -92,6 +92,25 @@ def test_rename_pin_and_folder(window: Driver, monkeypatch: pytest.MonkeyPatch) 
     window.wait(lambda: window.store.folders() == ["Work"])
 
 
+@pytest.mark.parametrize("keys", ["Ctrl+Shift+Z", "Ctrl+Z"])
+def test_a_deletion_is_taken_back_from_the_empty_composer_too(window: Driver, keys: str) -> None:
+    window.send("precious")
+    window.palette("delete the chat")
+    window.wait(window.window.toaster.isVisible)
+    window.window.activateWindow()
+    window.wait(lambda: QApplication.focusWidget() is window.composer.edit)
+    window.type("ab")
+    window.press("Ctrl+Z")
+    assert "b" not in window.composer.text, "text that was typed goes first"
+    while window.composer.edit.document().isUndoAvailable():
+        window.press("Ctrl+Z")
+    if keys == "Ctrl+Shift+Z":
+        window.composer.clear()
+        window.composer.edit.document().clearUndoRedoStacks()
+    window.press(keys)
+    window.wait(lambda: window.page.sessions.titles() == ["precious"])
+
+
 def test_a_deleted_chat_comes_back_by_undo(window: Driver) -> None:
     window.send("precious")
     window.wait(lambda: window.page.sessions.titles() == ["precious"])

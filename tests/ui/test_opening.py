@@ -237,6 +237,7 @@ def test_the_numbers_are_those_of_qt(qapp: object) -> None:
         (label, numbers.CENTERED, lambda: label.alignment() == Qt.AlignmentFlag.AlignCenter),
         (label, numbers.AT_RIGHT, lambda: label.alignment() == RIGHT),
         (button, numbers.FOCUS_BY_TAB, lambda: button.focusPolicy() == Qt.FocusPolicy.TabFocus),
+        (button, numbers.NO_FOCUS, lambda: button.focusPolicy() == Qt.FocusPolicy.NoFocus),
         (button, numbers.ICON_ABOVE_TEXT, lambda: button.toolButtonStyle() is STYLE.ToolButtonTextUnderIcon),
         (button, numbers.ICON_BESIDE_TEXT, lambda: button.toolButtonStyle() is STYLE.ToolButtonTextBesideIcon),
         (edit, numbers.NO_HORIZONTAL_BAR, lambda: edit.horizontalScrollBarPolicy() is OFF),

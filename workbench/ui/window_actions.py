@@ -35,7 +35,7 @@ def add_window_actions(window: MainWindow, places: Iterable[Place]) -> None:
     tell = partial(_toggle_notifications, window)
     add("notifications.toggle", tr("Notifications on or off"), tell, icon="message-square", group=group)
     undo = tr("Undo the last deletion")
-    add("undo.toast", undo, window.toaster.undo, "Ctrl+Shift+Z", icon="undo-2", group=group)
+    add("undo.toast", undo, window.toaster.undo, "Ctrl+Shift+Z | Ctrl+Z", icon="undo-2", group=group)
     add("work.stop", tr("Stop the running work"), status.stop.click, icon="square", group=group)
     add("help", tr("Help"), window.show_help, "F1", icon="circle-help", group=help_group)
     add("help.keyboard", tr("Keyboard map"), lambda: window.show_help("keyboard"), "Ctrl+/", group=help_group)

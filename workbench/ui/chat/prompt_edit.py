@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from PySide6 import QtCore
 from PySide6.QtCore import QEvent, QMimeData, QRect, QTimer, Signal, Slot
-from PySide6.QtGui import QFocusEvent, QFontMetrics, QKeyEvent, QResizeEvent
+from PySide6.QtGui import QFocusEvent, QFontMetrics, QKeyEvent, QKeySequence, QResizeEvent
 from PySide6.QtWidgets import QPlainTextEdit, QWidget
 
 from workbench.ui.numbers import NO_FRAME, NO_HORIZONTAL_BAR, set_number
@@ -33,6 +33,16 @@ class PromptEdit(QPlainTextEdit):
         self.document().setDocumentMargin(2)
         self.textChanged.connect(self._grow)
         self._grow()
+
+    def event(self, event: QEvent) -> bool:
+        """Where there is no text to undo or redo, the keys are the window's: they take back a deletion."""
+        if event.type() == QEvent.Type.ShortcutOverride and isinstance(event, QKeyEvent):
+            document, keys = self.document(), QKeySequence.StandardKey
+            idle = (keys.Undo, document.isUndoAvailable()), (keys.Redo, document.isRedoAvailable())
+            if any(event.matches(key) and not available for key, available in idle):
+                event.ignore()
+                return False
+        return super().event(event)
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
         key = QtCore.Qt.Key
