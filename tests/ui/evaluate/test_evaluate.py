@@ -10,12 +10,13 @@ import pytest
 from PySide6.QtCore import QMimeData, QPointF, Qt, QUrl
 from PySide6.QtGui import QDropEvent
 from PySide6.QtTest import QTest
-from PySide6.QtWidgets import QAbstractButton, QApplication, QFileDialog, QInputDialog, QLabel
+from PySide6.QtWidgets import QAbstractButton, QApplication, QFileDialog, QInputDialog, QLabel, QScrollArea
 
 from tests.ui.evaluate.conftest import Evaluating
 from workbench.evaluation.case_files import read_cases
 from workbench.evaluation.cases import near_duplicates
 from workbench.evaluation.spec import EvalSpec, read_spec
+from workbench.ui.window_actions import change_appearance
 
 
 def run(driver: Evaluating, spec: EvalSpec, folder: Path) -> None:
@@ -179,6 +180,7 @@ def test_margin_and_cases_needed_stand_first_and_the_start_waits_for_models(eval
     evaluating.wait(lambda: evaluating.place.stack.currentWidget() is setup)
     setup.margin.setValue(10)
     assert "118" in setup.needed.text()
+    assert "You have 1: expect a verdict only if one model is far better." in setup.needed.text()
     setup.contestants[0].model.setCurrentIndex(setup.contestants[0].model.findData("fake:echo"))
     setup.contestants[0].model.activated.emit(0)
     evaluating.click(setup.contestants[0].settings)
@@ -199,6 +201,25 @@ def test_a_remote_model_is_estimated_before_the_start(evaluating: Evaluating, sp
     editor.model.activated.emit(0)
     evaluating.wait(lambda: "4 prompts leave this machine" in setup.summary.text())
     assert "$" in setup.summary.text()
+    assert "4,096" not in setup.summary.text()
+    setup.usd.setValue(1)
+    evaluating.wait(lambda: "answers without a limit get one of 4,096 tokens" in setup.summary.text())
+
+
+def test_with_large_text_the_set_up_stands_in_one_column_and_nothing_is_cut_off(
+    evaluating: Evaluating, spec: EvalSpec, quiz: Path
+) -> None:
+    evaluating.window.resize(1280, 800)
+    change_appearance(evaluating.window, text_scale=200)
+    evaluating.wait(lambda: evaluating.program.theme.scale == 200)
+    evaluating.place.state.set_up(spec, quiz.parent)
+    setup = evaluating.place.setup
+    area = setup.findChild(QScrollArea)
+    evaluating.wait(lambda: 0 < area.widget().width() <= area.viewport().width())
+    assert area.widget().minimumSizeHint().width() <= area.viewport().width()
+    new_set(evaluating)
+    tools = (evaluating.place.test_set.add, evaluating.place.test_set.seal, evaluating.place.test_set.undo)
+    assert all(button.width() >= button.sizeHint().width() for button in tools)
 
 
 def test_variants_of_one_model_need_names_of_their_own(evaluating: Evaluating, spec: EvalSpec, quiz: Path) -> None:
