@@ -594,6 +594,10 @@ def test_the_largest_text_cuts_no_button_of_the_list_and_no_prompt_to_try(window
     welcome = window.page.welcome
     window.wait(lambda: all(b.height() >= b.sizeHint().height() for b in welcome.buttons))
     window.wait(lambda: welcome.title.height() >= welcome.title.heightForWidth(welcome.title.width()))
+    search = window.page.sessions.search
+    compare_search = window.window.show_place("compare").sessions.search
+    window.wait(lambda: compare_search.placeholderText() == "Search")
+    assert search.accessibleName() == "Search chats" and compare_search.accessibleName() == "Search comparisons"
     new = window.page.sessions.new
     new.setText(" New comparison, or what it is called elsewhere")
     window.shortcut("Ctrl+2")

@@ -27,6 +27,7 @@ from PySide6.QtGui import (
     QKeyEvent,
     QPainter,
     QPalette,
+    QResizeEvent,
     QStandardItem,
     QStandardItemModel,
 )
@@ -54,6 +55,8 @@ if TYPE_CHECKING:
 SEARCH_AFTER_MS = 120
 LIMIT = 300
 MOST_FOUND = 50
+SEARCH_EDGES = 56
+"""Pixels of the search field that are not text: its icon, and room for the cross that clears it."""
 HIT_START, HIT_END = "\ue000", "\ue001"
 """As in `store.values`, which is not imported before the first paint."""
 WORDS_BEFORE_HIT = 2
@@ -271,7 +274,6 @@ class SessionList(QWidget):
         self.new.clicked.connect(self._state.new_chat)
         tools.addWidget(self.new)
         self.search = QLineEdit()
-        self.search.setPlaceholderText(tr(self._texts.search))
         self.search.setAccessibleName(tr(self._texts.search))
         add_clear_button(self.search)
         self._search_icon = self.search.addAction(QIcon(), QLineEdit.ActionPosition.LeadingPosition)
@@ -473,6 +475,14 @@ class SessionList(QWidget):
                 self.list.setCurrentIndex(self._model.index(row, 0))
                 self.list.setFocus(Qt.FocusReason.OtherFocusReason)
                 return
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        full = tr(self._texts.search)
+        room = self.search.width() - icons.in_scale(SEARCH_EDGES)
+        self.search.setPlaceholderText(
+            full if self.search.fontMetrics().horizontalAdvance(full) <= room else tr("Search")
+        )
 
     @Slot()
     def _search_changed(self) -> None:

@@ -87,6 +87,7 @@ class ColumnSheet(QFrame):
         grid.setHorizontalSpacing(10)
         grid.setVerticalSpacing(6)
         self.title = ElidedLabel("", "pageTitle")
+        self.title.setContentsMargins(0, 2, 0, 6)
         grid.addWidget(self.title, 0, 0, 1, 2)
         self.label = QLineEdit()
         self.label.setAccessibleName(tr("Label of this column"))
