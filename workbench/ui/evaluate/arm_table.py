@@ -98,6 +98,7 @@ def arm_table(arms: tuple[ArmSummary, ...], theme: Theme) -> QTableWidget:
             side = Qt.AlignmentFlag.AlignLeft if column < 2 else Qt.AlignmentFlag.AlignRight
             head.setTextAlignment(side | Qt.AlignmentFlag.AlignVCenter)
     header = table.horizontalHeader()
+    header.setStyleSheet("QHeaderView::section { padding-left: 3px; padding-right: 3px; }")  # as the cells have it
     header.setSectionResizeMode(QHeaderView.ResizeMode.ResizeToContents)
     header.setSectionResizeMode(0, QHeaderView.ResizeMode.Stretch)
     header.setMinimumSectionSize(60)
