@@ -45,6 +45,18 @@ MODELS_PARTS = (
     ("discover", mark("Search Hugging Face"), "search"),
     ("downloads", mark("Downloads"), "download"),
 )
+SETTINGS_BUTTONS = (
+    ("providers.add", mark("Add a provider…"), "plus", "providers", "add"),
+    ("providers.find", mark("Find servers on this machine"), "search", "providers", "find_servers"),
+    ("privacy.export", mark("Export the privacy ledger"), "save", "privacy", "export"),
+    ("privacy.erase", mark("Delete everything"), "trash-2", "privacy", "erase"),
+    ("backup.make", mark("Back up now"), "save", "backup", "make"),
+    ("backup.restore", mark("Restore a backup"), "rotate-ccw", "backup", "restore"),
+    ("about.licences", mark("Licences"), "scroll-text", "about", "licences"),
+    ("about.report", mark("Report a problem"), "file-text", "about", "report"),
+    ("about.doctor", mark("Check the installation"), "stethoscope", "about", "doctor.run"),
+)
+"""(action, title, icon, part of the settings, its button): what is done there, for the palette and for keys."""
 PART_KEYS = {"models.discover": "Ctrl+Shift+F"}
 """Shortcuts of parts, by action: they work before the place is opened."""
 PLACES: tuple[Place, ...] = (

@@ -43,6 +43,7 @@ QPushButton#primary:hover { border-color: $on_accent; }
 QPushButton#primary:focus { border-color: $text; }
 QPushButton#primary:disabled { background: $chip; color: $muted; border-color: $border; }
 QPushButton#danger { color: $bad; }
+QPushButton#danger:disabled { color: $muted; }
 QPushButton#link { background: transparent; border: 1px solid transparent; padding: 2px 4px; color: $link; }
 QPushButton#link:focus { border-color: $accent; }
 QPushButton#prompt { text-align: left; padding: 10px 14px; border-radius: 10px; }

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection
 from functools import partial
 from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
-from workbench.ui.places import PART_KEYS, Place
+from workbench.ui.places import PART_KEYS, SETTINGS_BUTTONS, Page, Place
 from workbench.ui.status import toggle_offline
 from workbench.ui.tr import tr
 
@@ -16,11 +16,13 @@ if TYPE_CHECKING:
     from workbench.ui.window import MainWindow
 
 
-def add_window_actions(window: MainWindow, places: Iterable[Place]) -> None:
+def add_window_actions(window: MainWindow, places: Collection[Place]) -> None:
     add, settings, status = window.registry.add, window.context.settings, window.status
     group, help_group = tr("Window"), tr("Help")
     for place in places:
         add_place_actions(window, place)
+    if any(place.id == "settings" for place in places):
+        add_settings_actions(window)
     add("palette", tr("Command palette"), window.open_palette, "Ctrl+K", icon="search", group=group)
     add("list.toggle", tr("Show or hide the list"), window.toggle_list, "Ctrl+B", icon="panel-left", group=group)
     dark = partial(_toggle_theme, window)
@@ -52,6 +54,23 @@ def add_place_actions(window: MainWindow, place: Place) -> None:
         show = partial(window.show_part, place.id, part)
         name = f"{place.id}.{part}"
         window.registry.add(name, text, show, PART_KEYS.get(name, ""), icon=icon, group=title)
+
+
+def add_settings_actions(window: MainWindow) -> None:
+    """What buttons of the settings do, which otherwise only those find who know the part they are in."""
+    group = tr("Settings")
+    for name, title, icon, part, button in SETTINGS_BUTTONS:
+        press = partial(_press, window, part, button)
+        window.registry.add(f"settings.{name}", f"{group}: {tr(title)}", press, icon=icon, group=group)
+
+
+def _press(window: MainWindow, part: str, button: str) -> None:
+    """Show the part, so that what comes of it is seen, and press its button."""
+    page = window.show_place("settings")
+    section = page.show_part(part) if isinstance(page, Page) else None
+    for name in button.split("."):
+        section = getattr(section, name)
+    section.click()  # type: ignore[union-attr]
 
 
 def _toggle_theme(window: MainWindow) -> None:

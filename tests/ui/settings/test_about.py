@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import operator
 from collections.abc import Callable
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from tests.ui.settings.conftest import Part
 from tests.ui.watchdog import Watchdog
 from workbench.services import doctor
 from workbench.services.doctor import Engine
+from workbench.ui.places import SETTINGS_BUTTONS
 from workbench.ui.settings.licences_dialog import LicencesDialog
 from workbench.ui.settings.report_dialog import ReportDialog
 
@@ -26,6 +28,17 @@ SECRET = "the walrus plans a coup at noon"
 def quick_doctor(monkeypatch: pytest.MonkeyPatch) -> None:
     """The engine's own start is tested elsewhere."""
     monkeypatch.setattr(doctor, "probe_engine", lambda: Engine(llama_cpp_build="b1"))
+
+
+def test_what_the_settings_do_is_in_the_palette(window: Driver, part: Part) -> None:
+    registry = window.window.registry
+    for name, _title, _icon, where, button in SETTINGS_BUTTONS:
+        assert f"settings.{name}" in registry
+        assert callable(operator.attrgetter(f"{button}.click")(part(where)))
+    registry["settings.about.report"].trigger()
+    section = part("about")
+    window.wait(lambda: section.findChild(ReportDialog) is not None)
+    section.findChild(ReportDialog).close()
 
 
 def test_licences_are_searched_and_copied(window: Driver, part: Part) -> None:
