@@ -33,14 +33,16 @@ class QualityPoint(msgspec.Struct, frozen=True, kw_only=True):
 
 def quality_points(
     analysis: Analysis, x_of: Callable[[ArmSummary], float | None]
-) -> tuple[list[QualityPoint], list[str]]:
-    """The contestants with a score and an x, from left to right, and the names of those that lack one."""
+) -> tuple[list[QualityPoint], list[tuple[str, float | None]]]:
+    """The contestants with a score and an x, from left to right, and (name, score in percent) of those that lack
+    one of them."""
     names = arm_names((arm.contestant, arm.prompt) for arm in analysis.arms)
-    points, missing = [], []
+    points: list[QualityPoint] = []
+    missing: list[tuple[str, float | None]] = []
     for place, arm in enumerate(analysis.arms):
         name, x = names[arm.contestant, arm.prompt], x_of(arm)
         if x is None or math.isnan(arm.rate.estimate):
-            missing.append(name)
+            missing.append((name, None if math.isnan(arm.rate.estimate) else arm.rate.estimate * 100))
             continue
         points.append(
             QualityPoint(

@@ -179,6 +179,15 @@ def test_a_plot_is_saved_as_picture_drawing_and_numbers(
     assert not QApplication.clipboard().image().isNull()
 
 
+def test_a_score_without_a_known_cost_is_a_level_line(evaluating: Evaluating, spec: EvalSpec, quiz: Path) -> None:
+    plots = shown(evaluating, spec, quiz.parent)
+    assert [series.name for series in plots.chart.series] == ["Echo"]
+    assert plots.chart.levels == [(75.0, "Recorded API")]
+    low, high = plots.plot.viewRange()[1]
+    assert low < 75 < high
+    assert "not known: Recorded API (75.0 %)" in plots.words.text()
+
+
 def test_what_can_not_be_plotted_is_said(evaluating: Evaluating, spec: EvalSpec, quiz: Path) -> None:
     run(evaluating, spec, quiz.parent)
     results = evaluating.place.results

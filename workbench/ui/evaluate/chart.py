@@ -49,6 +49,8 @@ class Chart:
     x_log: bool = False
     marks: Sequence[tuple[float, str]] = ()
     """Upright lines: (x, what it is)."""
+    levels: Sequence[tuple[float, str]] = ()
+    """Level lines: (y, what it is)."""
     joined: Sequence[Sequence[tuple[float, float]]] = field(default_factory=tuple)
     """Lines that join points of several series."""
 

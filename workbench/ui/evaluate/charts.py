@@ -28,13 +28,16 @@ def cost_chart(analysis: Analysis, machine: Machine) -> Chart:
     return _quality(
         tr("Score and cost"),
         points,
+        missing,
         x_title=tr("Cost of 1,000 cases"),
         x_unit="$",
         x_text=_dollars,
         said=tr(
             "Further up is better, further left is cheaper. Models on this machine cost their electricity (see Cost)."
         ),
-        unknown=tr("Not shown, because the cost is not known: {names}.", names=", ".join(missing)) if missing else "",
+        unknown=tr("A level line, because the cost is not known: {names}.", names=_listed(missing))
+        if _listed(missing)
+        else "",
         nothing=tr("No model has both a score and a known cost, so there is nothing to plot."),
     )
 
@@ -47,12 +50,15 @@ def speed_chart(analysis: Analysis) -> Chart:
     return _quality(
         tr("Score and time"),
         points,
+        missing,
         x_title=tr("Time of an answer, median"),
         x_unit="s",
         x_text=_time_at,
         x_said=_time,
         said=tr("Further up is better, further left is faster."),
-        unknown=tr("Not shown, because the time is not known: {names}.", names=", ".join(missing)) if missing else "",
+        unknown=tr("A level line, because the time is not known: {names}.", names=_listed(missing))
+        if _listed(missing)
+        else "",
         nothing=tr("No model has both a score and a known time, so there is nothing to plot."),
     )
 
@@ -163,6 +169,7 @@ def _meeting(line: CostLine, cases: float | None, api: CostLine, cases_per_month
 def _quality(
     title: str,
     points: Sequence[QualityPoint],
+    missing: Sequence[tuple[str, float | None]],
     *,
     x_title: str,
     x_unit: str,
@@ -192,6 +199,8 @@ def _quality(
     joined = [[(points[i].x, points[i].score) for i in line] for line in quantisation_lines(points)]
     more = tr("Dashed lines join the quantisations of one model.") if joined else ""
     x_range, x_log = spread([point.x for point in points], 0.001)
+    levels = [(score, name) for name, score in missing if score is not None]
+    heights = [*(value for point in points for value in (point.low, point.high)), *(score for score, _ in levels)]
     return Chart(
         title,
         " ".join(part for part in (said, more, *told, unknown) if part),
@@ -201,14 +210,20 @@ def _quality(
         y_text=_percent,
         series=series,
         x_range=x_range,
-        y_range=within([value for point in points for value in (point.low, point.high)], 0.0, 100.0),
+        y_range=within(heights, 0.0, 100.0),
         x_log=x_log,
+        levels=levels,
         joined=joined,
     )
 
 
 def _names(analysis: Analysis) -> dict[Arm, str]:
     return arm_names((arm.contestant, arm.prompt) for arm in analysis.arms)
+
+
+def _listed(missing: Sequence[tuple[str, float | None]]) -> str:
+    """Those with a score: they have a line."""
+    return ", ".join(f"{name} ({percent(score / 100, 1)})" for name, score in missing if score is not None)
 
 
 def _said(text: str, _index: int) -> str:

@@ -169,6 +169,12 @@ class Plot(pyqtgraph.PlotWidget):  # type: ignore[misc]
             self._add_joined(line)
         for x, text in chart.marks:
             self._add_mark(x, text)
+        for y, text in chart.levels:
+            pen = _pen(self._theme.tokens.muted, 1.5, Qt.PenStyle.DashLine)
+            options = {"position": 0.98, "color": QColor(self._theme.tokens.text), "anchors": [(1, 0), (1, 1)]}
+            line = pyqtgraph.InfiniteLine(y, angle=0, pen=pen, label=_braced(text), labelOpts=options)
+            line.label.setFont(font)
+            self.addItem(line)
         for series in chart.series:
             self._add(series, font)
         self._place_names()
@@ -197,7 +203,7 @@ class Plot(pyqtgraph.PlotWidget):  # type: ignore[misc]
         tokens = self._theme.tokens
         pen = _pen(tokens.good, 1.5, Qt.PenStyle.DashLine)
         options = {"position": 0.06, "color": QColor(tokens.good), "anchors": [(0, 1), (1, 1)]}
-        self.addItem(pyqtgraph.InfiniteLine(float(self._xs([x])[0]), pen=pen, label=text, labelOpts=options))
+        self.addItem(pyqtgraph.InfiniteLine(float(self._xs([x])[0]), pen=pen, label=_braced(text), labelOpts=options))
 
     def _add(self, series: Series, font: QFont) -> None:
         number = series.place
@@ -414,6 +420,11 @@ def _pen(color: str | QColor, width: float, style: Qt.PenStyle = Qt.PenStyle.Sol
     pen = QPen(QColor(color), width, style)
     pen.setCosmetic(True)
     return pen
+
+
+def _braced(text: str) -> str:
+    """pyqtgraph's line labels are formats."""
+    return text.replace("{", "{{").replace("}", "}}")
 
 
 def _plain(name: str) -> str:
