@@ -582,7 +582,10 @@ def test_a_narrow_column_leaves_the_room_to_its_name(compare: CompareDriver) -> 
     header = compare.panels[5].header
     assert not header.retry.isVisible() and not header.settings.isVisible() and header.more.isVisible()
     assert "$0.003" in header.cost.value.text()
+    stats = (header.speed, header.first, header.tokens, header.cost)
+    compare.wait(lambda: all(stat.value.width() >= stat.value.sizeHint().width() for stat in stats))
     assert header.cost.geometry().right() <= header.numbers.width()
+    assert not header.cost.icon.isVisible() and compare.panels[0].header.speed.icon.isVisible()
 
 
 def test_an_answer_without_text_says_so_in_its_column(compare: CompareDriver) -> None:

@@ -26,6 +26,8 @@ from workbench.ui.tr import tr, trn
 from workbench.ui.widgets import ElidedLabel, label
 
 DRAG_TYPE = "application/x-workbench-column"
+NUMBERS_EDGES = 22
+"""Pixels of the head beside the numbers."""
 BRIEF_BELOW = 52
 """Characters; a narrower column shows its numbers in their short form."""
 NARROW_BELOW = 34
@@ -72,7 +74,7 @@ def _brief(value: float) -> str:
 
 
 def _brief_seconds(seconds: float) -> str:
-    return f"{decimal(seconds, 2 if seconds < 1 else 1)} s"
+    return f"{decimal(seconds, 2 if seconds < 0.1 else 1)} s"
 
 
 def _brief_count(count: int) -> str:
@@ -93,12 +95,18 @@ class Stat(QWidget):
         row = QHBoxLayout(self)
         row.setContentsMargins(0, 0, 0, 0)
         row.setSpacing(3)
-        row.addWidget(IconLabel(icon_name, 13))
+        self.icon = IconLabel(icon_name, 13)
+        row.addWidget(self.icon)
         self.value = label("", "stat")
         row.addWidget(self.value)
         self._tip, self._long, self._short = tip, "", ""
         self._brief = False
         self.hide()
+
+    @property
+    def full_width(self) -> int:
+        """Pixels with the icon."""
+        return self.icon.sizeHint().width() + 3 + self.value.sizeHint().width()
 
     def set_text(self, long: str, short: str = "") -> None:
         if (long, short) != (self._long, self._short):
@@ -206,7 +214,7 @@ class ColumnHeader(QFrame):
         brief = self.width() < self.fontMetrics().horizontalAdvance("n") * BRIEF_BELOW
         for stat in (self.speed, self.first, self.tokens, self.cost):
             stat.set_brief(brief)
-        self._stats_row.setSpacing(5 if self._is_narrow else 10)
+        self._stats_row.setSpacing(4 if self._is_narrow else 10)
         self._show_cost()
         self._fit_buttons()
 
@@ -216,10 +224,18 @@ class ColumnHeader(QFrame):
 
     def _fit_buttons(self) -> None:
         """The model's name goes first: in a narrow column the rest but stopping is left to the menu."""
+        self._fit_numbers()
         self.settings.setVisible(not self._hidden and not self._is_narrow)
         self.retry.setVisible(self._retry_wanted and (self._running or not self._is_narrow))
         # Two marks take the badge's room; the icon and the name's tool tip tell the same.
         self.badge.setVisible(bool(self.badge.text()) and not (self._is_narrow and self._both_marks))
+
+    def _fit_numbers(self) -> None:
+        """Where the numbers would be cut, those that have a unit go without their icons."""
+        shown = [stat for stat in (self.speed, self.first, self.tokens, self.cost) if not stat.isHidden()]
+        needed = sum(stat.full_width + self._stats_row.spacing() for stat in shown)
+        for stat in (self.speed, self.first, self.cost):
+            stat.icon.setVisible(needed <= self.width() - NUMBERS_EDGES)
 
     # --- what the column sets ---------------------------------------------------------------------------------
     def show_model(self, name: str, info: ModelInfo | None, special: str, title: str) -> None:
@@ -273,6 +289,7 @@ class ColumnHeader(QFrame):
         text, usd = self._cost
         short = text and ("?" if usd is None else _brief_cost(usd) if self._is_narrow else text)
         self.cost.set_text(text, short)
+        self._fit_numbers()
 
     def show_live(self, tokens: int, tokens_per_s: float | None, first_s: float | None) -> None:
         self._set(tokens, tokens_per_s if tokens > 3 else None, first_s)
@@ -283,6 +300,7 @@ class ColumnHeader(QFrame):
         self.speed.set_text(speed_text(tokens_per_s), f"{_brief(tokens_per_s)}/s" if tokens_per_s else "")
         self.first.set_text(first_token_text(first_s), _brief_seconds(first_s) if first_s is not None else "")
         self.tokens.set_text(tokens_text(tokens), _brief_count(tokens) if tokens else "")
+        self._fit_numbers()
         self.none.setVisible(not (tokens or tokens_per_s or first_s is not None))
 
     def clear_numbers(self) -> None:
