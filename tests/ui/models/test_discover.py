@@ -245,6 +245,7 @@ def test_gated_then_token_then_download(driver: ModelsDriver, hub: FakeHub, tiny
     driver.wait(lambda: "does not accept" in panel.gated.title.text())
     assert panel.gated.isVisible() and not panel.error.isVisible(), "another one can be entered where the first was"
     assert panel.gated.token.hasFocus(), "asking again took the panel away"
+    assert not rows(driver)["F16"].button.isEnabled(), "nothing comes with a token that is refused"
     driver.qtbot.keyClicks(panel.gated.token, "hf_let_me_in")
     driver.press("Return", panel.gated.token)
     driver.wait(lambda: not panel.gated.isVisible() and panel.badges["gated"].text() == "Access granted")

@@ -358,7 +358,7 @@ class RepositoryPanel(QWidget):
                     installed=bool(self._installed(row.model)),
                     download_state=transfer.state if transfer is not None else "",
                     fraction=transfer.fraction if transfer is not None else 0.0,
-                    allowed=not repository.gated,
+                    allowed=not (repository.gated or repository.token_refused),
                 )
             )
 
