@@ -1,25 +1,11 @@
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import pytest
 from pytestqt.qtbot import QtBot
 
 from workbench.ui.markdown import MarkdownDocument, MarkdownStyle, MathRenderer, properties
 from workbench.ui.markdown.formula_object import MathObject
 from workbench.ui.tokens import LIGHT
-
-
-@pytest.fixture
-def math(qtbot: QtBot) -> Iterator[MathRenderer]:
-    renderer = MathRenderer()
-    yield renderer
-    renderer.close()
-
-
-@pytest.fixture
-def style(qtbot: QtBot) -> MarkdownStyle:
-    return MarkdownStyle(LIGHT, ["Inter", "DejaVu Sans"])
 
 
 def test_a_formula_is_rendered_off_the_ui_thread_and_cached(qtbot: QtBot, math: MathRenderer) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator
 
 import pytest
 from PySide6.QtCore import QRectF
@@ -13,22 +12,9 @@ from tests.ui.markdown.samples import FULL_SAMPLE
 from workbench.ui.markdown import MarkdownDocument, MarkdownStyle, MathRenderer
 from workbench.ui.markdown.formula_object import MathObject
 from workbench.ui.markdown.panels import CodePanels
-from workbench.ui.tokens import LIGHT
 
 WIDTH = 260.0
 CODE = "Before.\n\n```\nno language\n```\n\nAfter it comes a paragraph.\n\nAnd one more.\n"
-
-
-@pytest.fixture
-def math(qtbot: QtBot) -> Iterator[MathRenderer]:
-    renderer = MathRenderer()
-    yield renderer
-    renderer.close()
-
-
-@pytest.fixture
-def style(qtbot: QtBot) -> MarkdownStyle:
-    return MarkdownStyle(LIGHT, ["Inter", "DejaVu Sans"])
 
 
 def places(panels: CodePanels) -> list[tuple[int, int, QRectF]]:

@@ -499,6 +499,15 @@ def with_buttons(view: TranscriptView) -> list[str]:
     return sorted({view.items[target.row].key for target in targets if target.kind is Kind.MENU})
 
 
+def test_the_button_of_an_error_stays_in_its_box(view: TranscriptView) -> None:
+    error = ErrorInfo(kind="x", message="It broke.", hint="Mend it.", detail="HTTP 500")
+    view.set_items([answer("a", "", error=error)])
+    view.resize(130, 400)
+    view.viewport().repaint()
+    places = view.board.stack.rows[0].places
+    assert places.error.contains(places.error_button)
+
+
 class TestLastAnswer:
     def test_it_keeps_its_buttons_and_the_others_have_them_when_pointed_at(self, view: TranscriptView) -> None:
         view.set_items(

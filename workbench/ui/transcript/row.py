@@ -290,7 +290,10 @@ class Row:
         if error.detail:
             button = metrics.small_metrics.horizontalAdvance(tr("Copy details")) + metrics.icon + metrics.px(24)
             self.places.error_button = QRectF(
-                pad + metrics.icon + metrics.px(10), y + pad + height + metrics.px(8), button, metrics.px(26)
+                pad + metrics.icon + metrics.px(10),
+                y + pad + height + metrics.px(8),
+                min(button, inner),
+                metrics.px(26),
             )
             height += metrics.px(34)
         self.places.error = QRectF(0, y + metrics.px(4), width, height + 2 * pad - metrics.px(4))
