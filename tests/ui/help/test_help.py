@@ -96,7 +96,7 @@ def test_every_place_and_part_has_a_page() -> None:
 def test_every_action_that_is_mentioned_exists(window: Driver, helped: HelpWindow) -> None:
     window.window.build_places()
     registry = window.window.registry
-    window.wait(lambda: "compare.blind" in registry and "history.replay" in registry and "models.add_folder" in registry)
+    window.wait(lambda: all(name in registry for name in ("compare.blind", "history.replay", "models.add_folder")))
     wanted = {(page.id, action_id) for page in PAGES for action_id in mentioned(page)}
     assert len(wanted) > 50
     assert sorted((page, action_id) for page, action_id in wanted if action_id not in registry) == []

@@ -112,6 +112,16 @@ def test_an_unknown_architecture_is_told_before_downloading(driver: ModelsDriver
     assert not any(row.state.recommended for row in rows(driver).values()), "what can't be loaded is not recommended"
 
 
+def test_a_file_that_is_no_model_is_not_recommended(driver: ModelsDriver, hub: FakeHub) -> None:
+    hub.add("org/page-GGUF", {"page-Q4_0.gguf": b"<html>a page to log in at</html>" * 1000})
+    page = driver.open_models("discover")
+    driver.search("page")
+    driver.open_repository("org/page-GGUF")
+    driver.wait(lambda: "Q4_0" in rows(driver) and rows(driver)["Q4_0"].state.fit is not None)
+    assert "web page" in page.discover.panel.error.title.text()
+    assert not rows(driver)["Q4_0"].recommended.isVisible()
+
+
 def test_a_header_that_comes_late_is_not_taken_for_the_next_repositorys(
     driver: ModelsDriver, hub: FakeHub, tmp_path: Path
 ) -> None:
