@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -419,6 +420,24 @@ def test_the_database_is_closed_at_the_end(window: Driver, home: Path) -> None:
     with Store.open(home / "workbench.db") as store:
         assert store.integrity() == []
         assert store.run_rows()[0].status == "done"
+
+
+def test_a_page_that_fails_at_the_end_keeps_nothing_else_from_being_saved(
+    window: Driver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told: list[BaseException] = []
+    monkeypatch.setattr(sys, "excepthook", lambda _type, error, _trace: told.append(error))
+    window.window.show_place("evaluate")
+    window.window.show_place("chat")
+    closed: list[str] = []
+    monkeypatch.setattr(window.window.page("evaluate"), "close_page", lambda: 1 // 0)
+    monkeypatch.setattr(window.page, "close_page", lambda: closed.append("chat"))
+    window.window.closed.connect(lambda: closed.append("window"))
+    pages = window.window._pages
+    monkeypatch.setattr(window.window, "_pages", {"evaluate": pages["evaluate"], "chat": pages["chat"]})
+    window.window.close()
+    assert closed == ["chat", "window"]
+    assert [type(error) for error in told] == [ZeroDivisionError]
 
 
 def test_everything_is_deleted_once_the_word_was_typed_and_the_next_window_is_new(

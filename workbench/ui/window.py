@@ -7,6 +7,7 @@ page, and takes text; `complete` then gives it everything else.
 from __future__ import annotations
 
 import importlib
+import sys
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
@@ -406,7 +407,10 @@ class MainWindow(QMainWindow):
         self.save_state()
         for page in self._pages.values():
             if isinstance(page, Page):
-                page.close_page()
+                try:
+                    page.close_page()
+                except Exception as error:  # the others' drafts and the window's state are still to be kept
+                    sys.excepthook(type(error), error, error.__traceback__)
         if self._state is not None:
             self._state.save()
         super().closeEvent(event)

@@ -47,7 +47,7 @@ def test_nothing_tells_who_wrote_what(compare: CompareDriver) -> None:
 def test_answers_appear_together_so_that_no_speed_is_seen(compare: CompareDriver) -> None:
     blind(compare, "echo", "slow")
     compare.send("hello", finish=False)
-    compare.wait(lambda: len(compare.state.active) == 1)
+    compare.wait(lambda: [bool(run.buffer.text) for run in compare.state.active.values()] == [True])
     statuses = {item.status for panel in compare.panels for item in panel.view.items if item.role == "assistant"}
     texts = [item.text for panel in compare.panels for item in panel.view.items if item.role == "assistant"]
     assert texts == ["", ""]
