@@ -16,6 +16,7 @@ from workbench.evaluation.break_even import Machine, break_even
 from workbench.evaluation.findings import explanation, settling
 from workbench.evaluation.report import html_report
 from workbench.evaluation.spec import parse_spec
+from workbench.evaluation.verdict import detail
 
 HOSTILE = '<script>alert(1)</script><img src="http://example.org/x.png">'
 
@@ -117,6 +118,8 @@ def test_findings_are_translated_sentence_by_sentence(german: None) -> None:
         "b",
         0.05,
     ).comparisons[0]
+    said = translated(detail(comparison.verdict, "Small (7B)", "The large (by hand)"))
+    assert said.startswith("Über 9 Fälle lag Small (7B) 22.2 Punkte höher als The large (by hand) (95 %-Intervall ")
     told = translated(explanation(comparison))
     assert told.startswith("Fälle, die nur a richtig löst: 2; die nur b richtig löst: 0. Wäre statt")
     assert "you" not in told

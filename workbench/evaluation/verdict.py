@@ -180,17 +180,20 @@ def headline(verdict: Verdict, candidate: str, baseline: str) -> str:
 
 
 def detail(verdict: Verdict, candidate: str, baseline: str) -> str:
-    """What was seen."""
-    points = verdict.difference.estimate * 100
-    interval = (
-        f"({percent_of(verdict.difference.confidence)} interval {signed(verdict.difference.low * 100)} "
-        f"to {signed(verdict.difference.high * 100)})"
-    )
+    """What was seen. One sentence in one piece, so that its translation is found whatever the names are."""
+    n, points, interval = verdict.n, verdict.difference.estimate * 100, verdict.difference
+    percent, low, high = percent_of(interval.confidence), signed(interval.low * 100), signed(interval.high * 100)
     if round(points, 1) > 0:
-        return f"Over {verdict.n} cases {candidate} scored {points:.1f} points higher than {baseline} {interval}."
+        return (
+            f"Over {n} cases {candidate} scored {points:.1f} points higher than {baseline} "
+            f"({percent} interval {low} to {high})."
+        )
     if round(points, 1) < 0:
-        return f"Over {verdict.n} cases {candidate} scored {-points:.1f} points lower than {baseline} {interval}."
-    return f"Over {verdict.n} cases {candidate} and {baseline} scored the same {interval}."
+        return (
+            f"Over {n} cases {candidate} scored {-points:.1f} points lower than {baseline} "
+            f"({percent} interval {low} to {high})."
+        )
+    return f"Over {n} cases {candidate} and {baseline} scored the same ({percent} interval {low} to {high})."
 
 
 def signed(points: float) -> str:

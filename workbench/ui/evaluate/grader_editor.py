@@ -25,7 +25,7 @@ from workbench.evaluation.case_files import load_yaml
 from workbench.evaluation.spec import GraderSpec
 from workbench.ui.evaluate.parts import ComboBox, field, row
 from workbench.ui.icons import IconButton
-from workbench.ui.tr import mark, tr
+from workbench.ui.tr import mark, tr, translated
 from workbench.ui.widgets import label
 
 Kind = Literal["check", "number", "text", "long", "schema", "choice", "model", "embedding"]
@@ -106,7 +106,7 @@ class GraderEditor(QFrame):
         self.choice.setMinimumContentsLength(20)
         known = graders if any(name == spec.grader for name, _ in graders) else [*graders, (spec.grader, "")]
         for name, title in known:
-            self.choice.addItem(f"{tr(title)} ({name})" if title else name, name)
+            self.choice.addItem(f"{translated(title)} ({name})" if title else name, name)
         self.choice.setCurrentIndex(self.choice.findData(spec.grader))
         self.weight = QLineEdit("" if spec.weight == 1 else f"{spec.weight:g}")
         self.weight.setPlaceholderText(tr("weight 1"))
