@@ -8,6 +8,7 @@ from types import SimpleNamespace
 from typing import cast
 
 import pytest
+from PySide6.QtWidgets import QLabel
 from pytestqt.qtbot import QtBot
 
 from tests.fakes.models import fake_local_model
@@ -62,4 +63,19 @@ def test_the_bar_says_ram_and_vram(qtbot: QtBot, tmp_path: Path, models: list[Lo
     qtbot.waitUntil(lambda: "VRAM" in bar.memory.text())
     assert bar.memory.text().endswith("3.0 of 8.0 GB VRAM used")
     assert "RAM used · " in bar.memory.text()
+    jobs.close()
+
+
+def test_what_has_no_room_ends_with_an_ellipsis_and_is_read_whole(qtbot: QtBot, tmp_path: Path) -> None:
+    jobs = Jobs()
+    bar = StatusBar(BackendSlot(), SettingsModel(SettingsFile(tmp_path / "settings.json")), jobs, lambda: None)
+    qtbot.addWidget(bar)
+    bar.resize(420, 28)
+    bar.show()
+    text = "Downloading An-Extremely-Long-Model-Name Q4_K_M · 172 MB of 370 MB · 3 min left"
+    bar.set_work("downloads", text, 0.5, None)
+    qtbot.waitUntil(lambda: bar.work_text.width() < 300)
+    assert bar.minimumSizeHint().width() <= 420
+    assert QLabel.text(bar.work_text).endswith("…") and bar.work_text.toolTip() == text
+    assert bar.work_text.text() == bar.work_text.accessibleName() == text
     jobs.close()

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import msgspec
 from PySide6.QtCore import QTimer, Signal, Slot
-from PySide6.QtWidgets import QFrame, QHBoxLayout, QProgressBar
+from PySide6.QtWidgets import QFrame, QHBoxLayout, QProgressBar, QSizePolicy
 
 from workbench.ui.backend import BackendSlot
 from workbench.ui.context import SettingsModel
@@ -16,7 +16,7 @@ from workbench.ui.formats import decimal
 from workbench.ui.icons import IconButton, IconLabel
 from workbench.ui.jobs import Jobs
 from workbench.ui.tr import tr
-from workbench.ui.widgets import label
+from workbench.ui.widgets import ElidedLabel
 
 REFRESH_MS = 2000
 LONG_WORK_S = 10.0
@@ -62,6 +62,31 @@ def read_machine(slot: BackendSlot) -> MachineState:
     return MachineState(memory.total - memory.available, memory.total, names, gpu_used, gpu_total)
 
 
+class _Line(ElidedLabel):
+    """A label that ends with an ellipsis where there is no room: a long model name must not keep the window from being
+    made narrow, and half a number would be another number."""
+
+    def __init__(self, text: str, hint: str = "") -> None:
+        """`hint`: what the tool tip says while the text is whole."""
+        self._hint = hint
+        super().__init__(text)
+        self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Preferred)
+
+    def text(self) -> str:
+        """All of it."""
+        return self.full_text
+
+    def _elide(self) -> None:
+        super()._elide()
+        if not self.toolTip():
+            self.setToolTip(self._hint)
+
+    def setText(self, text: str) -> None:
+        if text != self.full_text:
+            self.set_text(text)
+            self.setAccessibleName(text)  # not the cut one
+
+
 class StatusBar(QFrame):
     long_work_done = Signal(str)
     """Work that took longer than `LONG_WORK_S` has ended, with what came of it."""
@@ -78,15 +103,14 @@ class StatusBar(QFrame):
         row.setSpacing(6)
         self._loaded_icon = IconLabel("cpu", 14)
         row.addWidget(self._loaded_icon)
-        self.loaded = label(tr("No model loaded"))
+        self.loaded = _Line(tr("No model loaded"))
         row.addWidget(self.loaded)
         row.addSpacing(12)
         row.addWidget(IconLabel("memory-stick", 14))
-        self.memory = label("…")
-        self.memory.setToolTip(tr("Memory in use on this machine"))
+        self.memory = _Line("…", tr("Memory in use on this machine"))
         row.addWidget(self.memory)
         row.addStretch(1)
-        self.work_text = label("")
+        self.work_text = _Line("")
         row.addWidget(self.work_text)
         self.progress = QProgressBar()
         self.progress.setTextVisible(False)
@@ -104,8 +128,6 @@ class StatusBar(QFrame):
         self.help.set_title(tr("Help"), "F1")
         self.help.clicked.connect(lambda: show_help())
         row.addWidget(self.help)
-        for text in (self.loaded, self.memory, self.work_text):
-            text.setMinimumWidth(1)  # a long model name must not keep the window from being made narrow
         settings.changed.connect(self._show_network)
         self._show_network()
         self._show_work()
