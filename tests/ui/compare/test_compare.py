@@ -548,7 +548,13 @@ def test_a_column_is_dragged_by_its_name_too(compare: CompareDriver, monkeypatch
     dragged = []
 
     def exec_drag(drag: QDrag, *_actions: object) -> Qt.DropAction:
-        dragged.append((bytes(drag.mimeData().data(DRAG_TYPE).data()).decode(), drag.pixmap().size(), drag.hotSpot()))
+        dragged.append(
+            (
+                bytes(drag.mimeData().data(DRAG_TYPE).data()).decode(),
+                drag.pixmap().toImage().pixelColor(60, 4).alpha(),
+                drag.hotSpot(),
+            )
+        )
         return Qt.DropAction.IgnoreAction
 
     monkeypatch.setattr(QDrag, "exec", exec_drag)
@@ -562,7 +568,7 @@ def test_a_column_is_dragged_by_its_name_too(compare: CompareDriver, monkeypatch
         move = QMouseEvent(QEvent.Type.MouseMove, point, at, Qt.MouseButton.NoButton, left, no_modifier)
         QApplication.sendEvent(header.name, move)
     QTest.mouseRelease(header.name, Qt.MouseButton.LeftButton, Qt.KeyboardModifier.NoModifier, start + QPoint(60, 0))
-    assert [key for key, _size, _spot in dragged] == [compare.panels[0].key]
+    assert [(key, alpha) for key, alpha, _spot in dragged] == [(compare.panels[0].key, 255)]
     assert not compare.page.picker.isVisible()
     compare.click(header.name)
     assert compare.page.picker.isVisible()
