@@ -173,6 +173,9 @@ def test_a_bundled_examples_folder_is_found_wherever_the_program_lies(
     exported_again = parse_spec(yaml.safe_load(exported(store, row, "yaml")), tmp_path / "exported.yaml")
     assert exported_again.baseline is not None
     assert read_recorded(exported_again.baseline, tmp_path, exported_again)[0].text == "Lima"
+    (moved / "api.jsonl").unlink()
+    with pytest.raises(BadInput, match=r"api\.jsonl can't be read: No such file or directory\.$"):
+        read_recorded(exported_again.baseline, tmp_path, exported_again)
 
 
 def test_resume_refuses_another_evaluation(tmp_path: Path, store: Store, runner: Runner) -> None:

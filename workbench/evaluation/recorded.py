@@ -53,7 +53,8 @@ def read_recorded(contestant: ModelSpec, folder: Path, spec: EvalSpec) -> list[A
     path = examples() / name if place == EXAMPLES else folder / contestant.recorded
     try:
         lines = path.read_text(encoding="utf-8-sig").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
+    except (OSError, UnicodeDecodeError) as failure:
+        error = getattr(failure, "strerror", None) or failure  # an OSError's text names the path once more
         raise BadInput(f"The recorded answers {path} can't be read: {error}.") from None
     cases = {case.id: case for case in spec.selected_cases()}
     answers = []
