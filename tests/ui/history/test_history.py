@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import datetime
 import json
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from PySide6 import QtWidgets
-from PySide6.QtCore import Qt
+from PySide6.QtCore import QLocale, Qt
 
 from tests.ui.driver import Driver
 from tests.ui.history.conftest import SAMPLES, History, add_run, compare_again, fill
 from workbench.store.archive import export_session
 from workbench.ui.evaluate.add_to_set import AddToSetDialog
+from workbench.ui.formats import when
+from workbench.ui.history.table import MARGIN
 
 NEWEST_FIRST = ["run-1", "run-0", "run-d", "run-c", "run-b", "run-a"]
 
@@ -384,6 +387,22 @@ def test_a_run_becomes_a_case_of_a_test_set(history: History) -> None:
     toaster.undo()  # the toast's one button: Open
     page = history.driver.window.page("evaluate")
     history.driver.wait(lambda: page.state.shown == ("set", row.id))
+
+
+def test_a_time_of_another_day_is_not_cut_however_the_language_writes_it(
+    fake_models: None, start: Callable[[], Driver]
+) -> None:
+    driver = start()
+    before = QLocale()
+    QLocale.setDefault(QLocale("en_US"))  # with AM and PM: wider than the column was made for
+    try:
+        table = History(driver).page.table
+        moment = datetime.datetime(datetime.date.today().year, 6, 28, 12, 58).astimezone()
+        text = when(moment.isoformat(), now=moment + datetime.timedelta(days=2))
+        assert text.endswith("PM")
+        assert table.columnWidth(0) >= table.fontMetrics().horizontalAdvance(text) + 2 * MARGIN
+    finally:
+        QLocale.setDefault(before)
 
 
 # --- blind comparisons ---------------------------------------------------------------------------------------------

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -35,6 +36,8 @@ class Column:
     icon: Callable[[RunRow], str] | None = None
     tip: Callable[[RunRow], str] | None = None
     """What the tool tip and the screen reader say, where the cell is terser."""
+    longest: Callable[[], str] | None = None
+    """A text as long as they come, where it should not be cut and its length depends on the language."""
     telling: bool = False
     """Tells, or lets guess, who wrote the answer: empty while a blind comparison is not voted on."""
 
@@ -93,6 +96,7 @@ COLUMNS: tuple[Column, ...] = (
         110,
         lambda row: when(row.started_at),
         tip=lambda row: date_and_time(row.started_at),
+        longest=lambda: when("2026-09-28T12:58:00+00:00", now=datetime.datetime(2026, 1, 1).astimezone()),
     ),
     Column("model", mark("Model"), "model", 134, model, tip=model_told),
     Column("title", mark("Conversation"), "session_title", 220, lambda row: row.session_title or tr("Untitled")),

@@ -46,6 +46,8 @@ ROW_HEIGHT = 34
 ID_ROLE = Qt.ItemDataRole.UserRole + 1
 ROW_ROLE = Qt.ItemDataRole.UserRole + 2
 STRETCHED = "title"
+MARGIN = 10
+"""Left and right of a cell's text, in pixels."""
 
 
 class RunModel(QAbstractTableModel):
@@ -154,7 +156,7 @@ class RunDelegate(QStyledItemDelegate):
 
     def _paint_text(self, painter: QPainter, option: QStyleOptionViewItem, index: Index) -> None:
         column, row = COLUMNS[index.column()], self._runs.row_at(index.row())  # not as a QVariant: many cells, often
-        room = option.rect.adjusted(10, 0, -10, 0)
+        room = option.rect.adjusted(MARGIN, 0, -MARGIN, 0)
         color = self._color(column.id, row)
         if column.icon is not None and row is not None and not (row.hidden and column.telling):
             area = QRect(room.left(), room.center().y() - 7, 15, 15)
@@ -242,8 +244,11 @@ class RunTable(QTableView):
         header.setMinimumSectionSize(48)
         header.setContextMenuPolicy(Qt.ContextMenuPolicy.CustomContextMenu)
         header.customContextMenuRequested.connect(self._show_columns_menu)
+        metrics = self.fontMetrics()
         for place, column in enumerate(COLUMNS):
-            header.resizeSection(place, max(scaled(column.width, self._scaled_to), header.sectionSizeHint(place)))
+            needed = metrics.horizontalAdvance(column.longest()) + 2 * MARGIN if column.longest is not None else 0
+            width = max(scaled(column.width, self._scaled_to), header.sectionSizeHint(place), needed)
+            header.resizeSection(place, width)
             header.setSectionHidden(place, not column.shown)
         saved = self._context.state.value.history.get("columns")
         if isinstance(saved, dict):
