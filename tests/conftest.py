@@ -13,6 +13,8 @@ from pathlib import Path
 
 import pytest
 
+from workbench.core.tr import use_language
+
 if os.environ.get("WORKBENCH_TEST_WITHOUT_QT"):
     # A package that raises stands in PySide6's place, here and in every process a test starts.
     without_qt = str(Path(__file__).with_name("without_qt"))
@@ -36,6 +38,12 @@ def earlier_tests_are_no_garbage() -> None:
     thousand tests that took half a second each time, most of the suite's time and enough to trip the watchdog."""
     gc.collect()
     gc.freeze()
+
+
+@pytest.fixture(autouse=True)
+def english() -> None:
+    """Whatever language a window of an earlier test spoke."""
+    use_language("en")
 
 
 @pytest.fixture(autouse=True)
