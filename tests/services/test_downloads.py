@@ -107,6 +107,9 @@ def test_a_version_that_is_gone_says_what_to_do(manager: DownloadManager, hub: F
     end = manager.snapshot(id_)
     assert end.state == "failed" and end.error is not None
     assert "no version 000000000000" in end.error.message and "anew" in end.error.hint
+    assert manager.start(repo_id, model, commit=hub.repos[repo_id].commit) == id_
+    assert manager.wait(id_, 10)
+    assert manager.snapshot(id_).state == "done"
 
 
 def test_pause_and_resume(manager: DownloadManager, hub: FakeHub) -> None:

@@ -155,7 +155,7 @@ def test_a_failing_migration_changes_nothing(database: Path, monkeypatch: pytest
     monkeypatch.setattr("workbench.store.migrations.migrations.apply", fail)
     backups = database.parent / "backups"
     backups.mkdir()
-    kept = [backups / f"workbench-2025010{day}T000000000000.db" for day in range(1, 5)]
+    kept = [backups / f"workbench-2025010{day}T000000000000.db" for day in range(1, opening.KEEP_BACKUPS + 1)]
     for backup in kept:
         backup.write_bytes(before)
     for _attempt in range(3):

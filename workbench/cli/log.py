@@ -130,7 +130,7 @@ def export(sessions: tuple[str, ...], format_: str, output: Path | None, as_json
                 write(piece.decode())
 
 
-@log.command(epilog="With --json: a list of objects with the columns of the CSV.")
+@log.command(epilog="With --json: a list of objects with the columns of the CSV and session_id.")
 @click.option("-O", "--output", type=click.Path(dir_okay=False, path_type=Path), help="File instead of stdout.")
 @json_option
 def ledger(output: Path | None, as_json: bool) -> None:

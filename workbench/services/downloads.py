@@ -129,6 +129,8 @@ class DownloadManager:
             for entry in self._entries.values():
                 if (entry.item.repo_id, entry.item.files) == (repo_id, files) and entry.item.state != "cancelled":
                     if entry.item.state in ("paused", "failed"):
+                        if commit and commit != entry.item.commit:  # all parts lie in one snapshot: its own
+                            entry.item.commit, entry.item.revision, entry.item.paths = commit, revision, {}
                         self.resume(entry.item.id)
                     return entry.item.id
             now = datetime.now(UTC).isoformat(timespec="seconds")

@@ -68,12 +68,14 @@ def _open_writable(path: Path, backups: Path) -> Opened:
         connection.execute("PRAGMA journal_mode = WAL")
         connection.execute("PRAGMA journal_size_limit = 67108864")
         if missing:
-            backup = back_up(connection, backups, reason=missing[0]) if names else None
+            backup = _copy_into(connection, backups, f"-before-{missing[0]}") if names else None
             if not names and existed and connection.execute("SELECT 1 FROM sqlite_master").fetchone():
                 raise StoreError(
                     f"{path} is a database of another program.", hint="Move it away, or set WORKBENCH_HOME."
                 )
             _migrate(connection, backup)
+            if backup is not None:
+                _drop_older_backups(backups)
     except BaseException:
         connection.close()
         raise
@@ -111,7 +113,7 @@ def _check(connection: sqlite3.Connection, path: Path) -> None:
 
 
 def _migrate(connection: sqlite3.Connection, backup: Path | None) -> None:
-    """All or nothing. Where it fails the backup goes too: kept, a few attempts would drive the older ones out."""
+    """All or nothing. Where it fails the backup goes too: it is what the database still is."""
     # Imported here because it pulls in sqlite-utils (0.2 s), which only a database that is behind needs.
     from workbench.store.migrations import migrate  # noqa: PLC0415
 
@@ -165,14 +167,22 @@ def _folder_error(path: Path, error: OSError) -> StoreError:
     )
 
 
-def back_up(connection: sqlite3.Connection, folder: Path, *, reason: str = "") -> Path:
+def back_up(connection: sqlite3.Connection, folder: Path) -> Path:
     """Copy the database into `folder`, keeping the newest five copies. Raises StoreError."""
-    stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%S%f")
-    target = folder / f"workbench-{stamp}{'-before-' + reason if reason else ''}.db"
+    target = _copy_into(connection, folder)
+    _drop_older_backups(folder)
+    return target
+
+
+def _copy_into(connection: sqlite3.Connection, folder: Path, reason: str = "") -> Path:
+    target = folder / f"workbench-{datetime.now(UTC).strftime('%Y%m%dT%H%M%S%f')}{reason}.db"
     copy_to(connection, target)
+    return target
+
+
+def _drop_older_backups(folder: Path) -> None:
     for old in list_backups(folder)[KEEP_BACKUPS:]:
         old.unlink(missing_ok=True)
-    return target
 
 
 def list_backups(folder: Path) -> list[Path]:
