@@ -61,7 +61,7 @@ def test_offline_mode_takes_effect_at_once(hub: FakeHub, access: HubAccess) -> N
 
 def test_offline_mode_stops_what_is_being_downloaded_and_keeps_it(hub: FakeHub, access: HubAccess) -> None:
     hub.add("org/m", {name: bytes(3_000_000) for name in "abcde"})
-    hub.fault("slow", bytes_per_s=1_000_000, times=9)
+    hub.fault("slow", bytes_per_s=100_000, times=9)
     models = [
         Quantization(label=name, files=(RepoFile(path=name, size_bytes=3_000_000, sha256=file.sha256),))
         for name, file in hub.repos["org/m"].files.items()
