@@ -8,7 +8,7 @@ from pathlib import Path
 import msgspec
 import pytest
 from PySide6.QtCore import QMimeData, QPointF, Qt, QUrl
-from PySide6.QtGui import QDropEvent
+from PySide6.QtGui import QDropEvent, QKeySequence
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QAbstractButton, QApplication, QFileDialog, QInputDialog, QLabel, QScrollArea
 
@@ -70,9 +70,20 @@ def test_deleting_cases_can_be_undone_with_the_keyboard(evaluating: Evaluating) 
     view.table.selectRow(0)
     view.table.setFocus()
     QTest.keyClick(view.table, Qt.Key.Key_Delete)
-    assert [case.variables["prompt"] for case in view.model.cases] == ["two"]
+    prompts = lambda: [case.variables["prompt"] for case in view.model.cases]  # noqa: E731
+    assert prompts() == ["two"]
     evaluating.click(view.undo)
-    assert [case.variables["prompt"] for case in view.model.cases] == ["one", "two"]
+    assert prompts() == ["one", "two"]
+    evaluating.window.activateWindow()
+    evaluating.wait(evaluating.window.isActiveWindow)
+    view.table.setFocus()
+    for keys, left in (
+        (QKeySequence.StandardKey.Redo, ["two"]),
+        (QKeySequence.StandardKey.Undo, ["one", "two"]),
+    ):
+        combination = QKeySequence(keys)[0]
+        QTest.keyClick(view.table, combination.key(), combination.keyboardModifiers())
+        assert prompts() == left
     evaluating.settle()
     assert len(evaluating.store.test_cases(view.test_set.id)) == 2
 

@@ -6,8 +6,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 import msgspec
-from PySide6.QtCore import QModelIndex, Qt, QTimer, Signal, Slot
-from PySide6.QtGui import QKeySequence, QResizeEvent, QShortcut
+from PySide6.QtCore import QEvent, QModelIndex, QObject, Qt, QTimer, Signal, Slot
+from PySide6.QtGui import QKeyEvent, QKeySequence, QResizeEvent, QShortcut
 from PySide6.QtWidgets import (
     QAbstractItemView,
     QFileDialog,
@@ -158,8 +158,6 @@ class TestSetView(QWidget):
 
     def _shortcuts(self) -> None:
         for keys, slot in (
-            (QKeySequence.StandardKey.Undo, self.model.stack.undo),
-            (QKeySequence.StandardKey.Redo, self.model.stack.redo),
             (QKeySequence(Qt.Key.Key_Delete), self._delete),
             (QKeySequence(Qt.Key.Key_Insert), self._add),
             (QKeySequence(Qt.KeyboardModifier.ControlModifier | Qt.Key.Key_Return), self._edit),
@@ -167,6 +165,20 @@ class TestSetView(QWidget):
             shortcut = QShortcut(QKeySequence(keys), self.table)
             shortcut.setContext(Qt.ShortcutContext.WidgetShortcut)
             shortcut.activated.connect(slot)
+        self.table.installEventFilter(self)
+
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
+        """Undo and redo in the table are its own: as shortcuts they would be ambiguous with the window's undo."""
+        if watched is not self.table or not isinstance(event, QKeyEvent):
+            return False
+        undo = event.matches(QKeySequence.StandardKey.Undo)
+        if not undo and not event.matches(QKeySequence.StandardKey.Redo):
+            return False
+        if event.type() == QEvent.Type.ShortcutOverride:
+            event.accept()
+        elif event.type() == QEvent.Type.KeyPress:
+            (self.model.stack.undo if undo else self.model.stack.redo)()
+        return True
 
     @Slot()
     def _size_columns(self) -> None:
