@@ -83,6 +83,9 @@ def test_estimate_counts_remote_prompts_only(price: float | None) -> None:
     assert estimate.remote_tokens == 800 * (10 + 8 + 4_096)
     assert estimate.usd == (None if price is None else pytest.approx(estimate.remote_tokens * 2e-6))
     assert estimate.cases_needed > 371
+    assert estimate.limited_to == ()
+    thinks = [{"model": "a"}, {"model": "base", "label": "thinks", "reasoning": {"effort": "high"}}]
+    assert estimate_run(spec(models=thinks, budget={"usd": 1}), info).limited_to == (4_096, 32_000)
 
 
 def test_judges_on_other_machines_are_estimated() -> None:

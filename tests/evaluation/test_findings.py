@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from workbench.evaluation.analysis import Analysis, analyse
 from workbench.evaluation.answers import Answer, GradeRecord
 from workbench.evaluation.busy import file_bytes, seconds_for_each
-from workbench.evaluation.findings import best_first, left_the_machine, settling, smallest
+from workbench.evaluation.findings import best_first, comparison_warnings, left_the_machine, settling, smallest
 
 
 def answers(who: str, right: int, n: int = 400, **fields: object) -> list[Answer]:
@@ -60,6 +61,19 @@ def test_what_would_settle_it_is_told_with_its_cost_and_time() -> None:
     assert "minutes" in text
     settled = analyse([*answers("api", 380), *answers("local", 380)], "api", 0.05)
     assert settling(settled.comparisons[0], settled.arms) == ""
+
+
+def test_a_verdict_over_answers_that_were_cut_off_says_so() -> None:
+    whole = answers("local", 380)
+    cut = [msgspec.structs.replace(a, finish_reason="length") if int(a.case_id) > 390 else a for a in whole]
+    other = answers("other", 380, finish_reason="length")
+    for baseline, candidate, who in (("api", cut, "local"), ("local", answers("api", 380), "local")):
+        side = cut if baseline == "local" else answers("api", 380)
+        result = analyse([*side, *candidate, *other], baseline, 0.05)
+        comparison = next(c for c in result.comparisons if c.candidate[0] != "other")
+        assert comparison_warnings(comparison, result.arms) == [
+            f"Answers of {who} that its token limit cut off: 9. They may be graded worse for it."
+        ]
 
 
 def test_what_left_the_machine_counts_judges_but_no_reused_or_recorded_answers() -> None:

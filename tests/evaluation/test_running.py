@@ -6,6 +6,7 @@ import json
 import threading
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import pytest
@@ -17,16 +18,16 @@ from workbench.core.errors import BadInput, ErrorInfo
 from workbench.core.events import Finished, StreamEvent, TextDelta, Usage
 from workbench.core.messages import Attachment, ImagePart, Message, Part, TextPart
 from workbench.core.models import ModelInfo, Prices
-from workbench.core.requests import ChatRequest
+from workbench.core.requests import ChatRequest, Reasoning
 from workbench.evaluation.analysis import analyse
-from workbench.evaluation.budget import estimate
+from workbench.evaluation.budget import Budget, estimate
 from workbench.evaluation.exports import exported
 from workbench.evaluation.grading import Grading
 from workbench.evaluation.prompts import build_request, render
 from workbench.evaluation.recorded import freeze, read_recorded
 from workbench.evaluation.report import limits_of
 from workbench.evaluation.running import Evaluation
-from workbench.evaluation.spec import EvalSpec, parse_spec
+from workbench.evaluation.spec import BudgetSpec, EvalSpec, parse_spec
 from workbench.evaluation.stored import folder_of
 from workbench.services.runner import Runner
 from workbench.store import Store
@@ -305,6 +306,40 @@ def test_an_answer_without_a_limit_gets_one_and_can_not_pass_the_budget(
     assert store.run(answer.run_id).sampling["max_tokens"] == 4_096
     analysis = analyse(work.answers, "api", 0.05)
     assert any("limited to 4,096 tokens" in line for line in limits_of(work.spec, analysis))
+    from_the_log = [msgspec.structs.replace(answer, reused=True) for answer in work.answers]
+    assert not any("limited to" in line for line in limits_of(work.spec, analyse(from_the_log, "api", 0.05)))
+
+
+@pytest.mark.parametrize(
+    ("reasoning", "room"),
+    [
+        ({}, 4_096),
+        ({"effort": "none"}, 4_096),
+        ({"enabled": False, "effort": "high"}, 4_096),
+        ({"effort": "low"}, 4_096 + 8_192),
+        ({"effort": "high"}, 32_000),
+        ({"enabled": True}, 32_000),
+        ({"budget_tokens": 1_000, "effort": "high"}, 4_096 + 1_000),
+    ],
+)
+def test_a_limit_for_the_budget_leaves_room_for_the_thinking_that_is_asked_for(
+    reasoning: dict[str, Any], room: int
+) -> None:
+    request = ChatRequest(messages=(), reasoning=Reasoning(**reasoning))
+    budget = Budget(BudgetSpec(usd=1.0))
+    assert budget.bounded(request).sampling.max_tokens == estimate(request).completion_tokens == room
+
+
+def test_the_report_names_the_limits_that_were_set(tmp_path: Path, store: Store, runner: Runner) -> None:
+    baseline = {"model": "api", "reasoning": {"effort": "high"}}
+    wanted = spec(tmp_path, baseline=baseline, budget={"tokens": 90_000})
+    work = evaluation(
+        tmp_path, store, runner, wanted, Capitals("local", CAPITALS), Capitals("api", CAPITALS, remote=True)
+    )
+    work.run()
+    lines = limits_of(work.spec, analyse(work.answers, "api", 0.05))
+    assert [line for line in lines if "limited to 32,000 tokens" in line]
+    assert not [line for line in lines if "4,096" in line]
 
 
 def test_answers_asked_without_a_limit_are_taken_from_the_log_under_a_budget_too(

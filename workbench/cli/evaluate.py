@@ -160,8 +160,9 @@ def _announce(spec: EvalSpec, estimated: Estimate, not_taken: list[str], progres
             always=True,
         )
     if estimated.limited_to:
+        tokens = " or ".join(f"{limit:,}" for limit in estimated.limited_to)
         progress.say(
-            f"So that the budget holds, answers without a token limit get one of {estimated.limited_to:,} tokens.",
+            f"So that the budget holds, answers without a token limit get one of {tokens} tokens.",
             always=True,
         )
     if spec.rule == "replaceable" and estimated.cases < estimated.cases_needed:
@@ -184,7 +185,7 @@ def _print(spec: EvalSpec, outcome: Outcome, decision: Decision) -> None:
     for comparison in best_first(analysis.comparisons):
         names = comparison.candidate[0], comparison.baseline[0]
         said = headline(comparison.verdict, *names), detail(comparison.verdict, *names)
-        more = settling(comparison, analysis.arms), *comparison_warnings(comparison)
+        more = settling(comparison, analysis.arms), *comparison_warnings(comparison, analysis.arms)
         write(" ".join(filter(None, (*said, *more))) + "\n\n")
     if smallest(analysis):
         write(smallest(analysis) + "\n\n")

@@ -11,7 +11,7 @@ from workbench.core.cost import cost_usd
 from workbench.core.events import Usage
 from workbench.core.messages import AudioPart, ImagePart, Part
 from workbench.core.models import Prices
-from workbench.core.requests import ChatRequest
+from workbench.core.requests import ChatRequest, Reasoning
 from workbench.core.runs import RunRecord
 from workbench.evaluation.spec import BudgetSpec
 
@@ -22,6 +22,11 @@ MEDIA_TOKENS = 2_000
 UNKNOWN_ANSWER_TOKENS = 4_096
 """Of an answer without a token limit: its limit under a budget, and its estimate. The least that every service's models
 accept; a model's own limit is not known."""
+THINKING_TOKENS = {"minimal": 4_096, "low": 8_192, "medium": 16_384}
+"""Added for the thinking that an effort asks for, which services count inside an answer's limit: at least twice what
+they are told to spend on it."""
+MOST_THINKING_TOKENS = 32_000 - UNKNOWN_ANSWER_TOKENS
+"""Of any other effort, or of thinking that is only switched on. Models that think accept limits of 32,000 and more."""
 
 
 class Budget:
@@ -41,7 +46,7 @@ class Budget:
         same for all answers, whatever is left, so that none is shorter for being asked late."""
         if request.sampling.max_tokens is not None or not limits_answers(self._limits):
             return request
-        sampling = msgspec.structs.replace(request.sampling, max_tokens=estimate(request).completion_tokens)
+        sampling = msgspec.structs.replace(request.sampling, max_tokens=answer_room(request.reasoning))
         return msgspec.structs.replace(request, sampling=sampling)
 
     def reserve(self, request: ChatRequest, prices: Prices | None) -> bool:
@@ -112,9 +117,18 @@ def estimate(request: ChatRequest) -> Usage:
     """Tokens a request will likely use, rather too many than too few."""
     tokens = sum(_part_tokens(part) for message in request.messages for part in message.parts)
     answer = request.sampling.max_tokens
-    if answer is None:  # services that are told how long a model may think want room for that within the limit
-        answer = UNKNOWN_ANSWER_TOKENS + (request.reasoning.budget_tokens or 0)
+    if answer is None:
+        answer = answer_room(request.reasoning)
     return Usage(prompt_tokens=tokens + 8 * len(request.messages), completion_tokens=answer)
+
+
+def answer_room(reasoning: Reasoning) -> int:
+    """Tokens for an answer without a limit of its own: for the text, and for the thinking that is asked for."""
+    if reasoning.budget_tokens is not None:
+        return UNKNOWN_ANSWER_TOKENS + reasoning.budget_tokens
+    if reasoning.enabled is False or reasoning.effort == "none" or not (reasoning.enabled or reasoning.effort):
+        return UNKNOWN_ANSWER_TOKENS
+    return UNKNOWN_ANSWER_TOKENS + THINKING_TOKENS.get(reasoning.effort or "", MOST_THINKING_TOKENS)
 
 
 def text_tokens(text: str) -> int:

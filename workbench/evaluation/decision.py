@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 import msgspec
 
@@ -11,7 +11,7 @@ from workbench.core.errors import WorkbenchError
 from workbench.core.events import Usage
 from workbench.core.models import ModelInfo
 from workbench.evaluation.analysis import PAIRWISE, Analysis
-from workbench.evaluation.budget import UNKNOWN_ANSWER_TOKENS, estimate, limits_answers, text_tokens
+from workbench.evaluation.budget import UNKNOWN_ANSWER_TOKENS, answer_room, estimate, limits_answers, text_tokens
 from workbench.evaluation.model_graders import JUDGE_SYSTEM, JUDGE_TOKENS, RUBRIC_PROMPT
 from workbench.evaluation.prompts import build_request
 from workbench.evaluation.spec import EvalSpec, GraderSpec, ModelSpec
@@ -38,8 +38,8 @@ class Estimate(msgspec.Struct, frozen=True, kw_only=True):
     cases: int
     cases_needed: int
     """For the margin, at 80 % power, if 15 % of the cases turn out differently and both are equally good."""
-    limited_to: int = 0
-    """The token limit that answers without one get, so that the budget holds; 0: none needs it."""
+    limited_to: tuple[int, ...] = ()
+    """The token limits that answers without one get, so that the budget holds, smallest first."""
 
 
 def decide(spec: EvalSpec, analysis: Analysis) -> Decision:
@@ -92,10 +92,16 @@ def estimate_run(spec: EvalSpec, info: Callable[[str], ModelInfo]) -> Estimate:
         usd=usd if known else None,
         cases=len(cases),
         cases_needed=cases_needed(spec.margin / 100),
-        limited_to=UNKNOWN_ANSWER_TOKENS
-        if limits_answers(spec.budget) and any(contestant.sampling.max_tokens is None for contestant in remote)
-        else 0,
+        limited_to=limits_set(spec, remote),
     )
+
+
+def limits_set(spec: EvalSpec, contestants: Iterable[ModelSpec]) -> tuple[int, ...]:
+    """The token limits that the budget puts on answers of these models on other machines, smallest first."""
+    if not limits_answers(spec.budget):
+        return ()
+    unlimited = [contestant for contestant in contestants if contestant.sampling.max_tokens is None]
+    return tuple(sorted({answer_room(contestant.reasoning) for contestant in unlimited}))
 
 
 def _of_contestant(spec: EvalSpec, contestant: ModelSpec, info: ModelInfo) -> tuple[int, float | None]:

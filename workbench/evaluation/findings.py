@@ -72,13 +72,19 @@ def best_first(comparisons: Sequence[Comparison]) -> list[Comparison]:
     return sorted(comparisons, key=lambda c: (order.index(c.verdict.outcome), -c.verdict.difference.estimate))
 
 
-def comparison_warnings(comparison: Comparison) -> list[str]:
+def comparison_warnings(comparison: Comparison, arms: Sequence[ArmSummary]) -> list[str]:
     warnings = []
     if comparison.left_out:
         warnings.append(f"{comparison.left_out} cases are left out: one side has no graded answer.")
     if comparison.if_errors_were_wrong is not comparison.verdict.outcome:
         words = OUTCOME_WORDS[comparison.if_errors_were_wrong]
         warnings.append(f"Had failed answers been counted as wrong, the verdict would be: {words}.")
+    sides = [arm for arm in arms if (arm.contestant, arm.prompt) in (comparison.candidate, comparison.baseline)]
+    warnings += [
+        f"Answers of {arm.contestant} that its token limit cut off: {arm.truncated}. They may be graded worse for it."
+        for arm in sides
+        if arm.truncated
+    ]
     return warnings
 
 

@@ -14,8 +14,8 @@ from workbench.core.tr import language, mark, tr, translated, trn
 from workbench.evaluation.analysis import Analysis, ArmSummary, Comparison, Slice
 from workbench.evaluation.answers import Answer
 from workbench.evaluation.break_even import BreakEven
-from workbench.evaluation.budget import UNKNOWN_ANSWER_TOKENS, limits_answers
 from workbench.evaluation.cases import TestCase
+from workbench.evaluation.decision import limits_set
 from workbench.evaluation.findings import (
     best_first,
     comparison_warnings,
@@ -185,7 +185,7 @@ def _comparison(
         "settling": translated(settling(comparison, analysis.arms)),
         "method": verdict.difference.method,
         "p": None if verdict.p_value is None else f"{verdict.p_value:.2g}",
-        "warnings": _all_translated(comparison_warnings(comparison)),
+        "warnings": _all_translated(comparison_warnings(comparison, analysis.arms)),
         "slices": [_slice(item, verdict.margin) for item in comparison.slices],
         "cases": [_case(spec, case, comparison, answers) for case in shown],
         "cases_note": _differing_note(len(comparison.differing)),
@@ -283,16 +283,14 @@ def limits_of(spec: EvalSpec, analysis: Analysis) -> list[str]:
     if any(arm.truncated for arm in analysis.arms):
         cut = sum(arm.truncated for arm in analysis.arms)
         limits.append(f"{cut} answers were cut off by their token limit; a larger limit may score otherwise.")
-    asked = [arm.contestant for arm in analysis.arms if arm.remote and not arm.recorded]
-    unlimited = any(
-        model.name in asked and model.sampling.max_tokens is None
-        for model in (*spec.models, *([spec.baseline] if spec.baseline else []))
-    )
-    if unlimited and limits_answers(spec.budget):
-        limits.append(
-            f"So that the budget holds, answers of models without a token limit of their own were limited to "
-            f"{UNKNOWN_ANSWER_TOKENS:,} tokens."
-        )
+    asked = [arm for arm in analysis.arms if arm.remote and not arm.recorded]
+    anew = {arm.contestant for arm in asked if arm.reused < arm.answered + arm.errors}
+    contestants = (*spec.models, *([spec.baseline] if spec.baseline else []))
+    limits += [
+        f"So that the budget holds, answers of models without a token limit of their own were limited to "
+        f"{tokens:,} tokens."
+        for tokens in limits_set(spec, (model for model in contestants if model.name in anew))
+    ]
     if asked:
         limits.append("A closed service can change without notice; repeat the run to see whether it did.")
     if len(analysis.comparisons) > 1:

@@ -390,7 +390,8 @@ class SetupView(QWidget):
         else:
             parts.append(tr("nothing leaves this machine"))
         if estimate.limited_to:
-            text = tr("answers without a limit get one of {tokens} tokens", tokens=number(estimate.limited_to))
+            tokens = " / ".join(map(number, estimate.limited_to))
+            text = tr("answers without a limit get one of {tokens} tokens", tokens=tokens)
             parts.append(text)
         if self._state.running is not None:
             parts.append(tr("another evaluation is running"))

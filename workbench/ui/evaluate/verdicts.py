@@ -155,7 +155,7 @@ class Verdicts(QWidget):
         more = settling(comparison, analysis.arms)
         if more:
             column.addWidget(wrapped(translated(more)))
-        for warning in comparison_warnings(comparison):
+        for warning in comparison_warnings(comparison, analysis.arms):
             column.addWidget(wrapped(translated(warning), "warn"))
         if comparison.differing:
             count = len(comparison.differing)
