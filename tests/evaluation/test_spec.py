@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
 import yaml
 
 from workbench.core.errors import BadInput
-from workbench.evaluation.promptfoo import read_promptfoo
+from workbench.evaluation.grading import expected_of
+from workbench.evaluation.promptfoo import Imported, read_promptfoo
 from workbench.evaluation.spec import ModelSpec, parse_spec, read_spec, to_document
 
 FULL = """
@@ -114,7 +116,7 @@ tests:
       - {type: icontains, value: paris}
       - {type: llm-rubric, value: is polite}
   - vars: {country: Italy}
-    options: {}
+    options: {transform: x}
 sharing: true
 """
 
@@ -136,7 +138,7 @@ def test_promptfoo_common_subset_and_what_was_left(tmp_path: Path) -> None:
         "test 1: assertion latency",
         "test 1: assertion llm-rubric (it names no judge that has a counterpart here)",
         "test 2: assertion latency",
-        "test 2: options",
+        "test 2: options, transform",
     }
 
 
@@ -181,7 +183,8 @@ def test_promptfoo_lists_of_values_are_tests_of_their_own_and_expectations_are_f
     imported = read_promptfoo(config)
     assert [tuple(case.variables.values()) for case in imported.spec.cases] == [("x", 1), ("x", 2), ("y", 1), ("y", 2)]
     assert len(imported.spec.case_graders) == 4
-    assert [g[0].expected for g in imported.spec.case_graders.values()] == [
+    expected = [expected_of(imported.spec.case_graders[case.id][0], case) for case in imported.spec.cases]
+    assert expected == [
         ["x", "1"],
         ["x", "2"],
         ["y", "1"],
@@ -189,6 +192,49 @@ def test_promptfoo_lists_of_values_are_tests_of_their_own_and_expectations_are_f
     ]
     assert [item for item in imported.not_taken if "variable that is not there" in item]
     assert "test 2: variables from files (a)" in imported.not_taken
+
+
+def imported_with(tmp_path: Path, tests: str) -> Imported:
+    config = tmp_path / "promptfooconfig.yaml"
+    config.write_text("prompts: ['{{a}}']\nproviders: openai:x\n" + tests)
+    return read_promptfoo(config)
+
+
+def test_promptfoo_expectations_are_rendered_once(tmp_path: Path) -> None:
+    tests = """tests:
+  - vars: {a: 1, code: 'Hello {{ name }} {% x %}'}
+    assert:
+      - {type: contains, value: '{{code}}'}
+      - {type: starts-with, value: '{{code}}'}
+      - {type: llm-rubric, value: 'has {{code}}', provider: 'openai:y'}
+"""
+    spec = imported_with(tmp_path, tests).spec
+    contains, start, judge = spec.case_graders["test-1"]
+    code = "Hello {{ name }} {% x %}"
+    assert expected_of(contains, spec.cases[0]) == code
+    assert re.match(expected_of(start, spec.cases[0]), code)
+    assert judge.options["rubric"] == f"has {code}"
+
+
+def test_promptfoo_lists_stay_whole_where_expansion_is_off_and_empty_ones_are_told(tmp_path: Path) -> None:
+    tests = "tests: [{vars: {a: [x, y]}}, {vars: {a: []}}, {vars: {a: [z]}, options: {disableVarExpansion: %s}}]\n"
+    imported = imported_with(tmp_path, tests % "true")
+    assert [case.variables["a"] for case in imported.spec.cases] == ["x", "y", ["z"]]
+    assert imported.not_taken == ("test 2: variables with an empty list of values (a)",)
+    default = "defaultTest: {options: {disableVarExpansion: true, prefix: p}, threshold: 1}\n"
+    imported = imported_with(tmp_path, default + tests % "false")
+    assert [case.variables["a"] for case in imported.spec.cases] == [["x", "y"], [], "z"]
+    assert imported.not_taken == ("defaultTest: options, prefix", "defaultTest: threshold")
+
+
+@pytest.mark.parametrize("weight", [".nan", ".inf", "-1", "0", "heavy", "[1]"])
+def test_promptfoo_weights_that_count_for_nothing_are_refused(tmp_path: Path, weight: str) -> None:
+    tests = "tests: [{vars: {a: 1}, assert: [{type: equals, value: b, weight: %s}]}]"
+    imported = imported_with(tmp_path, tests % weight)
+    assert imported.spec.case_graders == {"test-1": ()}
+    (missed,) = imported.not_taken
+    assert missed.startswith("test 1: assertion equals (its weight has to be a number above 0, not ")
+    assert imported_with(tmp_path, tests % "null").spec.case_graders["test-1"][0].weight == 1
 
 
 @pytest.mark.parametrize(

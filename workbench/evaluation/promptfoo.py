@@ -37,6 +37,7 @@ ASSERTIONS: dict[str, tuple[str, dict[str, Any]]] = {
     "model-graded-closedqa": ("judge", {}),
 }
 EXPECTED_PREFIXES = tuple(sorted(ASSERTIONS, key=len, reverse=True))
+TEST_KEYS = {"vars", "assert", "options", "description", "metadata"}
 MOST_COMBINATIONS = 10_000
 JUDGED = {"llm-rubric", "model-graded-closedqa"}
 SAMPLING = {"temperature": "temperature", "top_p": "top_p", "max_tokens": "max_tokens", "seed": "seed", "stop": "stop"}
@@ -131,7 +132,9 @@ class _Reader:
 
     def tests(self, items: Any, default: Any) -> tuple[list[TestCase], dict[str, tuple[GraderSpec, ...]]]:
         default = self._object(default, "defaultTest")
-        self.judge = self._judge(default.get("options"))
+        self.miss(f"defaultTest: {key}" for key in default.keys() - TEST_KEYS)
+        options = self._options(default, "defaultTest", {"provider", "disableVarExpansion"})
+        self.judge = self._judge(options)
         if isinstance(items, str):
             items = self._test_file(items)
         if not isinstance(items, list):
@@ -142,14 +145,16 @@ class _Reader:
             if not isinstance(item, dict):
                 self.miss(f"test {number}: not an object")
                 continue
-            self.miss(f"test {number}: {key}" for key in item.keys() - {"vars", "assert", "description", "metadata"})
+            self.miss(f"test {number}: {key}" for key in item.keys() - TEST_KEYS)
+            its_options = {**options, **self._options(item, f"test {number}", {"disableVarExpansion"})}
             own = self._object(item.get("vars"), f"test {number}: vars")
             variables = {**self._object(default.get("vars"), "defaultTest: vars"), **own}
             asserts = [
                 *self._list(default.get("assert"), "defaultTest"),
                 *self._list(item.get("assert"), f"test {number}"),
             ]
-            combinations = self._combinations(variables, number)
+            whole = its_options.get("disableVarExpansion") is True
+            combinations = self._combinations(variables, number, whole=whole)
             for place, values in enumerate(combinations, 1):
                 name = f"test-{number}" if len(combinations) == 1 else f"test-{number}-{place}"
                 cases.append(TestCase(id=name, variables=values))
@@ -164,6 +169,11 @@ class _Reader:
             return {}
         return {str(key): item for key, item in value.items()}
 
+    def _options(self, test: dict[str, Any], what: str, taken: set[str]) -> dict[str, Any]:
+        options = self._object(test.get("options"), f"{what}: options")
+        self.miss(f"{what}: options, {key}" for key in options.keys() - taken)
+        return {key: value for key, value in options.items() if key in taken}
+
     def _list(self, value: Any, what: str) -> list[Any]:
         if not isinstance(value, list):
             if value:
@@ -171,11 +181,17 @@ class _Reader:
             return []
         return value
 
-    def _combinations(self, variables: dict[str, Any], number: int) -> list[dict[str, Any]]:
-        """A variable with a list of values stands for a test with each of them."""
+    def _combinations(self, variables: dict[str, Any], number: int, *, whole: bool) -> list[dict[str, Any]]:
+        """A variable with a list of values stands for a test with each of them, unless lists are left `whole`."""
         filed = [name for name, value in variables.items() if isinstance(value, str) and value.startswith("file://")]
         if filed:
             self.miss(f"test {number}: variables from files ({', '.join(filed)})")
+            return []
+        if whole:
+            return [variables]
+        empty = [name for name, value in variables.items() if value == []]
+        if empty:
+            self.miss(f"test {number}: variables with an empty list of values ({', '.join(empty)})")
             return []
         choices = [value if isinstance(value, list) else [value] for value in variables.values()]
         if math.prod(map(len, choices)) > MOST_COMBINATIONS:
@@ -193,15 +209,17 @@ class _Reader:
         self.miss(f"test {number}: assertion {kind}, {key}" for key in item.keys() - known)
         grader, options = ASSERTIONS[kind]
         try:
-            value = _filled(item.get("value"), variables)
-            weight, threshold = float(item.get("weight", 1)), float(item.get("threshold", 0.75))
-        except (BadInput, TypeError, ValueError) as error:
+            value = item.get("value")  # stays a template: it is rendered when the answer is graded
+            filled = _filled(value, variables)  # for what is wrong with it, and for what embeds its text
+            weight = _number(item, "weight", 1.0)
+            threshold = _number(item, "threshold", 0.75) if kind == "similar" else 0.0
+        except BadInput as error:
             self.miss(f"test {number}: assertion {kind} ({error})")
             return None
         if kind == "is-json":
             value = value or {}
         elif kind == "starts-with":
-            value = r"\A" + re.escape(str(value))
+            value = r"\A" + re.escape(str(filled)).replace("%", "[%]")  # so that no template is left in it
         elif kind == "similar":
             options = {"threshold": threshold}
         elif kind in JUDGED:
@@ -209,7 +227,7 @@ class _Reader:
             if judge is None:
                 self.miss(f"test {number}: assertion {kind} (it names no judge that has a counterpart here)")
                 return None
-            options, value = {"model": judge, "rubric": str(value)}, None
+            options, value = {"model": judge, "rubric": str(filled)}, None
         return GraderSpec(grader=grader, options=options, expected=value, weight=weight)
 
     def _judge(self, options: Any) -> str | None:
@@ -250,6 +268,18 @@ def _filled(value: Any, variables: dict[str, Any]) -> Any:
     if isinstance(value, list):
         return [_filled(item, variables) for item in value]
     return render(value, variables) if isinstance(value, str) else value
+
+
+def _number(item: dict[str, Any], key: str, default: float) -> float:
+    """Raises BadInput unless it is a number above 0."""
+    value = item.get(key)
+    try:
+        number = default if value is None else float(value)
+    except (TypeError, ValueError):
+        number = math.nan
+    if not 0 < number < math.inf:
+        raise BadInput(f"its {key} has to be a number above 0, not {value}")
+    return number
 
 
 def _short_assertion(text: str) -> dict[str, Any]:
