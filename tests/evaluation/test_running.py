@@ -21,7 +21,7 @@ from workbench.core.models import ModelInfo, Prices
 from workbench.core.requests import ChatRequest, Reasoning
 from workbench.evaluation.analysis import analyse
 from workbench.evaluation.budget import Budget, estimate
-from workbench.evaluation.exports import exported
+from workbench.evaluation.exports import evaluation_file, exported
 from workbench.evaluation.grading import Grading
 from workbench.evaluation.prompts import build_request, render
 from workbench.evaluation.recorded import freeze, read_recorded
@@ -174,6 +174,12 @@ def test_a_bundled_examples_folder_is_found_wherever_the_program_lies(
     exported_again = parse_spec(yaml.safe_load(exported(store, row, "yaml")), tmp_path / "exported.yaml")
     assert exported_again.baseline is not None
     assert read_recorded(exported_again.baseline, tmp_path, exported_again)[0].text == "Lima"
+    elsewhere = msgspec.structs.replace(row, config={**row.config, "folder": str(tmp_path)})
+    for named in ("bundled:examples/api.jsonl", str(tmp_path / "kept.jsonl"), str(moved / "api.jsonl")):
+        again = spec(tmp_path, baseline={"recorded": named, "label": "API"})
+        for exported_from in (row, elsewhere):
+            twice = yaml.safe_load(evaluation_file(again, folder_of(exported_from)))["baseline"]["recorded"]
+            assert twice == (named if "kept" in named else "bundled:examples/api.jsonl")
     (moved / "api.jsonl").unlink()
     with pytest.raises(BadInput, match=r"api\.jsonl can't be read: No such file or directory\.$"):
         read_recorded(exported_again.baseline, tmp_path, exported_again)

@@ -14,7 +14,7 @@ from workbench.evaluation.analysis import analyse
 from workbench.evaluation.answers import Answer
 from workbench.evaluation.break_even import BreakEven, break_evens
 from workbench.evaluation.findings import conditions_of
-from workbench.evaluation.recorded import EXAMPLES, folder_name, freeze
+from workbench.evaluation.recorded import freeze, name_anywhere
 from workbench.evaluation.report import html_report
 from workbench.evaluation.spec import EvalSpec, to_document
 from workbench.evaluation.stored import folder_of, read_answers, read_spec_of
@@ -80,10 +80,7 @@ def evaluation_file(spec: EvalSpec, folder: Path) -> str:
     document = to_document(msgspec.structs.replace(spec, cases=spec.selected_cases()))
     for model in [*document["models"], *([document["baseline"]] if document.get("baseline") else [])]:
         if model.get("recorded"):
-            own = folder_name(folder)
-            model["recorded"] = (
-                f"{EXAMPLES}/{model['recorded']}" if own == EXAMPLES else str(folder / model["recorded"])
-            )
+            model["recorded"] = name_anywhere(model["recorded"], folder)
         _drop_empty(model)
     return yaml.safe_dump(document, sort_keys=False, allow_unicode=True, width=110)
 

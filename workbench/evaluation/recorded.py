@@ -47,10 +47,23 @@ def folder_name(folder: Path) -> str:
     return EXAMPLES if folder == examples() else str(folder)
 
 
+def _path_of(recorded: str, folder: Path) -> Path:
+    """The file that a contestant of an evaluation in `folder` names."""
+    bundled_name = recorded.removeprefix(f"{EXAMPLES}/")
+    return folder / recorded if bundled_name == recorded else examples() / bundled_name
+
+
+def name_anywhere(recorded: str, folder: Path) -> str:
+    """What names the same file for an evaluation that lies in another folder."""
+    path = _path_of(recorded, folder)
+    if path.is_relative_to(examples()):
+        return f"{EXAMPLES}/{path.relative_to(examples()).as_posix()}"
+    return str(path)
+
+
 def read_recorded(contestant: ModelSpec, folder: Path, spec: EvalSpec) -> list[Answer]:
     """The file's answers to the selected cases. Raises BadInput with the row that is wrong."""
-    place, _, name = contestant.recorded.rpartition("/")
-    path = examples() / name if place == EXAMPLES else folder / contestant.recorded
+    path = _path_of(contestant.recorded, folder)
     try:
         lines = path.read_text(encoding="utf-8-sig").splitlines()
     except (OSError, UnicodeDecodeError) as failure:
