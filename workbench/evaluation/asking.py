@@ -81,8 +81,6 @@ class Judges:
     def ask(self, model: ChatModel, request: ChatRequest, case: TestCase) -> str:
         """The judge's answer, from the log where it was given already. Raises NotNow, and WorkbenchError where the
         judge fails."""
-        if model.info.remote:
-            request = self._budget.bounded(request)
         digest = request_sha256(model.info.id, identity_of(model), request)
         with self._lock:
             own = self._asking.setdefault(digest, threading.Lock())
