@@ -207,6 +207,8 @@ def test_ranges_and_ticks() -> None:
     assert log_ticks(-0.1, 1.1) == pytest.approx([0, 0.30103, 0.69897, 1.0])
     chart = Chart("t", "w", titles=("x", "y"), series=[Series("a,b", [1], [2])])
     assert chart.csv() == 'series,x,y\n"a,b",1,2\n'
+    chart = Chart("t", "w", series=[Series("a", [1], [2], lows=[1], highs=[3])], levels=[(75.0, "b")])
+    assert chart.csv().splitlines()[1:] == ["a,1,2,1,3", "b,,75.0,,"]
 
 
 def test_pyqtgraph_is_imported_for_the_first_plot_only() -> None:

@@ -55,7 +55,7 @@ class Chart:
     """Lines that join points of several series."""
 
     def csv(self) -> str:
-        """The numbers behind it."""
+        """The numbers behind it; a level line has none across."""
         text = io.StringIO()
         writer = csv.writer(text, lineterminator="\n")
         intervals = any(series.lows for series in self.series)
@@ -65,6 +65,7 @@ class Chart:
         for series in self.series:
             columns = [series.xs, series.ys, *((series.lows, series.highs) if intervals else ())]
             writer.writerows([series.name, *row] for row in zip(*columns, strict=True))
+        writer.writerows([name, "", y, *(("", "") if intervals else ())] for y, name in self.levels)
         return text.getvalue()
 
 
