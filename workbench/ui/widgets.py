@@ -189,6 +189,7 @@ class Toast(QFrame):
         super().__init__(parent)
         self.setObjectName("toast")
         self._callback: Callable[[], object] | None = None
+        self._undoes = False
         row = QHBoxLayout(self)
         row.setContentsMargins(16, 9, 10, 9)
         row.setSpacing(12)
@@ -212,6 +213,7 @@ class Toast(QFrame):
         self.button.setAccessibleName(action)
         self.button.setVisible(bool(action))
         self._callback = callback
+        self._undoes = action == tr("Undo")
         self.adjustSize()
         self._place()
         self.show()
@@ -220,8 +222,8 @@ class Toast(QFrame):
         announce(self, text)
 
     def undo(self) -> bool:
-        """Press the button, if there is one now."""
-        if self.isVisible() and self._callback is not None:
+        """Press the button, if there is one now and it takes something back."""
+        if self._undoes and self.isVisible() and self._callback is not None:
             self._clicked()
             return True
         return False

@@ -13,6 +13,7 @@ from PySide6.QtCore import QLocale, Qt
 
 from tests.ui.driver import Driver
 from tests.ui.history.conftest import SAMPLES, History, add_run, compare_again, fill
+from workbench.core.runs import RunRecord
 from workbench.store.archive import export_session
 from workbench.ui.evaluate.add_to_set import AddToSetDialog
 from workbench.ui.formats import when
@@ -235,6 +236,30 @@ def test_replay_stands_beside_what_was_answered(history: History) -> None:
     history.driver.wait(lambda: history.driver.window.place == "compare")
 
 
+def test_models_that_are_not_here_are_found_from_the_replay_too(history: History) -> None:
+    history.click_row(4)
+    history.driver.click(history.page.replay)
+    picker = history.page.picker
+    history.driver.wait(picker.isVisible)
+    history.driver.click(picker.more)
+    history.driver.wait(lambda: history.driver.window.place == "models")
+    assert history.driver.window.page("models").segments.current == "discover"
+
+
+def test_an_export_of_runs_without_a_conversation_says_that_none_is_written(history: History, tmp_path: Path) -> None:
+    store, backend = history.driver.store, history.driver.program.slot.value
+    store.start_run(
+        RunRecord(
+            id="alone", session_id="", model="local:small", provider="local", started_at="2026-03-09T12:00:00+00:00"
+        )
+    )
+    exporter = next(iter(backend.plugins.exporters()))
+    history.page.transfer.write_runs(backend, ["alone"], exporter, tmp_path / "out.jsonl")
+    history.settle()
+    assert list(tmp_path.glob("out*")) == []
+    assert history.driver.window.toaster.text.text() == "Nothing was written: these runs belong to no conversation."
+
+
 def test_replay_can_be_stopped(history: History) -> None:
     history.driver.press("Ctrl+A", history.page.table)
     history.page.replays.start(["run-a", "run-b", "run-d"], "fake:slow")
@@ -384,7 +409,9 @@ def test_a_run_becomes_a_case_of_a_test_set(history: History) -> None:
     assert case.expected == {"value": chosen.text}
     toaster = history.driver.window.toaster
     history.driver.wait(lambda: toaster.isVisible() and row.name in toaster.text.text())
-    toaster.undo()  # the toast's one button: Open
+    history.driver.shortcut("Ctrl+Z")
+    assert toaster.isVisible(), "it opens something, and takes nothing back"
+    history.driver.click(toaster.button)
     page = history.driver.window.page("evaluate")
     history.driver.wait(lambda: page.state.shown == ("set", row.id))
 
@@ -403,6 +430,3 @@ def test_a_time_of_another_day_is_not_cut_however_the_language_writes_it(
         assert table.columnWidth(0) >= table.fontMetrics().horizontalAdvance(text) + 2 * MARGIN
     finally:
         QLocale.setDefault(before)
-
-
-# --- blind comparisons ---------------------------------------------------------------------------------------------

@@ -343,7 +343,7 @@ class HistoryPage(Page):
         if page is None:
             page = shell.show_place("chat")
             if page is not None:
-                page.state.open_session(session_id, message_id or None)
+                page.state.open_session(session_id, message_id)
             return
         page.state.open_session(session_id, run_id)
 
@@ -361,6 +361,7 @@ class HistoryPage(Page):
             self._picker = ModelPicker(self)
             self._picker.open_file.hide()
             self._picker.chosen.connect(self._model_picked)
+            self._picker.more_requested.connect(self.context.actions["models.discover"].trigger)
         return self._picker
 
     def _pick_model(self, models: list[ModelInfo]) -> None:

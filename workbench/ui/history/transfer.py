@@ -66,6 +66,8 @@ class Transfer(QObject):
             written, secret = counts
             if secret and not written:
                 return tr("Nothing was written: who wrote these answers is hidden until the vote.")
+            if not written:
+                return tr("Nothing was written: these runs belong to no conversation.")
             text = trn(
                 "{count} conversation written to {name}.",
                 "{count} conversations written to {name}.",
