@@ -100,6 +100,8 @@ class StoredTurn(msgspec.Struct, frozen=True, kw_only=True):
 
     comparison: Comparison
     prompt: Message | None
+    prompt_ids: frozenset[str]
+    """The messages that hold the prompt: columns that go on from other answers have one each."""
     columns: tuple[ColumnSpec, ...]
     runs: tuple[tuple[RunRecord, ...], ...]
 
@@ -261,6 +263,7 @@ class ComparisonService:
                 StoredTurn(
                     comparison=comparison,
                     prompt=_prompt(comparison, by_column, messages),
+                    prompt_ids=_prompt_ids(comparison, by_column, messages),
                     columns=specs,
                     runs=tuple(map(tuple, by_column)),
                 )
@@ -444,6 +447,14 @@ def with_sample(request: ChatRequest, sample: int) -> ChatRequest:
         return request
     sampling = msgspec.structs.replace(request.sampling, seed=(seed + sample) % 2**32)
     return msgspec.structs.replace(request, sampling=sampling)
+
+
+def _prompt_ids(
+    comparison: Comparison, by_column: Sequence[Sequence[RunRecord]], messages: dict[str, StoredMessage]
+) -> frozenset[str]:
+    answers = [messages.get(run.message_id or "") for runs in by_column for run in runs]
+    above = [answer.parent_id for answer in answers if answer is not None]
+    return frozenset(id_ for id_ in (comparison.message_id, *above) if id_)
 
 
 def _prompt(

@@ -341,7 +341,7 @@ class ColumnHeader(QFrame):
         """The name is a button; who takes the column by it and pulls wants to move the column."""
         if watched is not self.name or not isinstance(event, QMouseEvent):
             return False
-        if event.type() == QEvent.Type.MouseButtonPress:
+        if event.type() in (QEvent.Type.MouseButtonPress, QEvent.Type.MouseButtonDblClick):
             self._note_press(event)
             self._name_dragged = False
         elif event.type() == QEvent.Type.MouseMove and self._is_dragged(event):

@@ -132,6 +132,8 @@ class CompareState(ColumnSetup):
         if backend is None:
             self._wanted = session_id
             return
+        if session_id == self.session_id and self._look_at(at):
+            return
         self._opening = self._context.jobs.run(
             lambda: read_comparison(backend, session_id),
             lambda opened: self._show(opened, at),
@@ -139,6 +141,18 @@ class CompareState(ColumnSetup):
             owner=self,
             key="open-compare",
         )
+
+    def _look_at(self, at: str) -> bool:
+        """Show a turn of the comparison that is shown already, without reading again: the columns as they are set up
+        and the chosen answers stay. False: it has no such turn."""
+        wanted = next((turn for turn in self.turns if at and turn.begin_at(at)), None)
+        if wanted is None:
+            return False
+        self._stop_opening()
+        for key in wanted.cells:
+            self.cell_changed.emit(key)
+        self.opened_at.emit(wanted.id)
+        return True
 
     def _stop_opening(self) -> None:
         """Else a comparison that is still being read would take the place of the one the user began meanwhile."""
@@ -339,7 +353,12 @@ class CompareState(ColumnSetup):
     def _show_turn(self, turn: Turn, session: Session) -> None:
         was_hidden, is_new = self.hidden, self.session_id is None
         self.session = session
-        self.turns.append(turn)
+        same = next((place for place, other in enumerate(self.turns) if other.id == turn.id), None)
+        if same is None:
+            self.turns.append(turn)
+        else:  # it was stored, and read with the others, before it was delivered here
+            turn.vote, turn.revealed = self.turns[same].vote, self.turns[same].revealed
+            self.turns[same] = turn
         if not was_hidden:
             self._hide_order()
         self._remember()

@@ -77,8 +77,8 @@ class Turn:
     revealed: bool = False
     """Shown without a vote, as the user wanted."""
     live: TurnRuns | None = None
-    message_id: str | None = None
-    """The stored prompt's."""
+    prompt_ids: frozenset[str] = frozenset()
+    """Of the messages that hold the prompt."""
 
     @property
     def done(self) -> bool:
@@ -87,7 +87,7 @@ class Turn:
     def begin_at(self, id_: str) -> bool:
         """Whether this is the turn of a prompt, a run or its message. That answer is shown then, unless it would tell
         which of the hidden ones it is."""
-        if id_ == self.message_id:
+        if id_ in self.prompt_ids:
             return True
         for cell in self.cells.values():
             for place, answer in enumerate(cell.answers):
@@ -148,7 +148,7 @@ def _turn(backend: Backend, stored: StoredTurn, running: dict[str, Run], reveale
         blind=comparison.blind,
         vote=votes[-1] if votes else None,
         revealed=revealed,
-        message_id=comparison.message_id,
+        prompt_ids=stored.prompt_ids,
     )
 
 
@@ -169,6 +169,7 @@ def turn_of(started: TurnRuns, columns: Sequence[Column], prompt: Message) -> Tu
         cells=cells,
         blind=started.comparison.blind,
         live=started,
+        prompt_ids=frozenset(run.user_message.id for run in started.runs if run.user_message is not None),
     )
 
 
