@@ -102,6 +102,17 @@ def test_of_a_file_that_is_damaged_in_parts_the_rest_is_used(path: Path) -> None
     assert json.loads(path.read_text())["telepathy"] == {"on": True}
 
 
+def test_keys_of_an_action_that_has_another_id_now_stay_its_own(path: Path) -> None:
+    path.parent.mkdir()
+    path.write_text(json.dumps({"shortcuts": {"models.search": "Ctrl+J", "quit": "Ctrl+W"}}))
+    file = SettingsFile(path)
+    assert file.value.shortcuts == {"models.discover": "Ctrl+J", "quit": "Ctrl+W"}
+    file.save(msgspec.structs.replace(file.value, shortcuts={}))
+    assert SettingsFile(path).value.shortcuts == {}
+    path.write_text(json.dumps({"shortcuts": {"models.search": "Ctrl+J", "models.discover": "Ctrl+H"}}))
+    assert SettingsFile(path).value.shortcuts == {"models.discover": "Ctrl+H"}
+
+
 def test_listeners_hear_of_changes_until_they_leave(path: Path) -> None:
     file = SettingsFile(path)
     heard: list[str] = []

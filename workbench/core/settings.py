@@ -88,6 +88,10 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """Action id -> key sequence, where it differs from the default."""
 
 
+RENAMED_ACTIONS = {"models.search": "models.discover"}
+"""Earlier id -> id of actions for which users may have keys of their own."""
+
+
 def json_schema() -> dict[str, Any]:
     """JSON Schema of the settings file."""
     return msgspec.json.schema(Settings)
@@ -139,6 +143,7 @@ class SettingsFile:
             aside = self._keep_aside()
             self.problem = f"The settings file was damaged ({error}). It was kept as {aside}; defaults are used."
             return Settings()
+        _rename_actions(raw)
         value: Settings
         value, unusable = _readable(raw, Settings)
         if unusable:
@@ -156,6 +161,15 @@ class SettingsFile:
         with contextlib.suppress(OSError):
             self.path.replace(aside)
         return aside.name
+
+
+def _rename_actions(raw: dict[str, Any]) -> None:
+    """Keys the user gave an action stay its own when its id changes."""
+    shortcuts = raw.get("shortcuts")
+    if isinstance(shortcuts, dict):
+        for old, new in RENAMED_ACTIONS.items():
+            if old in shortcuts:
+                shortcuts.setdefault(new, shortcuts.pop(old))
 
 
 def _readable(raw: dict[str, Any], kind: type[Any], where: str = "") -> tuple[Any, list[str]]:

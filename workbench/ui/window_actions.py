@@ -7,6 +7,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
+from PySide6.QtWidgets import QAbstractButton
 
 from workbench.ui.places import PART_KEYS, SETTINGS_BUTTONS, Page, Place
 from workbench.ui.status import toggle_offline
@@ -70,7 +71,12 @@ def _press(window: MainWindow, part: str, button: str) -> None:
     section = page.show_part(part) if isinstance(page, Page) else None
     for name in button.split("."):
         section = getattr(section, name)
-    section.click()  # type: ignore[union-attr]
+    if not isinstance(section, QAbstractButton):
+        raise TypeError(f"{part}.{button} is no button")
+    if section.isEnabled():
+        section.click()
+        return
+    window.toast(tr("This can't be done just now: it is under way already."))
 
 
 def _toggle_theme(window: MainWindow) -> None:

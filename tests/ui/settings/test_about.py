@@ -41,6 +41,13 @@ def test_what_the_settings_do_is_in_the_palette(window: Driver, part: Part) -> N
     section.findChild(ReportDialog).close()
 
 
+def test_what_is_under_way_is_told_where_its_button_can_not_be_pressed(window: Driver, part: Part) -> None:
+    part("providers").find_servers.setEnabled(False)
+    window.window.registry["settings.providers.find"].trigger()
+    window.wait(window.window.toaster.isVisible)
+    assert "under way" in window.window.toaster.text.text()
+
+
 def test_licences_are_searched_and_copied(window: Driver, part: Part) -> None:
     section = part("about")
     window.click(section.licences)
