@@ -6,9 +6,12 @@ import csv
 import json
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
+import msgspec
 import pytest
+import shiboken6
 from PySide6.QtCore import QEvent, QPoint, QPointF, Qt
 from PySide6.QtGui import QImage, QMouseEvent, QWheelEvent
 from PySide6.QtTest import QTest
@@ -17,9 +20,12 @@ from pytestqt.qtbot import QtBot
 
 from tests.ui.evaluate.conftest import CITIES, Evaluating
 from tests.ui.evaluate.test_evaluate import run
+from workbench.core.errors import BadInput
 from workbench.core.settings import Appearance
 from workbench.evaluation.spec import EvalSpec, read_spec
 from workbench.ui.evaluate.chart import Chart, Series, log_ticks, spread, within
+from workbench.ui.evaluate.plot_library import PlotLibrary
+from workbench.ui.jobs import Jobs
 from workbench.ui.theme import Look, Theme
 from workbench.ui.tokens import DARK, LIGHT
 
@@ -196,6 +202,97 @@ def test_what_can_not_be_plotted_is_said(evaluating: Evaluating, spec: EvalSpec,
     evaluating.wait(lambda: "API's price is not known" in results.plots.message.text())
     assert results.plots.message.isVisible()
     assert not results.plots.take.isEnabled()
+
+
+def test_nothing_of_the_evaluation_before_stands_under_the_next_ones_title(
+    evaluating: Evaluating, timed: EvalSpec, quiz: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plots = shown(evaluating, timed, quiz.parent)
+    results, first = evaluating.place.results, evaluating.place.results.loaded.row.id
+    run(evaluating, msgspec.structs.replace(timed, name="Second"), quiz.parent)
+    sentences, text = results.verdicts.sentences, results.cost.text.text()
+    assert sentences and text
+    evaluating.click(results.plots_button)
+    evaluating.wait(lambda: plots.stack.currentWidget() is plots.plot)
+
+    def broken(*_: object) -> None:
+        raise BadInput("can't be read")
+
+    monkeypatch.setattr("workbench.ui.evaluate.results_view.load_analysis", broken)
+    evaluating.place.state.show("evaluation", first)
+    evaluating.wait(lambda: results.title.text() == timed.name)
+    evaluating.settle()
+    assert not results.verdicts.sentences and not results.cost.text.text()
+    evaluating.click(results.plots_button)
+    assert plots.chart is None and plots.stack.currentWidget() is plots.message
+    assert not plots.take.isEnabled() and not plots.words.isVisible()
+
+
+class Library:
+    """The library as it is before anything is imported, with views that load it."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, jobs: Jobs) -> None:
+        monkeypatch.setattr(PlotLibrary, "loaded", False)
+        monkeypatch.setattr(PlotLibrary, "_steps", None)
+        self.jobs = jobs
+        self.told: list[str] = []
+
+    def load(self) -> PlotLibrary:
+        view = PlotLibrary(self.jobs, self.jobs)
+        self.again(view)
+        return view
+
+    def again(self, view: PlotLibrary) -> None:
+        view.load(lambda: self.told.append("done"), lambda error: self.told.append(error.message))
+
+
+@pytest.fixture
+def library(monkeypatch: pytest.MonkeyPatch, qapp: QApplication) -> Iterator[Library]:
+    jobs = Jobs()
+    yield Library(monkeypatch, jobs)
+    jobs.close()
+
+
+def test_plots_that_can_not_be_drawn_say_why_and_are_tried_again(
+    library: Library, monkeypatch: pytest.MonkeyPatch, qtbot: QtBot
+) -> None:
+    def damaged() -> Iterator[None]:
+        yield
+        raise RuntimeError("damaged")
+
+    with monkeypatch.context() as patch:
+        patch.setattr("workbench.ui.evaluate.plot_library.AHEAD", ["no_such_module"])
+        view = library.load()
+        qtbot.waitUntil(lambda: library.told == ["Plots can't be drawn: No module named 'no_such_module'"])
+    with monkeypatch.context() as patch:
+        patch.setattr("workbench.ui.evaluate.plot_library._slices", damaged)
+        library.again(view)
+        qtbot.waitUntil(lambda: library.told[1:] == ["Plots can't be drawn: damaged"])
+    library.again(view)
+    qtbot.waitUntil(lambda: library.told[2:] == ["done"], timeout=20_000)
+
+
+def test_a_view_that_goes_while_plots_are_imported_leaves_them_to_the_next(
+    library: Library, monkeypatch: pytest.MonkeyPatch, qtbot: QtBot
+) -> None:
+    steps: list[int] = []
+
+    def counted() -> Iterator[None]:
+        for number in range(2_000):
+            steps.append(number)
+            if number == 5:
+                view.deleteLater()
+            yield
+
+    monkeypatch.setattr("workbench.ui.evaluate.plot_library._slices", counted)
+    monkeypatch.setattr("workbench.ui.evaluate.plot_library.TURN_S", -1.0)
+    view = library.load()
+    qtbot.waitUntil(lambda: not shiboken6.isValid(view))
+    assert 5 < len(steps) < 2_000
+    library.load()
+    library.load()
+    qtbot.waitUntil(lambda: library.told == ["done", "done"])
+    assert steps == list(range(2_000)) and PlotLibrary.loaded
 
 
 def test_ranges_and_ticks() -> None:

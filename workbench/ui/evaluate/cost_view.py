@@ -59,6 +59,12 @@ class CostView(QWidget):
         self._spec, self._analysis = spec, analysis
         self._compute()
 
+    def clear(self) -> None:
+        """Until another evaluation's numbers are there."""
+        self._spec = self._analysis = None
+        self.changed.emit()
+        self.text.clear()
+
     def items(self) -> list[tuple[str, BreakEven]]:
         """(model, what it costs) of every local model that was timed."""
         if self._analysis is None or self._spec is None:

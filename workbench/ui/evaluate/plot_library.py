@@ -10,6 +10,7 @@ from __future__ import annotations
 import ast
 import importlib
 import importlib.util
+import logging
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -20,6 +21,7 @@ from workbench.core.errors import ErrorInfo
 from workbench.ui.jobs import Jobs
 from workbench.ui.tr import tr
 
+_log = logging.getLogger(__name__)
 TURN_S = 0.012
 """Of the event loop, at most, but for single modules."""
 AHEAD = (
@@ -43,12 +45,13 @@ class PlotLibrary(QObject):
     """`load` calls back when `workbench.ui.evaluate.plot` can be imported at no cost."""
 
     loaded = False
-    """Of the process."""
+    """Of the process, as are the steps: the view that began them may be gone before they end, and another goes on
+    where it stopped; a package that is half imported stands in `sys.modules` as if it were whole."""
+    _steps: Iterator[None] | None = None
 
     def __init__(self, jobs: Jobs, parent: QObject) -> None:
         super().__init__(parent)
         self._jobs = jobs
-        self._steps: Iterator[None] = iter(())
         self._done: Callable[[], None] = _nothing
         self._failed: Callable[[ErrorInfo], None] = _ignore
         self._loading = False
@@ -59,36 +62,49 @@ class PlotLibrary(QObject):
             done()
         elif not self._loading:
             self._loading, self._done, self._failed = True, done, failed
-            self._jobs.run(_ahead, lambda _: self._begin(), self._not_ahead, owner=self)
+            self._jobs.run(_ahead, self._begin, self._tell, owner=self)
 
-    def _begin(self) -> None:
-        self._steps = _slices()
-        self._turn()
+    def _begin(self, problem: Exception | None) -> None:
+        if problem is None:
+            self._turn()
+        else:
+            self._give_up(problem)
 
-    def _not_ahead(self, error: ErrorInfo) -> None:
+    def _give_up(self, problem: Exception) -> None:
+        """It is tried again when the next plot is wanted."""
+        _log.error("Plots can't be drawn", exc_info=problem)
+        self._tell(ErrorInfo(kind="plots", message=tr("Plots can't be drawn: {reason}", reason=problem)))
+
+    def _tell(self, error: ErrorInfo) -> None:
         self._loading = False
         self._failed(error)
 
     @Slot()
     def _turn(self) -> None:
         end = time.perf_counter() + TURN_S
+        steps = PlotLibrary._steps = PlotLibrary._steps or _slices()
         try:
-            for _ in self._steps:
+            for _ in steps:
                 if time.perf_counter() > end:
                     QTimer.singleShot(0, self, self._turn)
                     return
-        except ImportError as error:  # a library of the system is missing
-            self._loading = False
-            self._failed(ErrorInfo(kind="plots", message=tr("Plots can't be drawn: {reason}", reason=error)))
+        except Exception as error:  # a library of the system is missing, or a package is damaged
+            PlotLibrary._steps = None
+            self._give_up(error)
             return
         PlotLibrary.loaded = True
         self._loading = False
         self._done()
 
 
-def _ahead() -> None:
-    for name in AHEAD:
-        importlib.import_module(name)
+def _ahead() -> Exception | None:
+    """Why it can't be imported; None: it is."""
+    try:
+        for name in AHEAD:
+            importlib.import_module(name)
+    except Exception as problem:  # numpy says by RuntimeError what it lacks in a processor
+        return problem
+    return None
 
 
 def _slices() -> Iterator[None]:

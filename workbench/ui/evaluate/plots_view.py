@@ -120,6 +120,15 @@ class PlotsView(QWidget):
         self._loaded = loaded
         self._changed()
 
+    def clear(self) -> None:
+        """Until another evaluation's numbers are there."""
+        self._loaded = self.chart = None
+        self._stale = True
+        self._say("")
+        self._words_area.setVisible(False)
+        for widget in (self.see_all, self.take):
+            widget.setEnabled(False)
+
     def choose(self, index: int, _checked: bool = False) -> None:
         self._kind = index
         self.kinds[index].setChecked(True)

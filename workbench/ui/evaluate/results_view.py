@@ -54,6 +54,8 @@ class ResultsView(QWidget):
         super().__init__(parent)
         self._state, self._context = state, context
         self.loaded: Loaded | None = None
+        self._about = ""
+        """The evaluation that verdicts, cost and plots speak of; empty: of one whose id is not known yet, or none."""
         self._live: Analysis | None = None
         """The rates that are shown of what runs."""
         column = QVBoxLayout(self)
@@ -164,7 +166,7 @@ class ResultsView(QWidget):
         running = self._state.running
         if running is not None and evaluation_id in ("", running.id):
             self.loaded, self._live = None, None
-            self.verdicts.clear()
+            self._clear(running.id)
             self._show_running()
             return
         backend = self._context.backend.value
@@ -188,6 +190,8 @@ class ResultsView(QWidget):
             self._state.show("welcome")
             return
         self.loaded = loaded
+        if self._about != loaded.row.id:
+            self._clear(loaded.row.id)
         self._show_buttons(None)
         self.title.set_text(loaded.row.name)
         name, text = STATUS.get(loaded.row.status, ("badge", loaded.row.status))
@@ -206,6 +210,13 @@ class ResultsView(QWidget):
             lambda: load_analysis(store, loaded), done, self._state.failed.emit, owner=self, key="evaluate-analysis"
         )
 
+    def _clear(self, evaluation_id: str) -> None:
+        """What is told of the evaluation before must not stand under this one's title."""
+        self._about = evaluation_id
+        self.verdicts.clear()
+        self.cost.clear()
+        self.plots.clear()
+
     def _show_analysis(self, loaded: Loaded, analysis: Analysis, calibrations: list[Calibration]) -> None:
         findings = Findings(calibrations, loaded.conditions, loaded.judges)
         self.verdicts.show_analysis(loaded.spec, analysis, findings=findings)
@@ -219,6 +230,7 @@ class ResultsView(QWidget):
         kind, id = self._state.shown
         if running is None or kind != "evaluation" or id not in ("", running.id):
             return
+        self._about = running.id
         self._show_buttons(running)
         self.title.set_text(running.spec.name)
         self._badge("badgeGood", tr("stopping") if running.stopping else tr("running"))
