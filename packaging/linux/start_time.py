@@ -30,7 +30,7 @@ def start(command: list[str], home: Path) -> dict[str, float]:
     done = subprocess.run([*command, OURS], env=environment, capture_output=True, text=True, timeout=120, check=False)
     if done.returncode:
         raise SystemExit(done.stderr[-2000:])
-    told = (line.split() for line in done.stdout.splitlines())
+    told = (line.split()[:2] for line in done.stdout.splitlines())
     return {name: float(at) - began for name, at in told}
 
 
