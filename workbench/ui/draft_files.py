@@ -23,6 +23,17 @@ SUFFIX = ".msgpack"
 _log = logging.getLogger(__name__)
 
 
+class _Reading:
+    """A draft that is being read: what was found, and what is to be kept since."""
+
+    def __init__(self) -> None:
+        self.found: list[Attached] = []
+        self.since: list[Attached] = []
+
+    def read(self, path: Path) -> None:
+        self.found = _read(path)
+
+
 class DraftFiles:
     """`owner` gets what is read, as long as it is there. What can't be read or written is only logged: losing a draft's
     files costs no more than attaching them again."""
@@ -31,18 +42,29 @@ class DraftFiles:
         self._context, self._owner = context, owner
         self._folder = context.paths.drafts
         self._kept: dict[str, tuple[str, ...]] = {}
-        """Hashes and names of the files as they were written last, by draft."""
-        self._reading: set[str] = set()
+        """Hashes and names of the files as they were last handed over to be written, by draft; none once that failed."""
+        self._reading: dict[str, _Reading] = {}
 
     def keep(self, draft: str, files: list[Attached]) -> None:
-        """Write the files of this draft, if they are others than before; none: forget it."""
-        content = _content(files)
-        unchanged = self._kept.get(draft, ()) == content and (content or not self._path(draft).exists())
-        if unchanged or draft in self._reading:
-            return
-        self._kept[draft] = content
-        path = self._path(draft)
-        self._context.jobs.run(lambda: _write(path, files), lane=SERIAL)
+        """Write the files of this draft, if they are others than before; none: forget it. While the draft is being read
+        they go behind what is found."""
+        path, content, reading = self._path(draft), _content(files), self._reading.get(draft)
+        if reading is not None:
+            if content == _content(reading.since):
+                return
+            reading.since = files
+            # the serial lane has read by then; nothing needs to be delivered, so it also works while the window closes
+            self._write(draft, None, lambda: _write(path, [*reading.found, *files]))
+        elif self._kept.get(draft, ()) != content or (not content and path.exists()):
+            self._kept[draft] = content
+            self._write(draft, content, lambda: _write(path, files))
+
+    def _write(self, draft: str, content: tuple[str, ...] | None, work: Callable[[], bool]) -> None:
+        def written(success: bool) -> None:
+            if not success and content in (None, self._kept.get(draft)):
+                self._kept.pop(draft, None)  # the next time tries again
+
+        self._context.jobs.run(work, written, owner=self._owner, lane=SERIAL)
 
     def read(self, draft: str, done: Callable[[list[Attached]], None]) -> None:
         """Hand over the files of a draft that are kept, if there are any."""
@@ -50,15 +72,15 @@ class DraftFiles:
         if not path.exists():
             return
 
-        self._reading.add(draft)
+        reading = self._reading[draft] = _Reading()
 
-        def take(files: list[Attached]) -> None:
-            self._reading.discard(draft)
-            self._kept[draft] = _content(files)
-            if files:
-                done(files)
+        def take(_read: None) -> None:
+            del self._reading[draft]
+            self._kept[draft] = _content([*reading.found, *reading.since])
+            if reading.found:
+                done(reading.found)
 
-        self._context.jobs.run(lambda: _read(path), take, owner=self._owner, lane=SERIAL)
+        self._context.jobs.run(lambda: reading.read(path), take, owner=self._owner, lane=SERIAL)
 
     def sweep(self, backend: Backend) -> None:
         """Forget the drafts of chats that are gone for good."""
@@ -74,17 +96,20 @@ def _content(files: list[Attached]) -> tuple[str, ...]:
     return tuple(f"{file.attachment.sha256} {file.attachment.name}" for file in files)
 
 
-def _write(path: Path, files: list[Attached]) -> None:
+def _write(path: Path, files: list[Attached]) -> bool:
+    """Whether that could be done."""
     try:
         if not files:
             path.unlink(missing_ok=True)
-            return
+            return True
         path.parent.mkdir(parents=True, exist_ok=True)
         partial = path.with_suffix(".part")
         partial.write_bytes(msgspec.msgpack.encode(files))
         partial.replace(path)
     except OSError as error:
         _log.warning("The files of a draft are not kept: %s", error)
+        return False
+    return True
 
 
 def _read(path: Path) -> list[Attached]:
@@ -98,6 +123,9 @@ def _read(path: Path) -> list[Attached]:
 
 
 def _sweep(folder: Path, backend: Backend) -> None:
-    for path in folder.iterdir():
-        if path.stem not in (NEW_CHAT, COMPARISON) and backend.store.session(path.stem) is None:
-            path.unlink(missing_ok=True)
+    try:
+        for path in folder.iterdir():
+            if path.stem not in (NEW_CHAT, COMPARISON) and backend.store.session(path.stem) is None:
+                path.unlink(missing_ok=True)
+    except OSError as error:
+        _log.warning("Drafts of chats that are gone can't be deleted: %s", error)

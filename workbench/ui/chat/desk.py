@@ -144,6 +144,8 @@ class ChatDesk(QObject):
         def take(files: list[Attached]) -> None:
             if draft == self._draft_of and self._editing is None:
                 self.composer.bring_back(files)
+            else:  # they wait until the chat is shown again or the edit has ended
+                self._files[draft] = [*files, *self._files.get(draft, [])]
 
         self._drafts.read(draft or NEW_CHAT, take)
 
@@ -180,11 +182,14 @@ class ChatDesk(QObject):
         draft = state.view.session.draft if state.view and new_id else self.context.state.value.draft
         if self._awaits_chat:
             self._draft_of = new_id
+            self._bring_files()  # first: what is sent now takes nothing from the files that are still being read
             self._take_early(draft)
-            self._bring_files()
         elif new_id != self._draft_of:
             if self._draft_of is None and new_id is not None and state.sending_began_session:
                 self.context.state.value.draft = ""
+                self._drafts.keep(NEW_CHAT, [])
+                if self.composer.text or self.composer.files:
+                    self._draft_timer.start()  # written since: it belongs to the chat that has just been made
             else:
                 self.save_draft()
                 self.cancel_edit()
@@ -410,6 +415,8 @@ class ChatDesk(QObject):
             if self._put_aside is not None:
                 self.composer.take_back(self._put_aside)
                 self._put_aside = None
+            if self._draft_of in self._files:
+                self.composer.bring_back(self._files.pop(self._draft_of))
 
     @Slot()
     def escape(self) -> None:
