@@ -421,3 +421,25 @@ def test_the_field_shows_its_text_on_all_lines_it_grew_to_when_it_became_narrow(
     frame.resize(360, 500)
     qtbot.waitUntil(lambda: composer.edit.height() > height)
     qtbot.waitUntil(lambda: composer.edit.viewport().height() == composer.edit.height(), timeout=2_000)
+
+
+def test_the_list_of_models_says_what_it_lacks(window: Driver) -> None:
+    picker = window.page.picker
+    picker.open_below(window.page.model_button, [], "")
+    assert picker.rows.item(0).text() == "No models yet"
+    window.qtbot.keyClicks(picker.field, "mine")
+    assert picker.rows.item(0).text() == "Nothing found."
+    picker.hide()
+
+
+def test_the_hint_of_the_search_is_chosen_anew_with_the_text_size(window: Driver) -> None:
+    search = window.page.sessions.search
+    full = search.placeholderText()
+    assert full != "Search"
+    width, font = search.width(), search.font()
+    search.setStyleSheet("font-size: 60px")
+    assert search.width() == width
+    assert search.placeholderText() == "Search"
+    search.setStyleSheet("")
+    search.setFont(font)
+    assert search.placeholderText() == full

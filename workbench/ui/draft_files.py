@@ -42,7 +42,7 @@ class DraftFiles:
         self._context, self._owner = context, owner
         self._folder = context.paths.drafts
         self._kept: dict[str, tuple[str, ...]] = {}
-        """Hashes and names of the files as they were last handed over to be written, by draft; none once that failed."""
+        """Hashes and names of the files as they were last given out to be written, by draft; none once that failed."""
         self._reading: dict[str, _Reading] = {}
 
     def keep(self, draft: str, files: list[Attached]) -> None:

@@ -162,7 +162,7 @@ class ModelPicker(ChoiceList):
         if self._best is not None:
             self.select(self._best[1])
         else:
-            self.add_heading(tr("Nothing found."))
+            self.add_heading(tr("Nothing found.") if query.strip() else tr("No models yet"))
 
     def _add_models(self, models: list[ModelInfo], query: str) -> None:
         heading = ""

@@ -444,6 +444,8 @@ class SessionList(QWidget):
         return menu
 
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:
+        if watched is self.search and event.type() in (QEvent.Type.FontChange, QEvent.Type.StyleChange):
+            self._choose_hint()
         if not isinstance(event, QKeyEvent):
             return False
         if event.type() == QEvent.Type.ShortcutOverride:
@@ -478,6 +480,10 @@ class SessionList(QWidget):
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         super().resizeEvent(event)
+        self._choose_hint()
+
+    def _choose_hint(self) -> None:
+        """The long hint where it fits."""
         full = tr(self._texts.search)
         room = self.search.width() - icons.in_scale(SEARCH_EDGES)
         self.search.setPlaceholderText(
