@@ -121,17 +121,19 @@ def test_what_is_sent_while_the_window_opens_leaves_the_drafts_files(
     assert names(composer.files) == ["notes.txt"]
 
 
-def test_files_attached_while_a_chat_is_made_are_not_the_next_new_chats(window: Driver, tmp_path: Path) -> None:
+def test_files_attached_while_a_chat_is_made_are_not_the_next_new_chats(
+    window: Driver, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     window.use("fake:echo")
     desk = window.page.desk
-    kept: list[tuple[str, list[str]]] = []
+    kept: list[tuple[str | None, list[str]]] = []
     keep = desk._drafts.keep
 
     def noting(draft: str, files: list[Attached]) -> None:
         kept.append((draft, names(files)))
         keep(draft, files)
 
-    desk._drafts.keep = noting
+    monkeypatch.setattr(desk._drafts, "keep", noting)
     window.type("hello")
     window.press("Return")
     assert window.state.session_id is None
@@ -205,7 +207,9 @@ def test_only_drafts_of_chats_that_are_gone_are_swept(window: Driver, home: Path
     for name in (NEW_CHAT, COMPARISON, living, deleted, "gone"):
         (folder / f"{name}.msgpack").write_bytes(b"\x90")
     desk = window.page.desk
-    desk._drafts.sweep(desk.context.backend.value)
+    backend = desk.context.backend.value
+    assert backend is not None
+    desk._drafts.sweep(backend)
     settle(window)
     assert {path.stem for path in folder.iterdir()} == {NEW_CHAT, COMPARISON, living, deleted}
 
