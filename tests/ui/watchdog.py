@@ -82,8 +82,10 @@ class Watchdog(QObject):
                     continue  # the machine became slower since the test began
                 told = True
                 where = "\n".join(stack[:8])
+                pace = max(paces, default=1.0)
                 self.stalls.append(
-                    f"UI thread: {cpu_s * 1000:.0f} ms of CPU, {asleep_s * 1000:.0f} ms asleep, pace {max(paces, default=1):.2f}, in\n{where}"
+                    f"UI thread: {cpu_s * 1000:.0f} ms of CPU, {asleep_s * 1000:.0f} ms asleep, pace {pace:.2f}, in\n"
+                    f"{where}"
                 )
 
     def _stack(self) -> list[str]:
