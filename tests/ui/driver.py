@@ -31,6 +31,12 @@ class Driver:
             QApplication.sendPostedEvents(None, 0)
             QApplication.processEvents()
 
+    def send_while_opening(self, text: str) -> None:
+        """Type a prompt and press Enter before the window is complete (`start(complete=False)`); wait until it is."""
+        self.type(text)
+        self.press("Return")
+        self.wait(lambda: self.program.is_complete)
+
     # --- finding ---------------------------------------------------------------------------------------------
     @property
     def window(self):  # type: ignore[no-untyped-def]

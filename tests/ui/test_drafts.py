@@ -11,7 +11,7 @@ from typing import Any
 
 import msgspec
 import pytest
-from PySide6.QtCore import QObject, Qt
+from PySide6.QtCore import QObject
 
 from tests.ui.driver import Driver
 from workbench.ui.chat.attachments import Attached, read_files
@@ -112,9 +112,7 @@ def test_what_is_sent_while_the_window_opens_leaves_the_drafts_files(
     first.close()
     again = start(complete=False)
     composer = again.window.page("chat").composer
-    again.qtbot.keyClicks(composer.edit, "more")
-    again.qtbot.keyClick(composer.edit, Qt.Key.Key_Return)
-    again.wait(lambda: again.program.is_complete)
+    again.send_while_opening("more")
     again.wait(lambda: len(again.state.path) == 4)
     again.wait_idle()
     again.wait(lambda: composer.files)

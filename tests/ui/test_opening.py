@@ -119,9 +119,7 @@ def test_what_is_sent_before_the_last_chat_is_there_goes_into_it(fake_models: No
     first.close()
     again = start(complete=False)
     composer = again.window.page("chat").composer
-    again.qtbot.keyClicks(composer.edit, "more")
-    again.qtbot.keyClick(composer.edit, Qt.Key.Key_Return)
-    again.wait(lambda: again.program.is_complete)
+    again.send_while_opening("more")
     again.wait(lambda: len(again.state.path) == 4)
     again.wait_idle()
     assert again.state.session_id == session_id
@@ -133,10 +131,7 @@ def test_a_last_chat_that_is_gone_leaves_what_was_typed(fake_models: None, start
     home.mkdir(parents=True, exist_ok=True)
     (home / "ui-state.json").write_text(json.dumps({"session_id": "gone", "model_id": "fake:echo"}))
     driver = start(complete=False)
-    composer = driver.window.page("chat").composer
-    driver.qtbot.keyClicks(composer.edit, "typed at once")
-    driver.qtbot.keyClick(composer.edit, Qt.Key.Key_Return)
-    driver.wait(lambda: driver.program.is_complete)
+    driver.send_while_opening("typed at once")
     driver.wait(lambda: len(driver.state.path) == 2)
     driver.wait_idle()
     assert driver.texts()[1] == ("assistant", "1: typed at once")
@@ -166,9 +161,7 @@ def test_a_prompt_waits_in_sight_where_the_services_do_not_open(start: Start, ho
     Paths.of_user().database.write_bytes(b"no database" * 1000)
     driver = start(complete=False)
     composer = driver.window.page("chat").composer
-    driver.qtbot.keyClicks(composer.edit, "not lost")
-    driver.qtbot.keyClick(composer.edit, Qt.Key.Key_Return)
-    driver.wait(lambda: driver.program.is_complete)
+    driver.send_while_opening("not lost")
     driver.wait(lambda: driver.window.banner_texts)
     assert composer.text == "not lost"
     assert composer.holds

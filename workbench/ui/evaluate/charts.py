@@ -5,8 +5,9 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
+from operator import attrgetter
 
-from workbench.evaluation.analysis import Analysis, Arm, ArmSummary, arm_names
+from workbench.evaluation.analysis import Analysis, Arm, arm_names
 from workbench.evaluation.break_even import CostLine, Machine, usd_per_1000
 from workbench.evaluation.plots import (
     QualityPoint,
@@ -17,7 +18,7 @@ from workbench.evaluation.plots import (
 )
 from workbench.ui.evaluate.chart import Chart, Series, spread, within
 from workbench.ui.formats import decimal, elapsed_text, exact_money, number, percent, significant
-from workbench.ui.tr import tr, trn
+from workbench.ui.tr import mark, tr, trn
 
 LINE_STEPS = 120
 """Places on a straight line that the pointer finds."""
@@ -35,18 +36,13 @@ def cost_chart(analysis: Analysis, machine: Machine) -> Chart:
         said=tr(
             "Further up is better, further left is cheaper. Models on this machine cost their electricity (see Cost)."
         ),
-        unknown=tr("A level line, because the cost is not known: {names}.", names=_listed(missing))
-        if _listed(missing)
-        else "",
+        unknown=mark("A level line, because the cost is not known: {names}."),
         nothing=tr("No model has both a score and a known cost, so there is nothing to plot."),
     )
 
 
 def speed_chart(analysis: Analysis) -> Chart:
-    def seconds(arm: ArmSummary) -> float | None:
-        return arm.latency_median_s
-
-    points, missing = quality_points(analysis, seconds)
+    points, missing = quality_points(analysis, attrgetter("latency_median_s"))
     return _quality(
         tr("Score and time"),
         points,
@@ -56,9 +52,7 @@ def speed_chart(analysis: Analysis) -> Chart:
         x_text=_time_at,
         x_said=_time,
         said=tr("Further up is better, further left is faster."),
-        unknown=tr("A level line, because the time is not known: {names}.", names=_listed(missing))
-        if _listed(missing)
-        else "",
+        unknown=mark("A level line, because the time is not known: {names}."),
         nothing=tr("No model has both a score and a known time, so there is nothing to plot."),
     )
 
@@ -196,14 +190,16 @@ def _quality(
         Series(point.name, [point.x], [point.score], partial(_said, text), [point.low], [point.high], place=point.place)
         for point, text in zip(points, told, strict=True)
     ]
+    levels = [(score, name) for name, score in missing if score is not None]
+    listed = ", ".join(f"{name} ({percent(score / 100, 1)})" for score, name in levels)
+    level = tr(unknown, names=listed) if levels else ""
     joined = [[(points[i].x, points[i].score) for i in line] for line in quantisation_lines(points)]
     more = tr("Dashed lines join the quantisations of one model.") if joined else ""
     x_range, x_log = spread([point.x for point in points], 0.001)
-    levels = [(score, name) for name, score in missing if score is not None]
     heights = [*(value for point in points for value in (point.low, point.high)), *(score for score, _ in levels)]
     return Chart(
         title,
-        " ".join(part for part in (said, more, *told, unknown) if part),
+        " ".join(part for part in (said, more, *told, level) if part),
         titles=(x_title, tr("Score, 95 % interval")),
         units=(x_unit, "%"),
         x_text=x_text,
@@ -219,11 +215,6 @@ def _quality(
 
 def _names(analysis: Analysis) -> dict[Arm, str]:
     return arm_names((arm.contestant, arm.prompt) for arm in analysis.arms)
-
-
-def _listed(missing: Sequence[tuple[str, float | None]]) -> str:
-    """Those with a score: they have a line."""
-    return ", ".join(f"{name} ({percent(score / 100, 1)})" for name, score in missing if score is not None)
 
 
 def _said(text: str, _index: int) -> str:
